@@ -1,0 +1,1 @@
+"""mailrail: the mail transfer agent for people who think in Python."""

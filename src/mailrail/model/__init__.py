@@ -1,0 +1,77 @@
+"""Floor 0 · model — the words everyone uses: address, envelope, reply, outcome, ids, errors.
+
+Frozen values and pure functions; nothing here waits, opens or remembers.
+"""
+
+from mailrail.model.address import (
+    LOCAL_PART_OCTETS,
+    PATH_OCTETS,
+    Address,
+    parse_address,
+    parse_local_part,
+    quote_local_part,
+)
+from mailrail.model.clock import SECOND_US, Clock, Rng, SystemClock, system_rng, utc
+from mailrail.model.domain import literal_address, parse_domain, show_domain
+from mailrail.model.envelope import Body, Envelope, Notify, Recipient, Ret
+from mailrail.model.errors import (
+    AddressError,
+    DnsError,
+    LocalProtocolError,
+    MailrailError,
+    NetError,
+    NetTrouble,
+    RemoteProtocolError,
+    SettingsError,
+    StoreError,
+    StoreTrouble,
+)
+from mailrail.model.ids import QueueId, QueueIds, format_id, id_time_us, parse_id
+from mailrail.model.outcome import Blame, Deferred, Delivered, Failed, Outcome
+from mailrail.model.reply import Reply, printable, register
+
+__all__ = [
+    "LOCAL_PART_OCTETS",
+    "PATH_OCTETS",
+    "SECOND_US",
+    "Address",
+    "AddressError",
+    "Blame",
+    "Body",
+    "Clock",
+    "Deferred",
+    "Delivered",
+    "DnsError",
+    "Envelope",
+    "Failed",
+    "LocalProtocolError",
+    "MailrailError",
+    "NetError",
+    "NetTrouble",
+    "Notify",
+    "Outcome",
+    "QueueId",
+    "QueueIds",
+    "Recipient",
+    "RemoteProtocolError",
+    "Reply",
+    "Ret",
+    "Rng",
+    "SettingsError",
+    "StoreError",
+    "StoreTrouble",
+    "SystemClock",
+    "format_id",
+    "id_time_us",
+    "literal_address",
+    "parse_address",
+    "parse_domain",
+    "parse_id",
+    "parse_local_part",
+    "printable",
+    "quote_local_part",
+    "register",
+    "show_domain",
+    "system_rng",
+    "utc",
+]

@@ -1,0 +1,71 @@
+"""Floor 0 · model — what travels around a message: who from, who to, with which wishes.
+
+The words are those of RFC 5321 and 3461. An envelope never changes once accepted;
+what becomes of a recipient is the queue's business.
+"""
+
+from dataclasses import dataclass
+from enum import Enum, Flag
+
+from mailrail.model.address import Address
+
+
+class Body(Enum):
+    """What the sender declared the content to be (RFC 6152, RFC 3030)."""
+
+    SEVEN_BIT = "7BIT"
+    EIGHT_BIT = "8BITMIME"
+    BINARY = "BINARYMIME"
+
+
+class Ret(Enum):
+    """How much of the message a failure notice returns (RFC 3461 §4.3)."""
+
+    FULL = "FULL"
+    HDRS = "HDRS"
+
+
+class Notify(Flag):
+    """When the sender wants a notice about a recipient (RFC 3461 §4.1).
+
+    DEFAULT, no NOTIFY parameter: failures, and delays where we care to tell.
+    """
+
+    DEFAULT = 0
+    NEVER = 1
+    SUCCESS = 2
+    FAILURE = 4
+    DELAY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One forward-path and the wishes that came with it.
+
+    Attributes:
+        forward_path: where the message goes.
+        notify: NEVER alone, or any of the others together.
+        orcpt: the original recipient, "type;address" with the xtext already decoded
+            (RFC 3461 §4.2); empty when none was given.
+    """
+
+    forward_path: Address
+    notify: Notify = Notify.DEFAULT
+    orcpt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The sender, the recipients and the transaction's parameters.
+
+    Attributes:
+        reverse_path: None is the null reverse-path `<>`, which is never sent a notice.
+        envid: decoded, 1 to 100 printable characters, or empty (RFC 3461 §4.4).
+    """
+
+    reverse_path: Address | None
+    recipients: tuple[Recipient, ...]
+    body: Body = Body.SEVEN_BIT
+    smtputf8: bool = False
+    ret: Ret | None = None
+    envid: str = ""

@@ -1,0 +1,82 @@
+"""Floor 0 · model — queue ids: time-ordered, unique without asking anybody.
+
+An id is a number below 2**63: microseconds since 2024 in the high 51 bits (good
+until 2095), the node in the low 12. Within one process the microseconds only ever
+rise, whatever the wall clock does, so no two messages share an id. It is written
+with Postfix's long-id alphabet (no vowels, so no words), at a fixed width, and
+therefore sorts as text in the order of time.
+"""
+
+from typing import Final, NewType
+
+from mailrail.model.clock import Clock
+
+QueueId = NewType("QueueId", str)
+
+ALPHABET: Final = "0123456789BCDFGHJKLMNPQRSTVWXYZbcdfghjklmnpqrstvwxyz"
+WIDTH: Final = 11  # 52**11 = 7.5e18 > the largest id made before 2082
+NODE_BITS: Final = 12
+EPOCH_US: Final = 1_704_067_200_000_000  # 2024-01-01T00:00:00Z
+_VALUES: Final = {letter: value for value, letter in enumerate(ALPHABET)}
+_PAIRS: Final = tuple(high + low for high in ALPHABET for low in ALPHABET)
+_BASE: Final = len(ALPHABET)
+_BASE2: Final = _BASE * _BASE
+
+
+def format_id(number: int) -> QueueId:
+    """Write *number* (0 to 52**11 - 1) as a queue id."""
+    # Two letters a step: an id is made for every message.
+    number, a = divmod(number, _BASE2)
+    number, b = divmod(number, _BASE2)
+    number, c = divmod(number, _BASE2)
+    number, d = divmod(number, _BASE2)
+    first, e = divmod(number, _BASE2)
+    return QueueId(ALPHABET[first] + _PAIRS[e] + _PAIRS[d] + _PAIRS[c] + _PAIRS[b] + _PAIRS[a])
+
+
+def parse_id(text: str) -> int:
+    """Read a queue id back to its number.
+
+    Raises:
+        ValueError: the text is not a queue id.
+    """
+    if len(text) != WIDTH:
+        raise ValueError(f"{text!r} is not a queue id: it has {len(text)} letters, not {WIDTH}")
+    number = 0
+    for letter in text:
+        value = _VALUES.get(letter)
+        if value is None:
+            raise ValueError(f"{text!r} is not a queue id: {letter!r} is not a letter of its alphabet")
+        number = number * _BASE + value
+    return number
+
+
+def id_time_us(queue_id: QueueId) -> int:
+    """Return when the id was made, in microseconds since 1970 UTC."""
+    return (parse_id(queue_id) >> NODE_BITS) + EPOCH_US
+
+
+class QueueIds:
+    """Makes the queue ids of one node.
+
+    Args:
+        clock: wall time.
+        node: which node of a cluster this is, 0 to 4095.
+        after: the highest id known to be used: a clock set back must not repeat it.
+    """
+
+    def __init__(self, clock: Clock, node: int = 0, after: QueueId | None = None) -> None:
+        if not 0 <= node < 1 << NODE_BITS:
+            raise ValueError(f"node {node} is not between 0 and {(1 << NODE_BITS) - 1}")
+        self._clock = clock
+        self._node = node
+        self._last_us = parse_id(after) >> NODE_BITS if after is not None else 0
+
+    def make(self) -> QueueId:
+        """Return an id that this node never returned before."""
+        now_us = self._clock.now_us() - EPOCH_US
+        # A step back of the wall clock, or two messages in one microsecond.
+        if now_us <= self._last_us:
+            now_us = self._last_us + 1
+        self._last_us = now_us
+        return format_id(now_us << NODE_BITS | self._node)

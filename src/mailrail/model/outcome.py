@@ -1,0 +1,56 @@
+"""Floor 0 · model — how one try for one recipient ended.
+
+Only `deliver/classify.py` makes these out of replies and errors.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from mailrail.model.reply import Reply
+
+
+class Blame(Enum):
+    """What the trouble belongs to; decides what else must wait."""
+
+    RECIPIENT = "recipient"  # only this address
+    MESSAGE = "message"  # every recipient of this message here
+    HOST = "host"  # try the next MX
+    DESTINATION = "destination"  # slow the whole queue down
+    OURSELVES = "ourselves"  # our disk, our settings, our resolver: nobody is bounced
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The next hop took responsibility.
+
+    Attributes:
+        reply: what it said to the end of the data (or to RCPT, by LMTP rules).
+        host: who said it: a host name or address, as shown in `Remote-MTA`.
+        passed_dsn: the hop offers DSN and was told the sender's wishes (RFC 3461 §5.2.2):
+            it owes the success notice now, not we.
+    """
+
+    reply: Reply
+    host: str
+    passed_dsn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not now: try again later."""
+
+    blame: Blame
+    reply: Reply
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Never: the recipient leaves the queue and the sender is told."""
+
+    blame: Blame
+    reply: Reply
+    host: str = ""
+
+
+Outcome = Delivered | Deferred | Failed

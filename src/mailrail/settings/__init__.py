@@ -1,0 +1,10 @@
+"""Floor 0 · settings — the one base that every room's Settings inherits.
+
+A room owns its Settings: defaults, units, bounds and one line of documentation
+each. `config` only nests them; the reference manual, the commented example file
+and every error about a setting are printed from these classes, so they cannot disagree.
+"""
+
+from mailrail.settings.base import Duration, Settings, Size, setting
+
+__all__ = ["Duration", "Settings", "Size", "setting"]
