@@ -19,7 +19,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".mailrail" / "peers"
-COMPLETE = ".complete"  # written last: a half-unpacked peer is fetched again
+COMPLETE = (
+    ".complete"  # written last, holds what was asked for: a half-unpacked or outdated peer is fetched again
+)
 APT_TIMEOUT_S = 300
 
 
@@ -33,7 +35,8 @@ class Peer(NamedTuple):
 
 WANTED = {
     "postfix": Peer(("postfix",), "usr/sbin/postfix", "Postfix as a peer, smtp-source and smtp-sink"),
-    "exim": Peer(("exim4-daemon-heavy",), "usr/sbin/exim4", "Exim as a next hop"),
+    # nss_wrapper: Exim will not start without the account that its package would add.
+    "exim": Peer(("exim4-daemon-heavy", "libnss-wrapper"), "usr/sbin/exim4", "Exim as a next hop"),
     "swaks": Peer(("swaks", "libnet-ssleay-perl"), "usr/bin/swaks", "swaks as a client, STARTTLS included"),
 }
 
@@ -81,10 +84,18 @@ def fetch(name: str, peer: Peer) -> None:
             subprocess.run(["dpkg-deb", "-x", str(deb), str(tree)], check=True, timeout=APT_TIMEOUT_S)
         if not (tree / peer.program).exists():
             raise FetchError(f"{peer.program} is in none of the packages {', '.join(peer.packages)}")
+        drop_privileges(tree)
         tree.chmod(0o755)  # Postfix and Exim drop root before they read some of it
-        (tree / COMPLETE).touch()
+        (tree / COMPLETE).write_text(repr(peer))
         shutil.rmtree(PEERS / name, ignore_errors=True)
         tree.rename(PEERS / name)
+
+
+def drop_privileges(tree: Path) -> None:
+    """Take set-uid and set-gid bits away: unpacked files must not give anyone a right."""
+    for path in tree.rglob("*"):
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o6000:
+            path.chmod(path.stat().st_mode & 0o777)
 
 
 def refresh_lists() -> None:
@@ -111,9 +122,15 @@ def fetch_or_refresh(name: str, peer: Peer) -> None:
         fetch(name, peer)
 
 
+def is_complete(name: str, peer: Peer) -> bool:
+    """Tell whether *peer* is unpacked, as it is wanted now."""
+    stamp = PEERS / name / COMPLETE
+    return stamp.exists() and stamp.read_text() == repr(peer)
+
+
 def main() -> int:
     """Fetch every missing peer; say what stays missing. Never fails: tests skip loudly instead."""
-    missing = {name: peer for name, peer in WANTED.items() if not (PEERS / name / COMPLETE).exists()}
+    missing = {name: peer for name, peer in WANTED.items() if not is_complete(name, peer)}
     if not missing:
         return 0
     if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):

@@ -27,6 +27,7 @@ from mailrail.model.errors import (
     StoreTrouble,
 )
 from mailrail.model.ids import QueueId, QueueIds, format_id, id_time_us, parse_id
+from mailrail.model.message import Item, Message, Origin, Pending
 from mailrail.model.outcome import Blame, Deferred, Delivered, Failed, Outcome
 from mailrail.model.reply import Reply, printable, register
 
@@ -44,12 +45,16 @@ __all__ = [
     "DnsError",
     "Envelope",
     "Failed",
+    "Item",
     "LocalProtocolError",
     "MailrailError",
+    "Message",
     "NetError",
     "NetTrouble",
     "Notify",
+    "Origin",
     "Outcome",
+    "Pending",
     "QueueId",
     "QueueIds",
     "Recipient",

@@ -1,0 +1,179 @@
+"""Floor 2 · net — the one door to the network: what every implementation promises.
+
+Production (`net/sockets.py`) and memory (`tests/support`, later `sim`) implement these
+Protocols; one contract suite runs on both. Everything is called on the loop's thread.
+
+A Connection hands bytes to one Receiver by plain calls: no task, no coroutine and no
+future per read. Order of calls to a receiver: any number of `received` and `writable`, then
+exactly one `ended`, after which nothing is called any more. No call happens inside a
+call *to* the connection (`write`, `close` ...): they come later, from the loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailrail.model import NetError
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a socket is bound or goes to.
+
+    Attributes:
+        host: IP address (v4 or v6, canonical text), or the path of a Unix socket.
+        port: 1 to 65535; 0 for a Unix socket, or "any free port" when listening.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        if self.port == 0 and "/" in self.host:
+            return f"unix:{self.host}"
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class TlsInfo:
+    """What a finished handshake agreed on.
+
+    Attributes:
+        version: "TLSv1.2" or "TLSv1.3".
+        cipher: OpenSSL's name of the suite.
+        verified: the peer's certificate chain and name were checked and are good.
+        peer_certificate: DER of the peer's leaf certificate, or None.
+        peer_chain: DER certificates as the peer sent them, leaf first; empty where unknown.
+        alpn: the protocol agreed by ALPN, or None.
+        server_name: what SNI asked for (server) or was asked (client), or None.
+        resumed: an earlier session was taken up.
+    """
+
+    version: str
+    cipher: str
+    verified: bool = False
+    peer_certificate: bytes | None = None
+    peer_chain: tuple[bytes, ...] = ()
+    alpn: str | None = None
+    server_name: str | None = None
+    resumed: bool = False
+
+
+class Receiver(Protocol):
+    """Whoever the bytes of a connection are for."""
+
+    def received(self, data: bytes, /) -> None:
+        """Take bytes that arrived, at least one; called again for more unless paused."""
+        ...
+
+    def writable(self) -> None:
+        """Go on writing: the output buffer has drained after a `write` returned False."""
+        ...
+
+    def ended(self, error: NetError | None, /) -> None:
+        """Know that nothing more arrives.
+
+        Args:
+            error: None when the peer closed its side in good order (with TLS: by close_notify;
+                what was not yet written may still be written until `close`); else what was lost,
+                and the connection is already closed.
+        """
+        ...
+
+
+class Connection(Protocol):
+    """One stream of bytes each way, with bounded buffers.
+
+    `local` and `peer` are fixed at birth.
+    """
+
+    local: Endpoint
+    peer: Endpoint
+
+    def attach(self, receiver: Receiver, /) -> None:
+        """Hand everything from now on to *receiver*; reading begins with the first attach."""
+        ...
+
+    def write(self, data: bytes, /) -> bool:
+        """Send *data* after all that was written before.
+
+        Returns:
+            False when more than the high-water mark waits: write no more until `writable`.
+            Writing to a closed connection is no error: the bytes are dropped.
+        """
+        ...
+
+    def pause(self) -> None:
+        """Stop reading, so that the peer is slowed down; idempotent."""
+        ...
+
+    def resume(self) -> None:
+        """Read again; idempotent."""
+        ...
+
+    def close(self) -> None:
+        """Send what waits (bounded in time), then close; `ended` is not called any more."""
+        ...
+
+    def abort(self) -> None:
+        """Close now and drop what waits; `ended` is not called any more."""
+        ...
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether `close` or `abort` was called, or the connection is lost."""
+        ...
+
+
+class Listener(Protocol):
+    """A listening socket."""
+
+    endpoint: Endpoint
+
+    def close(self) -> None:
+        """Accept no more; connections already made go on."""
+        ...
+
+
+class Datagrams(Protocol):
+    """An unconnected UDP socket; what cannot be sent is lost silently, as datagrams are."""
+
+    def send(self, data: bytes, to: Endpoint, /) -> None:
+        """Send one datagram."""
+        ...
+
+    def close(self) -> None:
+        """Close; nothing is received any more."""
+        ...
+
+
+class Network(Protocol):
+    """Makes listeners and connections."""
+
+    def listen(self, endpoint: Endpoint, accept: Callable[[Connection], None]) -> Listener:
+        """Open a listening socket; each new connection is given to *accept*, which must attach a receiver.
+
+        When descriptors run out, accepting rests for a moment instead of spinning (A73).
+
+        Raises:
+            NetError: the address is taken, forbidden or not ours.
+        """
+        ...
+
+    async def connect(self, endpoint: Endpoint, *, timeout_s: float, source: str | None = None) -> Connection:
+        """Open a connection; nothing is read from it before `attach`.
+
+        Args:
+            timeout_s: after this many seconds it is a NetError(TIMEOUT).
+            source: local IP address to bind, or None.
+
+        Raises:
+            NetError: REFUSED, UNREACHABLE, TIMEOUT, EXHAUSTED or OTHER.
+
+        *Cancel-safe:* yes: the half-open socket is closed.
+        """
+        ...
+
+    def datagrams(self, received: Callable[[bytes, Endpoint], None], *, ipv6: bool = False) -> Datagrams:
+        """Open a UDP socket on a port of its own; *received* gets each datagram and its sender."""
+        ...

@@ -1,0 +1,86 @@
+"""Floor 4 · queue — what the queue asks of the rooms beside it, as Protocols.
+
+Siblings never import one another: `deliver` implements Courier and Carrier, `report`
+implements Notifier, and `daemon/assembly.py` joins them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailrail.model import Message, Outcome
+from mailrail.spool import Content, Lease, NewMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One try: a leased item and its content."""
+
+    lease: Lease
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """How one try ended: an outcome for each pending recipient, in the item's order.
+
+    Attributes:
+        host: the host that was talked to last, for the log; "" if none.
+        remote: its "ip:port"; "" if none.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    host: str = ""
+    remote: str = ""
+    tls: str = ""
+
+
+class Carrier(Protocol):
+    """One lane to a destination: it carries one message at a time and keeps its session open between."""
+
+    async def carry(self, job: Job) -> Attempt:
+        """Try *job* once, over the session at hand or a new one; expected troubles are outcomes, not exceptions.
+
+        *Cancel-safe:* yes: the session is aborted, the message may have been taken by the peer.
+        """
+        ...
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a session stands ready for the next message."""
+        ...
+
+    async def close(self) -> None:
+        """Say QUIT if a session is open (bounded in time), and forget it."""
+        ...
+
+
+class Courier(Protocol):
+    """Makes lanes."""
+
+    def carrier(self, destination: str, lease: Lease) -> Carrier:
+        """Return a new lane to *destination*; *lease* is a first message for it, from whose recipients the route is found."""
+        ...
+
+
+class Notifier(Protocol):
+    """Knows whom we owe a word (`report`)."""
+
+    async def notices(
+        self,
+        message: Message,
+        content: Content,
+        outcomes: Sequence[tuple[int, Outcome]],
+        *,
+        delayed: Sequence[int] = (),
+        retry_until_us: int = 0,
+    ) -> tuple[NewMessage, ...]:
+        """Build the notices owed for final *outcomes* (recipient index, outcome) and for *delayed* recipients.
+
+        Returns an empty tuple when nobody is owed one: null sender, NOTIFY=NEVER, the hop owes it.
+        """
+        ...
+
+    def is_owed(self, message: Message, outcomes: Sequence[tuple[int, Outcome]]) -> bool:
+        """Tell cheaply, without content, whether `notices` would build any for *outcomes*."""
+        ...

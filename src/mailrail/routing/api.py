@@ -1,0 +1,103 @@
+"""Floor 3 · routing — where to next: the answers that the queue and delivery get.
+
+Two steps. `route` is synchronous and asks only the settings: it names the destination that an
+address belongs to, so that the queue can sort mail before any look-up. `plan` asks the DNS
+when a session is to be opened, and returns the hosts to try in order.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from mailrail.model import Address, Deferred, Failed
+from mailrail.net import Endpoint
+
+
+class TlsLevel(Enum):
+    """How much TLS a next hop must give (the setting `tls`)."""
+
+    NONE = "none"  # never: even if offered
+    MAY = "may"  # opportunistic: if offered; any certificate; plain if the handshake fails
+    ENCRYPT = "encrypt"  # TLS or nothing; any certificate
+    VERIFY = "verify"  # TLS with a certificate that is good for the host's name, or nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Credentials for a smarthost; never shown."""
+
+    user: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Login(user={self.user!r}, password=...)"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an address goes, as far as the settings say.
+
+    Attributes:
+        destination: key of the queue's destination object, stable text: "mx:DOMAIN",
+            "host:HOST:PORT", "literal:IP". Equal keys may share sessions and transactions.
+        domain: what to ask MX for; "" for a fixed host.
+        host, port: the fixed next hop; host may be a name or an IP address. Port 25 for MX.
+        tls: what it must give.
+        implicit_tls: TLS from the first byte (port 465).
+        lmtp: speak LMTP to it.
+        login: credentials, or None.
+        rule: which rule of the settings decided, in words for `explain`.
+    """
+
+    destination: str
+    domain: str
+    host: str
+    port: int
+    tls: TlsLevel
+    implicit_tls: bool
+    lmtp: bool
+    login: Login | None
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One host of a plan and its addresses in the order to try.
+
+    Attributes:
+        name: host name for SNI, certificate checks and logs, or an address literal.
+        preference: of the MX record; 0 for fixed hosts.
+    """
+
+    name: str
+    preference: int
+    endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The hosts to try, best first; equal preferences already shuffled (RFC 5321 §5.1).
+
+    Attributes:
+        ttl_s: for how long the plan may be used again.
+    """
+
+    hosts: tuple[Host, ...]
+    ttl_s: float
+
+
+class Router(Protocol):
+    """Finds the way."""
+
+    def route(self, address: Address) -> Route:
+        """Return the route of *address*; the settings alone decide."""
+        ...
+
+    async def plan(self, route: Route) -> Plan | Deferred | Failed:
+        """Find the hosts of *route* now.
+
+        Returns:
+            Failed for truths (no such domain 5.1.2, null MX 5.1.10, loop to self 5.4.6, no host
+            5.4.4), Deferred(OURSELVES) when the DNS does not know now (4.4.3).
+        """
+        ...

@@ -1,0 +1,35 @@
+"""Floor 3 · spool — what must survive a power cut."""
+
+from mailrail.spool.api import (
+    SMALL_BYTES,
+    Change,
+    Committed,
+    Content,
+    DestinationStats,
+    Draft,
+    Filter,
+    Lease,
+    Listed,
+    NewMessage,
+    Settled,
+    Settlement,
+    Spool,
+    Want,
+)
+
+__all__ = [
+    "SMALL_BYTES",
+    "Change",
+    "Committed",
+    "Content",
+    "DestinationStats",
+    "Draft",
+    "Filter",
+    "Lease",
+    "Listed",
+    "NewMessage",
+    "Settled",
+    "Settlement",
+    "Spool",
+    "Want",
+]

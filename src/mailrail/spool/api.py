@@ -1,0 +1,288 @@
+"""Floor 3 · spool — what survives a power cut: the promises of every implementation.
+
+In words, and every one a test of the contract suite (tests/contract/test_spool.py):
+
+1. When `commit` or `settle` returns, what it says is on stable storage: power may fail the next
+   instant. When it raises, nothing of it is stored. A failed sync is never tried again and
+   then called good: the spool refuses all further writes (StoreError) until it is opened anew.
+2. One call is one transaction: all of it or nothing, the new messages of a settlement included.
+3. Concurrent callers share commits (group commit); they are answered in the order they came.
+4. An item is leased to one holder at a time. A settlement with a lease that is no longer held
+   changes nothing and returns False, so that settling twice is harmless (fenced, idempotent).
+5. Leases of an embedded spool end with the process: after a restart what was leased is due.
+6. Memory is bounded by what is leased and by what is asked for, never by the queue's length.
+7. What is damaged is set aside, told, and never stops the rest.
+
+Content is stored as it will travel: CRLF line ends, no dot-stuffing. Up to SMALL_BYTES it is in
+the database; above, in a file of its own, synced with its directory before the commit.
+"""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Protocol
+
+from mailrail.model import Item, Message, QueueId
+
+SMALL_BYTES: Final = 256 * 1024  # above this a message is never whole in memory
+
+
+class Content(Protocol):
+    """The bytes of one stored message, for reading any number of times.
+
+    Attributes:
+        size_bytes: its length.
+        whole: the bytes, if they are in memory (never above SMALL_BYTES); else None.
+    """
+
+    size_bytes: int
+    whole: bytes | None
+
+    async def read(self, offset: int, length: int, /) -> bytes:
+        """Return up to *length* bytes from *offset*, fewer only at the end.
+
+        Raises:
+            StoreError: DAMAGED when the bytes are not there any more.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what reading holds; idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to settle one item, held since `claim` (or since birth) with a fence number."""
+
+    message: Message
+    item: Item
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message made here, small and whole: a notice."""
+
+    message: Message
+    items: tuple[Item, ...]
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """How one leased item goes on.
+
+    Attributes:
+        lease: what was held.
+        left: the item as it now waits (its pending recipients, attempts, due time), or None when every
+            recipient has a final outcome; a message without items is removed with its content.
+        new_messages: notices owed because of this, stored in the same transaction.
+    """
+
+    lease: Lease
+    left: Item | None
+    new_messages: tuple[NewMessage, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """What a node has room for.
+
+    Attributes:
+        limit: at most this many items.
+        per_destination: at most this many of one destination.
+        busy: destinations that take no more now; their items are passed over.
+    """
+
+    limit: int
+    per_destination: int
+    busy: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which items an operator means; the parts are joined by "and"; all empty means every item.
+
+    Attributes:
+        queue_ids: these messages.
+        sender: whole address, or domain when it has no @; "<>" is the null reverse-path.
+        recipient: whole address, or domain when it has no @, of a pending recipient.
+        destination: the destination key.
+        held: only those held (True) or not held (False).
+    """
+
+    queue_ids: tuple[QueueId, ...] = ()
+    sender: str = ""
+    recipient: str = ""
+    destination: str = ""
+    held: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One row of `select`."""
+
+    message: Message
+    item: Item
+    is_leased: bool
+
+
+class Change(Enum):
+    """What an operator can do to items."""
+
+    HOLD = "hold"
+    RELEASE = "release"  # undo hold
+    RETRY = "retry"  # due now
+    DELETE = "delete"  # gone without a notice
+
+
+@dataclass(frozen=True, slots=True)
+class DestinationStats:
+    """One row of `stats`."""
+
+    destination: str
+    items: int
+    held: int
+    oldest_us: int
+    next_due_us: int
+
+
+class Draft(Protocol):
+    """A message being received."""
+
+    queue_id: QueueId
+    size_bytes: int
+
+    def write(self, chunk: bytes, /) -> Awaitable[None] | None:
+        """Add bytes.
+
+        Returns:
+            None, or an awaitable when the caller should wait before writing more (a large
+            message is going to its file). An error is kept and raised by `commit`.
+        """
+        ...
+
+    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> "Awaitable[Committed]":
+        """Store the message and its items in one transaction.
+
+        Args:
+            message: its `size_bytes` must be the draft's.
+            items: at least one.
+            lease: hand the items to the caller at once; otherwise they wait for a `claim`.
+
+        Returns:
+            A future of the content and, if *lease*, the leases in the order of *items*.
+
+        Raises:
+            StoreError: FULL or FAILED; nothing is stored and the draft is discarded.
+        """
+        ...
+
+    def discard(self) -> None:
+        """Forget the draft and its file; idempotent; no effect after `commit`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What `commit` gives back."""
+
+    content: Content
+    leases: tuple[Lease, ...]
+
+
+class Spool(Protocol):
+    """The store of one node's messages."""
+
+    def begin(self, queue_id: QueueId) -> Draft:
+        """Begin to store a message under *queue_id*.
+
+        Raises:
+            StoreError: the spool takes no more mail (full, failed).
+        """
+        ...
+
+    def has_space(self, size_bytes: int) -> bool:
+        """Tell whether a message of this size may be let in (A69): False below the free-space floor. Cached, cheap."""
+        ...
+
+    async def resolve(self, queue_id: QueueId) -> bool:
+        """Tell whether *queue_id* is stored: for a commit whose answer was lost."""
+        ...
+
+    async def claim(self, want: Want) -> list[Lease]:
+        """Lease items that are due by the spool's clock, oldest due first, fair between destinations."""
+        ...
+
+    async def next_due_us(self) -> int | None:
+        """Return when the next unleased item becomes due, or None when nothing waits."""
+        ...
+
+    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> "Awaitable[Settled]":
+        """Record how a leased item ended, in one transaction with the notices it owes.
+
+        Args:
+            lease_new: lease the items of new_messages to the caller at once.
+
+        Raises:
+            StoreError: nothing was changed.
+        """
+        ...
+
+    def give_back(self, leases: Sequence[Lease]) -> Awaitable[None]:
+        """End leases without a try: the items are as they were before they were claimed."""
+        ...
+
+    async def open(self, queue_id: QueueId) -> Content:
+        """Open a stored message's content.
+
+        Raises:
+            StoreError: DAMAGED when it is not there or not whole.
+        """
+        ...
+
+    async def select(
+        self, wanted: Filter, *, after: tuple[QueueId, str] | None = None, limit: int = 100
+    ) -> list[Listed]:
+        """List items by (queue_id, destination), beginning behind *after*."""
+        ...
+
+    async def count(self, wanted: Filter) -> int:
+        """Count items."""
+        ...
+
+    async def stats(self, limit: int = 1000) -> list[DestinationStats]:
+        """Sum up by destination, most items first."""
+        ...
+
+    async def mutate(self, wanted: Filter, change: Change) -> int:
+        """Change items and return how many; those leased now are changed too, by ending their lease:
+        the running try's settlement is fenced off for DELETE, and takes effect for the others.
+        """
+        ...
+
+    async def reroute(self, queue_id: QueueId, old: str, new: Sequence[Item]) -> bool:
+        """Replace the item at destination *old* by *new* (after the settings changed); False if it is gone."""
+        ...
+
+    async def maintain(self) -> None:
+        """Do the housekeeping: checkpoint, stray files. Bounded; call it every few minutes."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what was begun, then close; idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What `settle` gives back.
+
+    Attributes:
+        done: False when the lease was no longer held and nothing was changed.
+        leases: those of the new messages' items, if asked for.
+    """
+
+    done: bool
+    leases: tuple[Lease, ...] = ()
