@@ -1,0 +1,44 @@
+# Thin: each target is one command that also works by hand. `make help` lists them.
+# PYTHON names the interpreter that sets up; any 3.11 or newer, found by itself if this one is older.
+PYTHON ?= python3
+VENV := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo setup test check bench crash docs lock clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run:  ## start a mail server on a free loopback port, mail kept under .mailrail/
+	@$(PYTHON) tools/setup.py run
+	@$(VENV)/python tools/first_run.py
+	@exec $(VENV)/python -m mailrail serve --config .mailrail/mailrail.toml
+
+demo:  ## send a real message through mailrail to a second server and show it arrive
+	@$(PYTHON) tools/setup.py dev
+	@$(VENV)/python tools/demo.py
+
+setup:  ## make .venv from the lock files and fetch the real peers of the tests
+	@$(PYTHON) tools/setup.py dev
+
+test: setup  ## everything CI runs: lint, types, imports, all tests but the long campaigns
+	@tools/check all
+
+check: setup  ## the quick part: lint, types, imports, unit and contract tests
+	@tools/check quick
+
+bench: setup  ## relay against Postfix side by side, and more; ARGS="--quick", ARGS="--help"
+	@$(VENV)/python -m bench $(ARGS)
+
+crash: setup  ## kill the server under load, many times; ROUNDS=50
+	@MAILRAIL_CRASH_ROUNDS=$${ROUNDS:-50} $(VENV)/pytest -m crash -s --timeout=3600 tests/crash
+
+docs: setup  ## build the documentation, warnings are errors
+	@$(VENV)/sphinx-build -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+lock: setup  ## write the lock files anew; UPGRADE=1 takes the newest of everything
+	@UPGRADE=$(UPGRADE) tools/setup_locks.sh
+
+clean:  ## remove what was made here, the mail under .mailrail/spool excepted
+	@rm -rf .venv .mailrail/peers .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results docs/_build
