@@ -28,6 +28,7 @@ from mailrail.model.errors import (
 )
 from mailrail.model.ids import QueueId, QueueIds, format_id, id_time_us, parse_id
 from mailrail.model.message import Item, Message, Origin, Pending
+from mailrail.model.next_hop import Login, TlsLevel
 from mailrail.model.outcome import Blame, Deferred, Delivered, Failed, Outcome
 from mailrail.model.reply import Reply, printable, register
 
@@ -47,6 +48,7 @@ __all__ = [
     "Failed",
     "Item",
     "LocalProtocolError",
+    "Login",
     "MailrailError",
     "Message",
     "NetError",
@@ -66,6 +68,7 @@ __all__ = [
     "StoreError",
     "StoreTrouble",
     "SystemClock",
+    "TlsLevel",
     "format_id",
     "id_time_us",
     "literal_address",

@@ -6,31 +6,10 @@ when a session is to be opened, and returns the hosts to try in order.
 """
 
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
-from mailrail.model import Address, Deferred, Failed
+from mailrail.model import Address, Deferred, Failed, Login, TlsLevel
 from mailrail.net import Endpoint
-
-
-class TlsLevel(Enum):
-    """How much TLS a next hop must give (the setting `tls`)."""
-
-    NONE = "none"  # never: even if offered
-    MAY = "may"  # opportunistic: if offered; any certificate; plain if the handshake fails
-    ENCRYPT = "encrypt"  # TLS or nothing; any certificate
-    VERIFY = "verify"  # TLS with a certificate that is good for the host's name, or nothing
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Credentials for a smarthost; never shown."""
-
-    user: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"Login(user={self.user!r}, password=...)"
 
 
 @dataclass(frozen=True, slots=True)
