@@ -1,0 +1,112 @@
+"""Floor 1 · message — watches the header section of a message while it streams in.
+
+It stands on the hot path of every message: a chunk costs a few C-speed searches, and what
+only some callers ask (`has`) is searched when they ask. Hostile input costs O(n) time,
+and never more memory than the header limit plus one chunk (A16).
+"""
+
+from typing import Final
+
+HEADER_BYTES: Final = 256 * 1024  # ours; Postfix header_size_limit 102400, Exim 1 MiB
+HEADER_LINES: Final = 1000  # ours; others have no limit on lines
+
+
+class HeaderWatch:
+    """Takes the content of one message in chunks and tells what its header section holds.
+
+    The content is as it arrived: CRLF line ends, no dot-stuffing, without our own trace header.
+
+    Args:
+        max_bytes: of the header section; above it `is_too_big` and no more is kept.
+        max_lines: of the header section, continuation lines counted.
+
+    Attributes:
+        is_complete: the empty line behind the header section was seen.
+        is_too_big: a limit was passed: answer 552 5.3.4; what was kept is forgotten.
+        has_8bit: an octet above 127 stands somewhere in the content.
+        has_nul: a NUL stands somewhere in the content, header or body.
+    """
+
+    __slots__ = (
+        "_head",
+        "_lower",
+        "_max_bytes",
+        "_max_lines",
+        "has_8bit",
+        "has_nul",
+        "is_complete",
+        "is_too_big",
+    )
+
+    def __init__(self, max_bytes: int = HEADER_BYTES, max_lines: int = HEADER_LINES) -> None:
+        self._max_bytes = max_bytes
+        self._max_lines = max_lines
+        self._head: bytes | bytearray = b""
+        self._lower: bytes | None = None
+        self.is_complete = False
+        self.is_too_big = False
+        self.has_8bit = False
+        self.has_nul = False
+
+    def feed(self, chunk: bytes) -> None:
+        """Look at the next bytes of the content."""
+        if not self.has_8bit and not chunk.isascii():
+            self.has_8bit = True
+        if not self.has_nul and b"\0" in chunk:
+            self.has_nul = True
+        if not self.is_complete and not self.is_too_big:
+            self._feed_header(chunk)
+
+    def _feed_header(self, chunk: bytes) -> None:
+        seen = len(self._head)
+        if not seen:
+            self._head = chunk
+        else:
+            if isinstance(self._head, bytes):
+                self._head = bytearray(self._head)  # one octet a chunk must not cost a copy each
+            self._head += chunk
+        self._lower = None
+        head = self._head
+        if head.startswith(b"\r\n"):  # no field at all
+            self.is_complete, self._head = True, b""
+            return
+        end = head.find(b"\r\n\r\n", max(0, seen - 3))
+        if end >= 0:
+            self.is_complete, self._head = True, bytes(head[: end + 2])
+        if len(self._head) > self._max_bytes or self._head.count(b"\r\n") > self._max_lines:
+            self.is_too_big = True
+            self._head = b""
+
+    @property
+    def header(self) -> bytes:
+        """The header section, its last CRLF included, as far as it has arrived."""
+        return bytes(self._head)
+
+    @property
+    def header_has_8bit(self) -> bool:
+        """Tell whether the header section itself is not ASCII: it needs SMTPUTF8 (RFC 6532 §3.2)."""
+        return self.has_8bit and not self._head.isascii()
+
+    @property
+    def header_has_nul(self) -> bool:
+        """Tell whether a NUL stands in the header section (A2)."""
+        return self.has_nul and b"\0" in self._head
+
+    @property
+    def received_count(self) -> int:
+        """Count the Received fields: the hops so far (RFC 5321 §6.3)."""
+        return self._folded().count(b"\r\nreceived:")
+
+    def has(self, name: bytes) -> bool:
+        """Tell whether a field of this name is there.
+
+        Args:
+            name: in lower case, without the colon, for instance ``b"message-id"``.
+        """
+        return b"\r\n" + name + b":" in self._folded()
+
+    def _folded(self) -> bytes:
+        """Return the header section in lower case, every field behind a CRLF, the first one too."""
+        if self._lower is None:
+            self._lower = b"\r\n" + self._head.lower()
+        return self._lower

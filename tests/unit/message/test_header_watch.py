@@ -1,0 +1,101 @@
+"""HeaderWatch sees the same header however the bytes are cut, and stays small and fast."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailrail.message import HeaderWatch
+
+MAIL = b"Received: a\r\nreceived: b\r\nX-Received: c\r\nDate: d\r\n folded\r\n\r\nReceived: in the body\r\n"
+
+
+def watch(*chunks: bytes, max_bytes: int = 1000, max_lines: int = 100) -> HeaderWatch:
+    made = HeaderWatch(max_bytes, max_lines)
+    for chunk in chunks:
+        made.feed(chunk)
+    return made
+
+
+def test_hops_are_counted_in_the_header_only_and_in_any_case() -> None:
+    """A64: the count that stops loops."""
+    assert watch(MAIL).received_count == 2
+
+
+def test_the_header_ends_before_the_empty_line() -> None:
+    seen = watch(MAIL)
+    assert seen.is_complete
+    assert seen.header == MAIL[: MAIL.index(b"\r\n\r\n") + 2]
+
+
+def test_fields_are_found_by_whole_name() -> None:
+    seen = watch(MAIL)
+    assert seen.has(b"date")
+    assert seen.has(b"received")
+    assert not seen.has(b"from")
+    assert not seen.has(b"ate")
+
+
+def test_a_message_that_begins_with_an_empty_line_has_no_header() -> None:
+    seen = watch(b"\r\nDate: body\r\n\r\n")
+    assert seen.is_complete
+    assert seen.header == b""
+    assert not seen.has(b"date")
+
+
+def test_without_an_empty_line_everything_is_header() -> None:
+    seen = watch(b"Date: d\r\nFrom: a@b")
+    assert not seen.is_complete
+    assert seen.has(b"from")
+
+
+@given(st.lists(st.integers(0, len(MAIL)), max_size=20))
+def test_cuts_do_not_change_what_is_seen(cuts: list[int]) -> None:
+    places = [0, *sorted(cuts), len(MAIL)]
+    seen = watch(*(MAIL[a:b] for a, b in pairwise(places)))
+    assert (seen.header, seen.received_count) == (watch(MAIL).header, 2)
+
+
+def test_one_octet_at_a_time_gives_the_same() -> None:
+    seen = watch(*(MAIL[n : n + 1] for n in range(len(MAIL))))
+    assert (seen.is_complete, seen.header, seen.received_count) == (True, watch(MAIL).header, 2)
+
+
+def test_eight_bit_octets_are_told_for_header_and_content() -> None:
+    body_only = watch(b"Subject: a\r\n\r\n", "ü\r\n".encode())
+    assert (body_only.has_8bit, body_only.header_has_8bit) == (True, False)
+    header_too = watch("Subject: ü\r\n\r\nx".encode())
+    assert (header_too.has_8bit, header_too.header_has_8bit) == (True, True)
+    assert not watch(MAIL).has_8bit
+
+
+def test_a2_a_nul_is_told_for_header_and_content() -> None:
+    body_only = watch(b"Subject: a\r\n\r\n\0")
+    assert (body_only.has_nul, body_only.header_has_nul) == (True, False)
+    assert watch(b"Sub\0ject: a\r\n\r\n").header_has_nul
+
+
+@pytest.mark.parametrize("cut", [1, 7, 4096])
+def test_a16_a_header_over_its_octets_is_too_big_and_forgotten(cut: int) -> None:
+    mail = b"X: " + b"y" * 5000
+    seen = watch(*(mail[n : n + cut] for n in range(0, len(mail), cut)))
+    assert seen.is_too_big
+    assert seen.header == b""
+
+
+def test_a16_a_hundred_thousand_header_lines_are_too_many() -> None:
+    mail = b"__proto__: x\r\n" * 100_000
+    seen = HeaderWatch()
+    for n in range(0, len(mail), 100):
+        seen.feed(mail[n : n + 100])
+    assert seen.is_too_big
+
+
+def test_a_small_header_with_a_big_body_is_not_too_big() -> None:
+    assert not watch(b"A: b\r\n\r\n" + b"x" * 5000).is_too_big
+
+
+def test_lines_are_limited_when_the_header_comes_whole() -> None:
+    assert watch(b"A: b\r\n" * 101 + b"\r\n").is_too_big
+    assert not watch(b"A: b\r\n" * 100 + b"\r\n").is_too_big
