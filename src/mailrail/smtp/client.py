@@ -1,0 +1,468 @@
+"""Floor 1 · smtp — the client's side of SMTP and LMTP: intents in, bytes out; bytes in, events out.
+
+Every command sent leaves its stage in the *ledger*; every reply takes the oldest entry out. So a
+reply cannot find the wrong command, and one that finds none is the peer's fault. When the ledger
+is empty the next thing is decided, in `_go_on` and nowhere else.
+
+Pipelining (RFC 2920): MAIL, RCPT ... DATA leave in one write, WINDOW commands at most, so that a
+peer that stops reading while it answers never owes us more than a socket buffer of replies.
+Without PIPELINING the window is one: the same code then speaks one command at a time.
+
+BDAT instead of DATA (RFC 3030) when the peer offers CHUNKING and the message is whole in memory:
+it saves the round trip of 354 and the dots. Up to ONE_FLIGHT_OCTETS and with PIPELINING it
+even leaves in the envelope's write: one round trip for the message, at the price of having sent it in
+vain when every recipient is refused. A binary message has no other way. A streamed text message
+goes by DATA: with BDAT every chunk would cost a reply.
+"""
+
+from base64 import b64decode, b64encode
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from mailrail.model import Body, Envelope, LocalProtocolError, Recipient, RemoteProtocolError, Reply
+from mailrail.smtp.client_states import Stage, State, Step, next_state
+from mailrail.smtp.client_transaction import Command, Transaction, format_envelope, is_done
+from mailrail.smtp.extensions import Extensions, parse_extensions
+from mailrail.smtp.lines import ChunkReader, DotWriter, is_clean, stuffed
+from mailrail.smtp.replies import ReplyReader
+
+WINDOW: Final = 200  # commands in flight; 200 replies of 80 octets fill the smallest usual buffer, 16 KiB
+ONE_FLIGHT_OCTETS: Final = 64 * 1024  # most mail is smaller; a wasted flight of it costs little
+
+
+class Role(Enum):
+    """Which protocol is spoken: SMTP (RFC 5321) or LMTP (RFC 2033)."""
+
+    SMTP = "smtp"
+    LMTP = "lmtp"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A command outside a transaction was answered; for AUTH: the exchange is over."""
+
+    stage: Stage
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Challenged:
+    """The server's turn in a SASL exchange, decoded; `respond` or `cancel_auth`."""
+
+    challenge: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ContentWanted:
+    """The peer waits for (more) content: `send_content`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A transaction is over; each recipient, in order, has its reply and what that reply answered."""
+
+    replies: tuple[Reply, ...]
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissed:
+    """421 that answers nothing: the peer ends the session (RFC 5321 §3.8)."""
+
+    reply: Reply
+
+
+ClientEvent = Answered | Challenged | ContentWanted | Ended | Dismissed
+
+
+class ClientConnection:
+    """One session with a server, from the greeting to the end.
+
+    Attributes:
+        role: SMTP or LMTP.
+        state: where the session stands.
+        extensions: what the peer offers; empty before EHLO, after HELO and after TLS came up.
+        transaction: what is known so far of the transaction under way, or None.
+    """
+
+    def __init__(self, role: Role = Role.SMTP) -> None:
+        self.role = role
+        self.state = State.GREETING
+        self.extensions = Extensions()
+        self.transaction: Transaction | None = None
+        self._replies = ReplyReader()
+        self._ledger = deque([Stage.GREETING])
+        self._out: list[bytes] = []
+        self._commands: deque[Command] = deque()  # of the transaction, not yet sent
+        self._whole: bytes | None = None
+        self._is_bdat = False
+        self._watch = ChunkReader()
+        self._dots = DotWriter()
+
+    # --- bytes -----------------------------------------------------------------------
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the peer; then pull `next_event` until it gives None.
+
+        Raises:
+            RemoteProtocolError: bytes came where only a TLS handshake may follow (A55).
+        """
+        if self.state is State.HANDSHAKE:
+            self._move(Step.CLOSE)
+            raise RemoteProtocolError("plain text behind the reply to STARTTLS (RFC 3207 §4.2)")
+        if self.state is not State.OVER:
+            self._replies.receive(data)
+
+    def next_event(self) -> ClientEvent | None:
+        """Return what happened next, or None when more bytes are needed.
+
+        Raises:
+            RemoteProtocolError: the peer broke the protocol; the session is over.
+        """
+        try:
+            while self.state is not State.OVER and (reply := self._replies.next_reply()) is not None:
+                event = self._take(reply)
+                if event is not None:
+                    return event
+        except RemoteProtocolError:
+            self._move(Step.CLOSE)
+            raise
+        return None
+
+    def data_to_send(self) -> bytes:
+        """Return what must be written now, once."""
+        out = self._out
+        if not out:
+            return b""
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return data
+
+    @property
+    def awaiting(self) -> Stage | None:
+        """What the next reply answers; CONTENT while it is our turn to send it; None when nothing is owed."""
+        if self._ledger:
+            return self._ledger[0]
+        return Stage.CONTENT if self.state is State.CONTENT else None
+
+    # --- intents ---------------------------------------------------------------------
+
+    def hello(self, name: str, *, extended: bool = True) -> None:
+        """Say EHLO (LMTP: LHLO), or HELO when not *extended*.
+
+        Args:
+            name: our host name or address literal, as RFC 5321 §4.1.1.1 wants it.
+        """
+        verb = "LHLO" if self.role is Role.LMTP else "EHLO" if extended else "HELO"
+        self._say(Step.SAY_HELLO, Stage.HELLO, _line(f"{verb} {name}"))
+
+    def starttls(self) -> None:
+        """Say STARTTLS; on 220 bring TLS up, then call `tls_up`."""
+        self._say(Step.SAY_STARTTLS, Stage.TLS, b"STARTTLS\r\n")
+
+    def tls_up(self) -> None:
+        """Forget all that was said in the clear (RFC 3207 §4.2); `hello` comes next."""
+        self._intend(Step.TLS_UP)
+        self.extensions = Extensions()
+
+    def auth(self, mechanism: str, initial: bytes | None) -> None:
+        """Begin a SASL exchange (RFC 4954 §4).
+
+        Args:
+            initial: the initial response, or None when the server speaks first.
+        """
+        words = f"AUTH {mechanism}" if initial is None else f"AUTH {mechanism} {_base64(initial)}"
+        self._say(Step.SAY_AUTH, Stage.AUTH, _line(words))
+
+    def respond(self, response: bytes) -> None:
+        """Answer a challenge."""
+        self._say(Step.RESPOND, Stage.AUTH, b64encode(response) + b"\r\n")
+
+    def cancel_auth(self) -> None:
+        """Give the SASL exchange up instead of answering a challenge."""
+        self._say(Step.RESPOND, Stage.AUTH, b"*\r\n")
+
+    def begin(
+        self,
+        envelope: Envelope,
+        recipients: Sequence[Recipient],
+        *,
+        size_bytes: int,
+        body: Body,
+        whole: bytes | None,
+    ) -> None:
+        """Begin a mail transaction; it ends with one `Ended`.
+
+        Args:
+            recipients: those of the envelope that this transaction is for, at least one.
+            size_bytes: octets of the content, line ends as CRLF.
+            body: what the content is, after any conversion.
+            whole: the content, if it is in memory; else it is asked for by `ContentWanted`.
+
+        Raises:
+            LocalProtocolError: out of order; the peer lacks an extension that this needs; or a bare
+                CR or LF in the content (A5). Nothing was sent.
+        """
+        if next_state(self.state, Step.BEGIN) is None:
+            raise LocalProtocolError(f"no transaction can begin in state {self.state.name}")
+        extensions = self.extensions
+        is_binary = body is Body.BINARY
+        commands = format_envelope(envelope, recipients, size_bytes, body, extensions)
+        if whole is not None and not is_binary and not is_clean(whole):
+            raise LocalProtocolError("bare CR or LF in the content (RFC 5321 §2.3.8)")
+        if self.state is State.SPENT:
+            commands.insert(0, (Stage.RSET, b"RSET\r\n"))
+        self._is_bdat = extensions.has_chunking and (is_binary or whole is not None)
+        if not self._is_bdat:
+            commands.append((Stage.DATA, b"DATA\r\n"))
+        elif whole is not None and extensions.has_pipelining and len(whole) <= ONE_FLIGHT_OCTETS:
+            commands.append((Stage.END, b"BDAT %d LAST\r\n%b" % (len(whole), whole)))
+        self._whole = whole
+        self._commands.extend(commands)
+        self.transaction = Transaction(len(recipients))
+        self._intend(Step.BEGIN)
+        self._send_window()
+
+    def send_content(self, chunk: bytes, *, is_last: bool = False) -> None:
+        """Send content that `ContentWanted` asked for.
+
+        By DATA any number of calls may follow one another; by BDAT (a binary message) one call
+        answers one `ContentWanted`.
+
+        Raises:
+            LocalProtocolError: not asked for, or a bare CR or LF (A5): abort the connection, for a
+                part of the message is on its way and must not be ended.
+        """
+        if self._is_bdat:
+            self._intend(Step.SEND_LAST if is_last else Step.SEND_CHUNK)
+            self._out.append(b"BDAT %d%b\r\n%b" % (len(chunk), b" LAST" if is_last else b"", chunk))
+            if not is_last:
+                self._ledger.append(Stage.CONTENT)
+        else:
+            self._intend(Step.SEND_LAST if is_last else Step.SEND_DATA)
+            self._send_stuffed(chunk, is_last=is_last)
+        if is_last:
+            self._expect_verdict()
+
+    def reset(self) -> None:
+        """Say RSET between transactions."""
+        self._say(Step.SAY_RSET, Stage.RSET, b"RSET\r\n")
+
+    def quit(self) -> None:
+        """Say QUIT between transactions."""
+        self._say(Step.SAY_QUIT, Stage.QUIT, b"QUIT\r\n")
+
+    # --- replies ---------------------------------------------------------------------
+
+    def _take(self, reply: Reply) -> ClientEvent | None:
+        if not self._ledger:
+            return self._unasked(reply)
+        stage = self._ledger.popleft()
+        transaction = self.transaction
+        if transaction is None:
+            return self._answered(stage, reply)
+        if reply.code == 421:
+            return self._break_off(stage, reply)
+        if stage is Stage.RCPT:
+            transaction.take_rcpt(reply)
+        elif stage is Stage.MAIL:
+            transaction.take_mail(reply)
+        elif stage is Stage.DATA:
+            return self._data_answered(transaction, reply)
+        elif stage is Stage.END:
+            self._end_answered(transaction, reply)
+        elif stage is Stage.CONTENT:
+            return self._chunk_answered(transaction, reply)
+        elif not is_done(reply, stage):
+            raise RemoteProtocolError(f"RSET was refused: {reply}")
+        return None if self._ledger else self._go_on(transaction)
+
+    def _unasked(self, reply: Reply) -> ClientEvent | None:
+        """Take a reply that answers no command."""
+        if self.transaction is not None and not reply.is_positive:
+            # Seen: 552 and the connection closed while a message that is too big still comes in.
+            return self._break_off(Stage.CONTENT, reply)
+        if reply.code == 421:
+            self._move(Step.CLOSE)
+            return Dismissed(reply)
+        raise RemoteProtocolError(f"a reply to nothing: {reply}")
+
+    def _answered(self, stage: Stage, reply: Reply) -> ClientEvent:
+        """Take the reply to a command outside a transaction."""
+        if reply.code == 421:
+            self._move(Step.CLOSE)
+            return Answered(stage, reply)
+        if stage is Stage.AUTH and reply.code == 334:
+            self._move(Step.CHALLENGE)
+            return Challenged(_decoded(reply.text))
+        done = is_done(reply, stage)
+        if stage is Stage.GREETING:
+            self._move(Step.WELCOMED if done else Step.TURNED_AWAY)
+        elif stage is Stage.HELLO:
+            self._move(Step.HELLO_TAKEN if done else Step.HELLO_REFUSED)
+            self.extensions = parse_extensions(reply) if done else Extensions()
+        elif stage is Stage.TLS:
+            self._move(Step.TLS_READY if done else Step.TLS_REFUSED)
+            if done and not self._replies.is_empty:
+                raise RemoteProtocolError("more than one reply to STARTTLS (RFC 3207 §4.2)")
+        elif stage is Stage.AUTH:
+            self._move(Step.AUTH_OVER)
+        elif stage is Stage.QUIT:
+            self._move(Step.GOODBYE)
+        elif done:
+            self._move(Step.CLEARED)
+        else:
+            raise RemoteProtocolError(f"RSET was refused: {reply}")
+        return Answered(stage, reply)
+
+    # --- the transaction -------------------------------------------------------------
+
+    def _send_window(self) -> None:
+        """Send as many commands of the transaction as may be in flight at once."""
+        commands, out, ledger = self._commands, self._out, self._ledger
+        for _ in range(min(WINDOW if self.extensions.has_pipelining else 1, len(commands))):
+            stage, line = commands.popleft()
+            out.append(line)
+            if stage is Stage.END:
+                self._move(Step.SEND_LAST)
+                self._whole = None
+                # LMTP answers for each accepted recipient: how many is known only after RCPT.
+            ledger.append(stage)
+
+    def _go_on(self, transaction: Transaction) -> ClientEvent | None:
+        """Decide what comes next, now that every reply owed has come."""
+        if self.state is State.VERDICT:
+            return self._end(transaction, Step.SETTLED)
+        is_hopeless = transaction.is_refused or not (transaction.accepted or self._asks_more())
+        if is_hopeless:
+            return self._end(transaction, Step.BROKEN_OFF)
+        if self._commands:
+            self._send_window()
+            return None
+        return self._give_content()
+
+    def _asks_more(self) -> bool:
+        """Tell whether some RCPT, or MAIL before it, is still to be sent."""
+        return bool(self._commands) and self._commands[0][0] in (Stage.MAIL, Stage.RCPT)
+
+    def _give_content(self) -> ClientEvent | None:
+        """Send what is in memory, or ask for it."""
+        self._move(Step.GO_AHEAD)
+        whole, self._whole = self._whole, None
+        if whole is None:
+            self._watch, self._dots = ChunkReader(), DotWriter()
+            return ContentWanted()
+        self._move(Step.SEND_LAST)
+        if self._is_bdat:
+            self._out.append(b"BDAT %d LAST\r\n%b" % (len(whole), whole))
+        else:
+            self._out.append(stuffed(whole))
+        self._expect_verdict()
+        return None
+
+    def _send_stuffed(self, chunk: bytes, *, is_last: bool) -> None:
+        """Send text that is clean for certain; a CR at a chunk's end waits for its LF."""
+        text = self._watch.feed(chunk)
+        if is_last:
+            text += self._watch.finish()
+        if self._watch.has_bare:
+            self._move(Step.CLOSE)
+            raise LocalProtocolError("bare CR or LF in the content (RFC 5321 §2.3.8)")
+        self._out.append(self._dots.feed(text))
+        if is_last:
+            self._out.append(self._dots.finish())
+
+    def _expect_verdict(self) -> None:
+        """Await the final reply: one, or in LMTP one for each accepted recipient (RFC 2033 §4.2)."""
+        count = len(self.transaction.accepted) if self.transaction and self.role is Role.LMTP else 1
+        self._ledger.extend([Stage.END] * count)
+
+    def _data_answered(self, transaction: Transaction, reply: Reply) -> ClientEvent | None:
+        if reply.code < 300 or 300 < reply.code < 400 and reply.code != 354:
+            raise RemoteProtocolError(f"{reply.code} makes no sense as a reply to DATA")
+        if reply.code != 354:
+            transaction.settle_accepted(Stage.DATA, reply)
+            return self._end(transaction, Step.BROKEN_OFF)
+        if transaction.accepted:
+            return self._give_content()
+        if self.role is Role.LMTP:
+            # RFC 2033 §4.2 wants 503 here; how many replies a dot would get, nobody knows.
+            return self._end(transaction, Step.CLOSE)
+        # RFC 2920 §3.1: 354 although every recipient was refused: an empty message ends it.
+        self._move(Step.SEND_LAST)
+        self._out.append(b".\r\n")
+        self._ledger.append(Stage.END)
+        return None
+
+    def _chunk_answered(self, transaction: Transaction, reply: Reply) -> ClientEvent:
+        if is_done(reply, Stage.CONTENT):
+            self._move(Step.GO_AHEAD)
+            return ContentWanted()
+        transaction.settle_accepted(Stage.CONTENT, reply)
+        return self._end(transaction, Step.BROKEN_OFF)
+
+    def _end_answered(self, transaction: Transaction, reply: Reply) -> None:
+        is_done(reply, Stage.END)
+        if self.role is Role.SMTP:
+            transaction.settle_accepted(Stage.END, reply)
+        elif transaction.accepted:
+            transaction.settle_next(Stage.END, reply)
+            missing = len(transaction.accepted) - len(self._ledger)
+            self._ledger.extend([Stage.END] * missing)
+
+    def _break_off(self, stage: Stage, reply: Reply) -> Ended:
+        """End the transaction and the session: what is still open gets *reply*."""
+        assert self.transaction is not None
+        self.transaction.settle_rest(stage, reply)
+        return self._end(self.transaction, Step.CLOSE)
+
+    def _end(self, transaction: Transaction, step: Step) -> Ended:
+        self._move(step)
+        self._commands.clear()
+        self._whole = None
+        self.transaction = None
+        replies = tuple(reply for reply in transaction.replies if reply is not None)
+        assert len(replies) == len(transaction.replies), "a recipient was left without an answer"
+        return Ended(replies, tuple(transaction.stages))
+
+    # --- order -----------------------------------------------------------------------
+
+    def _say(self, step: Step, stage: Stage, line: bytes) -> None:
+        self._intend(step)
+        self._ledger.append(stage)
+        self._out.append(line)
+
+    def _intend(self, step: Step) -> None:
+        state = next_state(self.state, step)
+        if state is None:
+            raise LocalProtocolError(f"{step.name} is out of order in state {self.state.name}")
+        self.state = state
+
+    def _move(self, step: Step) -> None:
+        state = next_state(self.state, step)
+        if state is None:
+            raise RemoteProtocolError(f"{step.name} is out of order in state {self.state.name}")
+        self.state = state
+        if state is State.OVER:
+            self._ledger.clear()
+
+
+def _line(words: str) -> bytes:
+    if not (words.isascii() and words.isprintable()):
+        raise LocalProtocolError(f"{words!r} is not a command line")
+    return words.encode("ascii") + b"\r\n"
+
+
+def _base64(response: bytes) -> str:
+    """RFC 4954 §4: an empty initial response is a single equals sign."""
+    return b64encode(response).decode("ascii") or "="
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode(text.strip(), validate=True)
+    except ValueError as error:
+        raise RemoteProtocolError(f"a challenge that is not base64 (RFC 4954 §4): {error}") from None

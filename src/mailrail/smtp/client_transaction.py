@@ -1,0 +1,120 @@
+"""Floor 1 · smtp — one mail transaction from the client's side: its commands, and who was answered what.
+
+A recipient is *open* until its fate is known: refused at MAIL or RCPT, or answered behind the end
+of the data. What a lost connection leaves open may be tried again; what is settled may not.
+"""
+
+import re
+from collections import deque
+from collections.abc import Sequence
+from typing import Final
+
+from mailrail.model import Body, Envelope, LocalProtocolError, Recipient, RemoteProtocolError, Reply
+from mailrail.smtp.client_states import Stage
+from mailrail.smtp.extensions import Extensions
+from mailrail.smtp.params import format_mail, format_rcpt
+
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+Command = tuple[Stage, bytes]
+
+
+def format_envelope(
+    envelope: Envelope, recipients: Sequence[Recipient], size_bytes: int, body: Body, extensions: Extensions
+) -> list[Command]:
+    """Write MAIL and every RCPT for a peer that offers *extensions*.
+
+    Raises:
+        LocalProtocolError: the peer lacks what this envelope or body needs; convert it, or bounce it.
+    """
+    if not recipients:
+        raise LocalProtocolError("a transaction needs a recipient")
+    if body is Body.EIGHT_BIT and not extensions.has_8bitmime:
+        raise LocalProtocolError("the peer does not offer 8BITMIME: convert the content first (RFC 6152 §3)")
+    if body is Body.BINARY and not extensions.has_binarymime:
+        raise LocalProtocolError("the peer does not offer BINARYMIME: convert the content first (RFC 3030 §3)")
+    if envelope.smtputf8 and not extensions.has_smtputf8:
+        raise LocalProtocolError("the peer does not offer SMTPUTF8 (RFC 6531 §3.2)")
+    offered = extensions.keywords
+    parameters = format_mail(envelope, offered, size_bytes, body)
+    lines = [(Stage.MAIL, f"MAIL FROM:<{envelope.reverse_path or ''}>{parameters}\r\n")]
+    lines += [
+        (Stage.RCPT, f"RCPT TO:<{recipient.forward_path}>{format_rcpt(recipient, offered)}\r\n")
+        for recipient in recipients
+    ]
+    return [(stage, _encoded(line, envelope.smtputf8)) for stage, line in lines]
+
+
+def _encoded(line: str, smtputf8: bool) -> bytes:
+    """Encode a command; what could end it early never leaves (command injection)."""
+    if _CONTROL.search(line, 0, len(line) - 2):
+        raise LocalProtocolError(f"control character in {line[:-2]!r}")
+    if not smtputf8 and not line.isascii():
+        raise LocalProtocolError(f"{line[:-2]!r} needs SMTPUTF8 (RFC 6531 §3.2)")
+    return line.encode()
+
+
+class Transaction:
+    """Takes the replies of one transaction in the order of its commands.
+
+    Attributes:
+        replies: for each recipient what settled it, or None while it is open.
+        stages: for each recipient what its reply answered.
+        accepted: recipients that RCPT took and that are still open, in order.
+        is_refused: MAIL was refused: whatever the rest is answered, nobody gets anything.
+    """
+
+    __slots__ = ("_asked", "accepted", "is_refused", "replies", "stages")
+
+    def __init__(self, recipients: int) -> None:
+        self.replies: list[Reply | None] = [None] * recipients
+        self.stages = [Stage.RCPT] * recipients
+        self.accepted: deque[int] = deque()
+        self.is_refused = False
+        self._asked = 0
+
+    def take_mail(self, reply: Reply) -> None:
+        """Take the reply to MAIL."""
+        if not is_done(reply, Stage.MAIL):
+            self.is_refused = True
+            self.settle_rest(Stage.MAIL, reply)
+
+    def take_rcpt(self, reply: Reply) -> None:
+        """Take the reply to the next RCPT."""
+        index = self._asked
+        self._asked += 1
+        if is_done(reply, Stage.RCPT):
+            if not self.is_refused:
+                self.accepted.append(index)
+        elif not self.is_refused:
+            self.replies[index] = reply
+
+    def settle_next(self, stage: Stage, reply: Reply) -> None:
+        """Give the reply to the first accepted recipient that is open (RFC 2033 §4.2)."""
+        index = self.accepted.popleft()
+        self.replies[index] = reply
+        self.stages[index] = stage
+
+    def settle_accepted(self, stage: Stage, reply: Reply) -> None:
+        """Give the reply to every accepted recipient that is open."""
+        while self.accepted:
+            self.settle_next(stage, reply)
+
+    def settle_rest(self, stage: Stage, reply: Reply) -> None:
+        """Give the reply to every recipient that is open, asked or not."""
+        self.accepted.clear()
+        for index, known in enumerate(self.replies):
+            if known is None:
+                self.replies[index] = reply
+                self.stages[index] = stage
+
+
+def is_done(reply: Reply, stage: Stage) -> bool:
+    """Tell whether a command was carried out (2yz) or refused.
+
+    Raises:
+        RemoteProtocolError: 3yz asks for something that this command does not have (A58).
+    """
+    if 300 <= reply.code < 400:
+        raise RemoteProtocolError(f"{reply.code} makes no sense as a reply to {stage.value}")
+    return reply.code < 300

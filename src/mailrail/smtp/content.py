@@ -1,0 +1,78 @@
+"""Floor 1 · smtp — what every byte of content passes, whether it comes by DATA or by BDAT.
+
+The first fault found is kept; from then on content is counted out and dropped, and the end
+is still looked for by the one law of `lines.py`, so that nothing can be smuggled in behind an
+oversize message (A19).
+"""
+
+from typing import Final
+
+from mailrail.model import Body, Reply
+from mailrail.model import reply as say
+from mailrail.smtp.limits import Limits
+from mailrail.smtp.lines import ChunkReader, DotReader, repaired
+
+_CRLF: Final = b"\r\n"
+
+
+class ContentGate:
+    """Reads and judges the content of one message.
+
+    Attributes:
+        fault: the refusal that the content has earned, or None.
+        size_bytes: octets let through or counted so far.
+    """
+
+    __slots__ = ("_body", "_chunks", "_dots", "_limits", "_line_run", "fault", "size_bytes")
+
+    def __init__(self, limits: Limits, body: Body) -> None:
+        self.fault: Reply | None = None
+        self.size_bytes = 0
+        self._limits = limits
+        self._body = body
+        self._dots = DotReader()
+        self._chunks = ChunkReader()
+        self._line_run = 0
+
+    def dots(self, data: bytes) -> tuple[bytes, bytes | None]:
+        """Take bytes of DATA; return good content, and what stood behind the end once it is found."""
+        content, rest = self._dots.feed(data)
+        return self._judge(content, has_bare=self._dots.has_bare, has_nul=self._dots.has_nul), rest
+
+    def chunk(self, data: bytes) -> bytes:
+        """Take bytes of BDAT and return good content."""
+        return self._judge_chunk(self._chunks.feed(data))
+
+    def finish_chunks(self) -> bytes:
+        """Return the rest of the content after the last chunk."""
+        return self._judge_chunk(self._chunks.finish())
+
+    def _judge_chunk(self, content: bytes) -> bytes:
+        is_text = self._body is not Body.BINARY  # RFC 3030 §3: binary content has no lines
+        return self._judge(
+            content, has_bare=is_text and self._chunks.has_bare, has_nul=is_text and self._chunks.has_nul
+        )
+
+    def _judge(self, content: bytes, *, has_bare: bool, has_nul: bool) -> bytes:
+        limits = self._limits
+        if has_bare:
+            if limits.repair_line_ends:
+                content = repaired(content)
+            else:
+                self.fault = self.fault or say.BARE_LINE_END_IN_DATA
+        if has_nul:
+            self.fault = self.fault or say.NUL_IN_DATA
+        self.size_bytes += len(content)
+        if self.size_bytes > limits.message_size:
+            self.fault = self.fault or say.TOO_BIG
+        if self._body is not Body.BINARY and self._has_long_line(content, limits.text_line):
+            self.fault = self.fault or say.TEXT_LINE_TOO_LONG
+        return content if self.fault is None else b""
+
+    def _has_long_line(self, content: bytes, limit: int) -> bool:
+        first, last = content.find(_CRLF), content.rfind(_CRLF)
+        run = self._line_run + (len(content) if first < 0 else first)
+        self._line_run = run if last < 0 else len(content) - last - 2
+        if run > limit or self._line_run > limit:
+            return True
+        return len(content) > limit and max(map(len, content.split(_CRLF))) > limit

@@ -1,0 +1,240 @@
+"""Floor 1 · smtp — the parameters of MAIL and RCPT, read and written in one place.
+
+Each keyword has one reader in a table; a keyword whose extension is not offered is unknown
+(555), the same keyword twice or with a bad value is 501 (A28).
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from mailrail.model import Body, Envelope, Notify, Recipient, Ret
+from mailrail.smtp import xtext
+
+SIZE_DIGITS: Final = 20  # RFC 1870 §4
+ENVID_CHARACTERS: Final = 100  # RFC 3461 §4.4
+ORCPT_CHARACTERS: Final = 500  # RFC 3461 §4.2
+_KEYWORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_NOTIFY_WORDS: Final = {"SUCCESS": Notify.SUCCESS, "FAILURE": Notify.FAILURE, "DELAY": Notify.DELAY}
+
+
+class ParameterError(ValueError):
+    """A parameter cannot be taken.
+
+    Attributes:
+        is_unknown: the keyword is not one that was offered (555 instead of 501).
+    """
+
+    def __init__(self, text: str, *, is_unknown: bool = False) -> None:
+        super().__init__(text)
+        self.is_unknown = is_unknown
+
+
+@dataclass(slots=True)
+class MailParameters:
+    """What came behind MAIL's path.
+
+    Attributes:
+        size_bytes: what the client says the size is, or None (RFC 1870).
+        auth: the AUTH= identity, xtext decoded; "" is `<>`; None when not given (RFC 4954 §5).
+        requested: every parameter as it came, keyword in capitals.
+    """
+
+    size_bytes: int | None = None
+    body: Body = Body.SEVEN_BIT
+    smtputf8: bool = False
+    ret: Ret | None = None
+    envid: str = ""
+    auth: str | None = None
+    requested: dict[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class RcptParameters:
+    """What came behind RCPT's path."""
+
+    notify: Notify = Notify.DEFAULT
+    orcpt: str = ""
+    requested: dict[str, str | None] = field(default_factory=dict)
+
+
+def _size(found: MailParameters, value: str) -> None:
+    if not (value.isascii() and value.isdigit() and len(value) <= SIZE_DIGITS):
+        raise ParameterError("SIZE wants a number of octets")
+    found.size_bytes = int(value)
+
+
+def _body(found: MailParameters, value: str) -> None:
+    try:
+        found.body = Body(value.upper())
+    except ValueError:
+        raise ParameterError("BODY wants 7BIT, 8BITMIME or BINARYMIME") from None
+
+
+def _ret(found: MailParameters, value: str) -> None:
+    try:
+        found.ret = Ret(value.upper())
+    except ValueError:
+        raise ParameterError("RET wants FULL or HDRS") from None
+
+
+def _envid(found: MailParameters, value: str) -> None:
+    envid = _xtext(value, "ENVID")
+    if not 0 < len(envid) <= ENVID_CHARACTERS:
+        raise ParameterError(f"ENVID wants 1 to {ENVID_CHARACTERS} characters")
+    found.envid = envid
+
+
+def _auth(found: MailParameters, value: str) -> None:
+    identity = _xtext(value, "AUTH")
+    found.auth = "" if identity == "<>" else identity
+
+
+def _notify(found: RcptParameters, value: str) -> None:
+    words = value.upper().split(",")
+    if words == ["NEVER"]:
+        found.notify = Notify.NEVER
+        return
+    for word in words:
+        flag = _NOTIFY_WORDS.get(word)
+        if flag is None or flag in found.notify:
+            raise ParameterError("NOTIFY wants NEVER, or some of SUCCESS,FAILURE,DELAY")
+        found.notify |= flag
+
+
+def _orcpt(found: RcptParameters, value: str) -> None:
+    kind, semicolon, address = value.partition(";")
+    if not semicolon or not address or len(value) > ORCPT_CHARACTERS or not _KEYWORD.fullmatch(kind):
+        raise ParameterError("ORCPT wants type;address")
+    if kind.lower() == "utf-8":
+        try:
+            found.orcpt = f"utf-8;{xtext.decode_utf8(address)}"
+        except ValueError as error:
+            raise ParameterError(f"ORCPT: {error}") from None
+    else:
+        found.orcpt = f"{kind.lower()};{_xtext(address, 'ORCPT')}"
+
+
+def _xtext(value: str, keyword: str) -> str:
+    try:
+        return xtext.decode(value)
+    except ValueError as error:
+        raise ParameterError(f"{keyword}: {error}") from None
+
+
+# keyword -> (the EHLO keyword that offers it, reader)
+_MAIL: Final[Mapping[str, tuple[str, Callable[[MailParameters, str], None]]]] = {
+    "SIZE": ("SIZE", _size),
+    "BODY": ("8BITMIME", _body),
+    "RET": ("DSN", _ret),
+    "ENVID": ("DSN", _envid),
+    "AUTH": ("AUTH", _auth),
+}
+_RCPT: Final[Mapping[str, Callable[[RcptParameters, str], None]]] = {"NOTIFY": _notify, "ORCPT": _orcpt}
+
+
+def parse_mail(text: str, offered: frozenset[str]) -> MailParameters:
+    """Read the parameters of MAIL.
+
+    Args:
+        text: what stands behind the path.
+        offered: the EHLO keywords of this session; a parameter of another extension is unknown.
+
+    Raises:
+        ParameterError: unknown, repeated or bad.
+    """
+    found = MailParameters()
+    for keyword, value in _words(text, found.requested):
+        if keyword == "SMTPUTF8" and "SMTPUTF8" in offered:
+            if value is not None:
+                raise ParameterError("SMTPUTF8 takes no value")
+            found.smtputf8 = True
+            continue
+        extension, reader = _MAIL.get(keyword, ("", None))
+        if reader is None or extension not in offered:
+            raise ParameterError(f"{keyword} is not offered", is_unknown=True)
+        if value is None:
+            raise ParameterError(f"{keyword} wants a value")
+        reader(found, value)
+    if found.body is Body.BINARY and "BINARYMIME" not in offered:
+        raise ParameterError("BODY=BINARYMIME is not offered")
+    return found
+
+
+def parse_rcpt(text: str, offered: frozenset[str]) -> RcptParameters:
+    """Read the parameters of RCPT.
+
+    Raises:
+        ParameterError: unknown, repeated or bad.
+    """
+    found = RcptParameters()
+    for keyword, value in _words(text, found.requested):
+        reader = _RCPT.get(keyword)
+        if reader is None or "DSN" not in offered:
+            raise ParameterError(f"{keyword} is not offered", is_unknown=True)
+        if value is None:
+            raise ParameterError(f"{keyword} wants a value")
+        reader(found, value)
+    return found
+
+
+def _words(text: str, requested: dict[str, str | None]) -> list[tuple[str, str | None]]:
+    words: list[tuple[str, str | None]] = []
+    for word in text.split():
+        keyword, equals, value = word.partition("=")
+        keyword = keyword.upper()
+        if not _KEYWORD.fullmatch(keyword) or (equals and not value):
+            raise ParameterError(f"{word!r} is not a parameter")
+        if keyword in requested:
+            raise ParameterError(f"{keyword} is given twice")
+        requested[keyword] = value if equals else None
+        words.append((keyword, value if equals else None))
+    return words
+
+
+def format_mail(envelope: Envelope, offered: frozenset[str], size_bytes: int, body: Body) -> str:
+    """Write MAIL's parameters for a peer that offers *offered*; each begins with a space.
+
+    Args:
+        size_bytes: octets of the message as it will be sent.
+        body: how it will be sent, after any conversion.
+    """
+    words = ""
+    if "SIZE" in offered:
+        words += f" SIZE={size_bytes}"
+    if "8BITMIME" in offered and body is not Body.SEVEN_BIT:
+        words += f" BODY={body.value}"
+    if "SMTPUTF8" in offered and envelope.smtputf8:
+        words += " SMTPUTF8"
+    if "DSN" in offered:
+        if envelope.ret is not None:
+            words += f" RET={envelope.ret.value}"
+        if envelope.envid:
+            words += f" ENVID={xtext.encode(envelope.envid)}"
+    return words
+
+
+def format_rcpt(recipient: Recipient, offered: frozenset[str]) -> str:
+    """Write RCPT's parameters for a peer that offers *offered*; each begins with a space."""
+    if "DSN" not in offered:
+        return ""
+    words = ""
+    if recipient.notify is not Notify.DEFAULT:
+        words += f" NOTIFY={format_notify(recipient.notify)}"
+    if recipient.orcpt:
+        words += f" ORCPT={format_orcpt(recipient.orcpt)}"
+    return words
+
+
+def format_notify(notify: Notify) -> str:
+    """Write the value of NOTIFY."""
+    if Notify.NEVER in notify:
+        return "NEVER"
+    return ",".join(word for word, flag in _NOTIFY_WORDS.items() if flag in notify)
+
+
+def format_orcpt(orcpt: str) -> str:
+    """Write the value of ORCPT from its decoded "type;address"."""
+    kind, _, address = orcpt.partition(";")
+    return f"{kind};{xtext.encode_utf8(address) if kind == 'utf-8' else xtext.encode(address)}"

@@ -1,0 +1,669 @@
+"""Floor 1 · smtp — the server side of SMTP and LMTP, without input or output.
+
+Theory of operation. Bytes go in by `receive`; `next_event` says what they mean, one event at a
+time; the shell answers by `reply`; `data_to_send` gives back everything that is to be written,
+so that a batch of pipelined commands costs one write. While an event waits for its answer
+nothing more is parsed, because the answer decides how the next command is to be taken.
+
+One reader is in charge at any moment (`_read`): of commands, of data, of a BDAT chunk or
+of a SASL answer. A reader returns an event, or None when it needs more bytes, or AGAIN when it
+has dealt with something by itself and wants to be called again.
+
+What the core refuses by itself (syntax, order, size, line ends) it answers by itself, with
+replies of the register. Order rules are in `states.py`, line ends in `lines.py`, content in
+`content.py`, parameters in `params.py`. What must be bounded is bounded by `Limits`.
+
+Over the house's 450 lines on purpose: this is one machine, and its commands, answers and readers
+are understood only side by side.
+"""
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import Final, Literal
+
+from mailrail.model import AddressError, Body, LocalProtocolError, Reply
+from mailrail.model import reply as say
+from mailrail.smtp import events
+from mailrail.smtp.content import ContentGate
+from mailrail.smtp.limits import Limits
+from mailrail.smtp.offer import Offers
+from mailrail.smtp.params import ParameterError, parse_mail, parse_rcpt
+from mailrail.smtp.paths import parse_forward_path, parse_reverse_path, split_path
+from mailrail.smtp.states import NEXT, Accepted, State
+
+_CRLF: Final = b"\r\n"
+# RFC 2920 §3.1: these end a group; whoever sends more behind them does not wait for answers.
+_ENDS_GROUP: Final = frozenset({"EHLO", "HELO", "LHLO", "DATA", "VRFY", "EXPN", "NOOP", "HELP", "AUTH"})
+# A10: a web browser or another protocol was led to our port (ALPACA).
+_OTHER_PROTOCOLS: Final = frozenset(
+    {"GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "HOST:", "PRI"}
+)
+_BDAT_DIGITS: Final = 12  # a terabyte; a longer number is garbage, and what follows it unknowable
+
+
+class _Again(Enum):
+    AGAIN = 0
+
+
+AGAIN: Final = _Again.AGAIN
+Read = events.Event | Literal[_Again.AGAIN] | None
+
+
+class ServerConnection:
+    """One SMTP or LMTP session seen from the server.
+
+    Attributes:
+        hello_name: what the client calls itself; "" before EHLO.
+        is_esmtp: it said EHLO (or LHLO).
+        is_tls: the session is under TLS.
+        is_authenticated: AUTH succeeded.
+        may_run_ahead: the client may ignore the order of pipelining (trusted clients; A7).
+        errors: bad commands so far, forgiven when a message is accepted.
+    """
+
+    def __init__(
+        self, limits: Limits, offers: Offers, *, is_lmtp: bool = False, is_tls: bool = False
+    ) -> None:
+        self.hello_name = ""
+        self.is_esmtp = False
+        self.is_tls = is_tls
+        self.is_authenticated = False
+        self.may_run_ahead = False
+        self.errors = 0
+        self._limits = limits
+        self._offers = offers
+        self._keywords = offers.keywords_under_tls if is_tls else offers.keywords_in_clear
+        self._is_lmtp = is_lmtp
+        self._state = State.FRESH
+        self._asked: Accepted | None = None
+        self._buffer = b""
+        self._at = 0
+        self._out: list[bytes] = []
+        self._read: Callable[[], Read] = self._read_command
+        self._is_skipping = False
+        self._junk = 0
+        self._messages = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin without a transaction."""
+        self._smtputf8 = False
+        self._body = Body.SEVEN_BIT
+        self._accepted = 0
+        self._gate: ContentGate | None = None
+        self._has_ended = False
+        self._chunk_fault: Reply | None = None
+        self._chunk_size = 0
+        self._chunk_left = 0
+        self._is_last_chunk = False
+
+    # --- The shell's side -----------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """Where the session stands."""
+        return self._state
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the connection is to be closed once the output is written."""
+        return self._state is State.OVER
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether an event waits for `reply`."""
+        return self._asked is not None
+
+    @property
+    def buffered(self) -> int:
+        """Octets received and not yet looked at; the shell stops reading while it answers."""
+        return len(self._buffer) - self._at
+
+    def greet(self, reply: Reply) -> None:
+        """Say the banner: 220 (GREETING) or a refusal (RFC 5321 §3.1)."""
+        if self._state is not State.FRESH:
+            raise LocalProtocolError("the greeting was already said")
+        if self._buffer and not self.may_run_ahead:
+            reply = say.EARLY_TALKER
+        self._say(reply)
+        self._step(Accepted.BANNER if reply.is_positive else Accepted.QUIT)
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes from the peer."""
+        if self._state is State.OVER:
+            return
+        self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
+        self._at = 0
+
+    def next_event(self) -> events.Event | None:
+        """Return the next event, or None when more bytes or an answer are needed."""
+        while self._asked is None and self._state is not State.OVER and self._state is not State.FRESH:
+            found = self._read()
+            if found is not AGAIN:
+                return found
+        return None
+
+    def reply(self, reply: Reply) -> None:
+        """Answer the event that waits."""
+        step, self._asked = self._asked, None
+        if step is None:
+            raise LocalProtocolError("nothing waits for an answer")
+        if reply.code == 421:
+            self.close_with(reply)
+            return
+        _ANSWERS.get(step, ServerConnection._answer)(self, step, reply)
+
+    def reply_each(self, replies: Sequence[Reply]) -> None:
+        """Answer EndOfData of LMTP: one reply for each accepted recipient, in order (RFC 2033 §4.2)."""
+        if self._asked is not Accepted.END_OF_DATA or len(replies) != self._accepted:
+            raise LocalProtocolError(f"{self._accepted} recipients wait for a reply each, got {len(replies)}")
+        self._asked = None
+        for reply in replies:
+            self._say(reply)
+        self._message_done(any(reply.is_positive for reply in replies))
+
+    def close_with(self, reply: Reply) -> None:
+        """End the session from our side: say *reply* (421 or 5yz) and be over."""
+        if self._state is not State.OVER:
+            self._asked = None
+            self._say(reply)
+            self._step(Accepted.QUIT)
+
+    def tls_started(self) -> None:
+        """Know that the handshake succeeded: everything said before is forgotten (RFC 3207 §4.2)."""
+        self._step(Accepted.TLS_UP)
+        self.is_tls = True
+        self.is_esmtp = False
+        self.hello_name = ""
+        self._buffer, self._at = b"", 0
+        self._keywords = self._offers.keywords_under_tls
+        self._forget()
+
+    def data_to_send(self) -> bytes:
+        """Return what is to be written now, and forget it."""
+        out = self._out
+        if not out:
+            return b""
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        return data
+
+    # --- Saying and counting ----------------------------------------------------------
+
+    def _say(self, reply: Reply) -> None:
+        self._out.append(reply.wire)
+
+    def _step(self, step: Accepted) -> None:
+        self._state = NEXT[self._state][step]
+
+    def _ask(self, step: Accepted) -> None:
+        self._asked = step
+
+    def _error(self, reply: Reply) -> Literal[_Again.AGAIN]:
+        """Answer a bad command by ourselves."""
+        self._say(reply)
+        self._count_error()
+        return AGAIN
+
+    def _count_error(self) -> None:
+        self.errors += 1
+        if self.errors >= self._limits.errors:
+            self.close_with(say.TOO_MANY_ERRORS)
+
+    def _count_junk(self) -> bool:
+        """Count a command that moves no mail; True when it was one too many (A41)."""
+        self._junk += 1
+        if self._junk > self._limits.junk:
+            self.close_with(say.TOO_MUCH_JUNK)
+            return True
+        return False
+
+    # --- Commands -----------------------------------------------------------------------
+
+    def _read_command(self) -> Read:
+        end = self._buffer.find(b"\n", self._at)
+        if end < 0:
+            self._bound_line(self._limits.command_line)
+            return None
+        line = self._buffer[self._at : end + 1]
+        self._at = end + 1
+        if self._is_skipping:
+            self._is_skipping = False
+            return AGAIN
+        if len(line) > self._limits.command_line:
+            return self._error(say.LINE_TOO_LONG)
+        if line[-2:] != _CRLF or line.find(b"\r", 0, -2) >= 0:
+            return self._error(say.BARE_LINE_END)
+        try:
+            text = line[:-2].decode()
+        except UnicodeDecodeError:
+            return self._error(say.BAD_ARGUMENTS.with_text("Not UTF-8"))
+        if not text.isprintable():
+            return self._error(say.BAD_ARGUMENTS.with_text("Control characters in a command"))
+        verb, _, rest = text.partition(" ")
+        return self._command(verb.upper(), rest)
+
+    def _bound_line(self, limit: int) -> None:
+        """Bound a line that does not end: refuse it once, then drop what comes until it ends (A13)."""
+        if self._buffer[self._at : self._at + 1] == b"\x16" and self._state is State.GREETED:
+            self._at = len(self._buffer)
+            self.close_with(say.NOT_SMTP)  # A11: a TLS ClientHello on a plain port
+        elif len(self._buffer) - self._at > limit or self._is_skipping:
+            self._buffer, self._at = b"", 0
+            if not self._is_skipping:
+                self._is_skipping = True
+                self._error(say.LINE_TOO_LONG)
+
+    def _command(self, verb: str, rest: str) -> Read:
+        if self._at < len(self._buffer) and self._runs_ahead(verb):
+            self.close_with(say.EARLY_TALKER)
+            return None
+        command = _COMMANDS.get(verb)
+        if command is None:
+            return self._unknown(verb)
+        return command(self, verb, rest.rstrip(" "))
+
+    def _runs_ahead(self, verb: str) -> bool:
+        """Tell whether a client that sent more behind *verb* broke the rules of pipelining (A7)."""
+        if self.may_run_ahead or verb not in _COMMANDS:
+            return False
+        return verb in _ENDS_GROUP or (bool(self.hello_name) and not self.is_esmtp)
+
+    def _unknown(self, verb: str) -> Read:
+        if verb in _OTHER_PROTOCOLS or verb.startswith(("SSH-", "\x16")):
+            self.close_with(say.NOT_SMTP)
+            return None
+        return self._error(say.UNKNOWN_COMMAND)
+
+    def _refuse_order(self) -> Read:
+        return self._error(say.HELLO_FIRST if self._state is State.GREETED else say.BAD_SEQUENCE)
+
+    def _hello(self, verb: str, rest: str) -> Read:
+        if (verb == "LHLO") is not self._is_lmtp:
+            return self._error(say.UNKNOWN_COMMAND)
+        if Accepted.HELLO not in NEXT[self._state]:
+            return self._refuse_order()
+        if not rest or " " in rest or len(rest) > 255:
+            return self._error(say.BAD_ARGUMENTS.with_text(f"{verb} wants your host name"))
+        if self._count_junk():
+            return None
+        self._hello_verb, self._hello_rest = verb, rest
+        self._ask(Accepted.HELLO)
+        return events.Hello(verb, rest)
+
+    def _answer_hello(self, step: Accepted, reply: Reply) -> None:
+        if not reply.is_positive:
+            self._answer(step, reply)
+            return
+        self._step(step)
+        self._forget()
+        self.hello_name = self._hello_rest
+        self.is_esmtp = self._hello_verb != "HELO"
+        if self.is_esmtp:
+            self._say(self._offers.under_tls if self.is_tls else self._offers.in_clear)
+        else:
+            self._say(say.HELLO.with_text(self._offers.offer.hostname))
+
+    def _mail(self, verb: str, rest: str) -> Read:
+        if Accepted.MAIL not in NEXT[self._state]:
+            return self._refuse_order()
+        if rest[:5].upper() != "FROM:":
+            return self._error(say.BAD_ARGUMENTS.with_text("Syntax: MAIL FROM:<address>"))
+        if self._messages >= self._limits.messages:
+            self.close_with(say.ENOUGH_MESSAGES)
+            return None
+        try:
+            inner, words = split_path(rest[5:])
+            reverse_path = parse_reverse_path(inner)
+            parameters = parse_mail(words, self._keywords if self.is_esmtp else frozenset())
+        except AddressError as error:
+            return self._error(say.BAD_SENDER.with_text(f"Bad sender address syntax: {error}"))
+        except ParameterError as error:
+            return self._bad_parameter(error)
+        if not parameters.smtputf8 and not inner.isascii():
+            return self._error(say.NEEDS_SMTPUTF8)
+        if parameters.size_bytes is not None and parameters.size_bytes > self._limits.message_size:
+            return self._error(say.TOO_BIG)
+        self._smtputf8, self._body = parameters.smtputf8, parameters.body
+        self._ask(Accepted.MAIL)
+        return events.Mail(reverse_path, parameters)
+
+    def _bad_parameter(self, error: ParameterError) -> Read:
+        reply = say.UNKNOWN_PARAMETER if error.is_unknown else say.BAD_ARGUMENTS
+        return self._error(reply.with_text(str(error)))
+
+    def _rcpt(self, verb: str, rest: str) -> Read:
+        if Accepted.RCPT not in NEXT[self._state]:
+            return self._refuse_order()
+        if rest[:3].upper() != "TO:":
+            return self._error(say.BAD_ARGUMENTS.with_text("Syntax: RCPT TO:<address>"))
+        try:
+            inner, words = split_path(rest[3:])
+            forward_path = parse_forward_path(inner)
+            parameters = parse_rcpt(words, self._keywords if self.is_esmtp else frozenset())
+        except AddressError as error:
+            return self._error(say.BAD_RECIPIENT.with_text(f"Bad recipient address syntax: {error}"))
+        except ParameterError as error:
+            return self._bad_parameter(error)
+        if not self._smtputf8 and not inner.isascii():
+            return self._error(say.NEEDS_SMTPUTF8)
+        if self._accepted >= self._limits.recipients:
+            self._say(say.TOO_MANY_RECIPIENTS)  # A21: those accepted stay
+            return AGAIN
+        self._ask(Accepted.RCPT)
+        return events.Rcpt(forward_path, parameters)
+
+    def _answer_rcpt(self, step: Accepted, reply: Reply) -> None:
+        self._say(reply)
+        if reply.is_positive:
+            self._accepted += 1
+            self._step(step)
+        elif not self._accepted:
+            # Guessing at addresses counts as error; a list with some stale members does not.
+            self._count_error()
+
+    def _answer(self, step: Accepted, reply: Reply) -> None:
+        self._say(reply)
+        if reply.is_positive:
+            self._step(step)
+        else:
+            self._count_error()
+
+    def _data(self, verb: str, rest: str) -> Read:
+        if rest:
+            return self._error(say.BAD_ARGUMENTS.with_text("DATA takes no argument"))
+        if self._state is State.MAIL:
+            return self._error(say.NO_RECIPIENTS)
+        if Accepted.DATA not in NEXT[self._state]:
+            return self._refuse_order()
+        if self._body is Body.BINARY:
+            return self._error(say.BINARY_NEEDS_BDAT)
+        self._ask(Accepted.DATA)
+        return events.DataStart(is_chunking=False)
+
+    def _answer_data(self, step: Accepted, reply: Reply) -> None:
+        self._answer(step, reply)
+        if reply.is_positive:
+            self._gate = ContentGate(self._limits, self._body)
+            self._read = self._read_data
+
+    def _reset(self, verb: str, rest: str) -> Read:
+        if rest:
+            return self._error(say.BAD_ARGUMENTS.with_text("RSET takes no argument"))
+        if Accepted.RSET not in NEXT[self._state]:
+            return self._refuse_order()
+        if self._state in (State.IDLE, State.GREETED) and self._count_junk():
+            return None
+        self._step(Accepted.RSET)
+        self._forget()
+        self._say(say.DONE)
+        return events.Reset()
+
+    def _noop(self, verb: str, rest: str) -> Read:
+        if not self._count_junk():
+            self._say(say.HELP_TEXT if verb == "HELP" else say.DONE)
+        return AGAIN
+
+    def _verify(self, verb: str, rest: str) -> Read:
+        if self._count_junk():
+            return None
+        if not rest:
+            return self._error(say.BAD_ARGUMENTS.with_text("VRFY wants an address"))
+        self._ask(Accepted.BANNER)  # any positive answer leaves the state as it is
+        return events.Verify(rest)
+
+    def _answer_verify(self, step: Accepted, reply: Reply) -> None:
+        self._say(reply)
+
+    def _quit(self, verb: str, rest: str) -> Read:
+        self._buffer, self._at = b"", 0
+        self.close_with(say.GOODBYE)
+        return None
+
+    def _not_implemented(self, verb: str, rest: str) -> Read:
+        return self._error(say.NOT_IMPLEMENTED)
+
+    # --- STARTTLS and AUTH ----------------------------------------------------------------
+
+    def _starttls(self, verb: str, rest: str) -> Read:
+        if rest:
+            return self._error(say.BAD_ARGUMENTS.with_text("STARTTLS takes no argument"))
+        if self.is_tls:
+            return self._error(say.ALREADY_TLS)
+        if not self._offers.offer.has_tls:
+            return self._error(say.NOT_IMPLEMENTED)
+        if Accepted.STARTTLS not in NEXT[self._state] or self.is_authenticated:
+            return self._error(say.TLS_TOO_LATE)
+        if self._refuse_behind_starttls():
+            return None
+        self._ask(Accepted.STARTTLS)
+        return events.StartTls()
+
+    def _refuse_behind_starttls(self) -> bool:
+        """Drop what was sent behind STARTTLS, and the session with it (A8, CVE-2011-0411)."""
+        if self._at >= len(self._buffer):
+            return False
+        self._buffer, self._at = b"", 0
+        self.close_with(say.PIPELINED_TLS)
+        return True
+
+    def _answer_starttls(self, step: Accepted, reply: Reply) -> None:
+        # The answer may have taken time: what came meanwhile is not the handshake either.
+        if not self._refuse_behind_starttls():
+            self._answer(step, reply)
+
+    def _auth(self, verb: str, rest: str) -> Read:
+        offer = self._offers.offer
+        if self.is_authenticated:
+            return self._error(say.ALREADY_AUTH)
+        if not offer.auth_mechanisms:
+            return self._error(say.NOT_IMPLEMENTED)
+        if not offer.shows_auth(is_tls=self.is_tls):
+            return self._error(say.AUTH_NEEDS_TLS)
+        if Accepted.AUTH not in NEXT[self._state]:
+            return self._refuse_order()
+        mechanism, _, initial = rest.partition(" ")
+        if mechanism.upper() not in offer.auth_mechanisms:
+            return self._error(say.UNKNOWN_MECHANISM)
+        response: bytes | None = None
+        if initial:
+            response = b"" if initial == "=" else _unbase64(initial.encode())
+            if response is None:
+                return self._error(say.AUTH_BAD_BASE64)
+        self._step(Accepted.AUTH)
+        self._ask(Accepted.AUTH)
+        return events.Auth(mechanism.upper(), response)
+
+    def _answer_auth(self, step: Accepted, reply: Reply) -> None:
+        self._say(reply)
+        if reply.code == say.AUTH_CONTINUE.code:
+            self._read = self._read_auth
+            return
+        self._auth_over()
+        if reply.is_positive:
+            self.is_authenticated = True
+        else:
+            self._count_error()
+
+    def _auth_over(self) -> None:
+        self._step(Accepted.AUTH_OVER)
+        self._read = self._read_command
+
+    def _read_auth(self) -> Read:
+        end = self._buffer.find(b"\n", self._at)
+        if end < 0 or end - self._at >= self._limits.auth_line:
+            if len(self._buffer) - self._at > self._limits.auth_line:
+                # Nobody needs more than 12288 octets; what follows would be read as commands.
+                self.close_with(say.AUTH_LINE_TOO_LONG)
+            return None
+        line = self._buffer[self._at : end + 1]
+        self._at = end + 1
+        response = _unbase64(line[:-2]) if line[-2:] == _CRLF else None
+        if response is None:
+            self._auth_over()
+            self._error(say.AUTH_CANCELLED if line == b"*\r\n" else say.AUTH_BAD_BASE64)
+            return events.AuthCancelled()
+        self._ask(Accepted.AUTH)
+        return events.AuthResponse(response)
+
+    # --- Content --------------------------------------------------------------------------
+
+    def _read_data(self) -> Read:
+        assert self._gate is not None
+        if self._has_ended:
+            return self._end_of_data(self._gate)
+        if self._at >= len(self._buffer):
+            return None
+        content, rest = self._gate.dots(self._buffer[self._at :] if self._at else self._buffer)
+        self._buffer, self._at = rest or b"", 0
+        self._has_ended = rest is not None
+        return events.Chunk(content) if content else AGAIN
+
+    def _end_of_data(self, gate: ContentGate) -> Read:
+        self._read = self._read_command
+        if gate.fault is not None:
+            return self._refuse_content(gate.fault)
+        self._ask(Accepted.END_OF_DATA)
+        return events.EndOfData()
+
+    def _refuse_content(self, fault: Reply) -> Read:
+        self._say_to_all(fault)
+        self._step(Accepted.END_OF_DATA)
+        self._forget()
+        self._count_error()
+        return events.Refused(fault)
+
+    def _say_to_all(self, reply: Reply) -> None:
+        """Answer the end of data: once, or by LMTP for each recipient (RFC 2033 §4.2)."""
+        for _ in range(self._accepted if self._is_lmtp else 1):
+            self._say(reply)
+
+    def _answer_end(self, step: Accepted, reply: Reply) -> None:
+        self._say_to_all(reply)
+        self._message_done(reply.is_positive)
+
+    def _message_done(self, is_accepted: bool) -> None:
+        self._step(Accepted.END_OF_DATA)
+        self._forget()
+        self._messages += 1
+        if is_accepted:
+            self.errors = self._junk = 0
+
+    # --- BDAT (RFC 3030 §2) ------------------------------------------------------------------
+
+    def _bdat(self, verb: str, rest: str) -> Read:
+        size, _, last = rest.partition(" ")
+        is_number = size.isascii() and size.isdigit() and len(size) <= _BDAT_DIGITS
+        if not is_number or last.upper() not in ("", "LAST"):
+            # A20: how much follows cannot be known, and it must not be taken for commands.
+            self.close_with(say.BAD_ARGUMENTS.with_text("Syntax: BDAT size [LAST]"))
+            return None
+        self._chunk_size = self._chunk_left = int(size)
+        self._is_last_chunk = bool(last)
+        self._read = self._read_chunk
+        self._chunk_fault = self._refuse_chunk()
+        if self._chunk_fault is None and self._gate is None:
+            self._ask(Accepted.CHUNK)
+            return events.DataStart(is_chunking=True)
+        return AGAIN
+
+    def _refuse_chunk(self) -> Reply | None:
+        """Return why a chunk is to be discarded unseen, or None."""
+        if Accepted.CHUNK not in NEXT[self._state]:
+            return say.NO_RECIPIENTS if self._state is State.MAIL else say.BAD_SEQUENCE
+        if self._gate is not None and self._gate.fault is not None:
+            return say.BDAT_AFTER_FAILURE
+        so_far = self._gate.size_bytes if self._gate is not None else 0
+        return say.TOO_BIG if so_far + self._chunk_size > self._limits.message_size else None
+
+    def _answer_chunk(self, step: Accepted, reply: Reply) -> None:
+        if reply.is_positive:
+            self._gate = ContentGate(self._limits, self._body)
+            self._step(step)
+        else:
+            self._chunk_fault = reply
+
+    def _read_chunk(self) -> Read:
+        if self._chunk_left == 0:
+            return self._chunk_done()
+        if self._at >= len(self._buffer):
+            return None
+        data = self._buffer[self._at : self._at + self._chunk_left]
+        self._at += len(data)
+        self._chunk_left -= len(data)
+        if self._chunk_fault is not None:
+            return AGAIN
+        assert self._gate is not None
+        content = self._gate.chunk(data)
+        return events.Chunk(content) if content else AGAIN
+
+    def _chunk_done(self) -> Read:
+        gate = self._gate
+        if gate is not None and self._is_last_chunk and self._chunk_fault is None and not self._has_ended:
+            self._has_ended = True
+            rest = gate.finish_chunks()
+            if rest:
+                return events.Chunk(rest)
+        self._read = self._read_command
+        fault = self._chunk_fault or (gate.fault if gate is not None else None)
+        if fault is not None:
+            return self._chunk_refused(fault)
+        if self._is_last_chunk:
+            self._ask(Accepted.END_OF_DATA)
+            return events.EndOfData()
+        self._say(say.CHUNK_OK.with_text(f"{self._chunk_size} octets received"))
+        return AGAIN
+
+    def _chunk_refused(self, fault: Reply) -> Read:
+        """Answer a chunk that was discarded; the transaction it belonged to waits for RSET."""
+        if Accepted.CHUNK not in NEXT[self._state]:
+            return self._error(fault)
+        if self._is_last_chunk:
+            return self._refuse_content(fault)
+        if self._gate is None:
+            self._gate = ContentGate(self._limits, self._body)
+        self._gate.fault = self._gate.fault or fault
+        self._state = NEXT[self._state][Accepted.CHUNK]
+        self._error(fault)
+        return AGAIN if fault is say.BDAT_AFTER_FAILURE else events.Refused(fault)
+
+
+def _unbase64(text: bytes) -> bytes | None:
+    """Decode base64 strictly, or return None."""
+    try:
+        return b64decode(text, validate=True)
+    except (Base64Error, ValueError):
+        return None
+
+
+_COMMANDS: Final[dict[str, Callable[[ServerConnection, str, str], Read]]] = {
+    "EHLO": ServerConnection._hello,
+    "HELO": ServerConnection._hello,
+    "LHLO": ServerConnection._hello,
+    "MAIL": ServerConnection._mail,
+    "RCPT": ServerConnection._rcpt,
+    "DATA": ServerConnection._data,
+    "BDAT": ServerConnection._bdat,
+    "RSET": ServerConnection._reset,
+    "NOOP": ServerConnection._noop,
+    "HELP": ServerConnection._noop,
+    "VRFY": ServerConnection._verify,
+    "QUIT": ServerConnection._quit,
+    "STARTTLS": ServerConnection._starttls,
+    "AUTH": ServerConnection._auth,
+    "EXPN": ServerConnection._not_implemented,
+    "TURN": ServerConnection._not_implemented,
+    "ETRN": ServerConnection._not_implemented,
+}
+_ANSWERS: Final[dict[Accepted, Callable[[ServerConnection, Accepted, Reply], None]]] = {
+    Accepted.HELLO: ServerConnection._answer_hello,
+    Accepted.RCPT: ServerConnection._answer_rcpt,
+    Accepted.DATA: ServerConnection._answer_data,
+    Accepted.CHUNK: ServerConnection._answer_chunk,
+    Accepted.END_OF_DATA: ServerConnection._answer_end,
+    Accepted.STARTTLS: ServerConnection._answer_starttls,
+    Accepted.AUTH: ServerConnection._answer_auth,
+    Accepted.BANNER: ServerConnection._answer_verify,
+}
