@@ -1,0 +1,19 @@
+"""Floor 5 · config — one TOML file in, frozen settings or every problem at once out."""
+
+from mailrail.config.listener import ListenerSettings, Role, parse_endpoint
+from mailrail.config.load import load
+from mailrail.config.problems import BadSettingsError, Problem, Where
+from mailrail.config.relay import RelaySettings
+from mailrail.config.settings import MailrailSettings
+
+__all__ = [
+    "BadSettingsError",
+    "ListenerSettings",
+    "MailrailSettings",
+    "Problem",
+    "RelaySettings",
+    "Role",
+    "Where",
+    "load",
+    "parse_endpoint",
+]

@@ -1,0 +1,119 @@
+"""Floor 5 · config — from a file to settings, or to every problem at once.
+
+A wrong value must not hide the next problem. So what is wrong is told, cut out of the tree, and
+the rest is validated again, until something stands on which the checks across rooms can run.
+"""
+
+import json
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from mailrail.config.checks import check
+from mailrail.config.files import Source, Tree, read_source
+from mailrail.config.lines import KeyPath
+from mailrail.config.problems import BadSettingsError, Problem, spell
+from mailrail.config.schema import describe
+from mailrail.config.settings import MailrailSettings
+from mailrail.config.words import explain
+
+_ROUNDS: Final = 10  # each round cuts at least one wrong value; more than one round is rare
+_STAND_IN: Final = "unknown.invalid"  # for a missing hostname, so that the checks can run all the same
+
+
+def load(path: Path) -> MailrailSettings:
+    """Read the settings from *path* and from `conf.d/*.toml` beside it, and check everything.
+
+    Raises:
+        BadSettingsError: they cannot be used; it carries every problem found.
+    """
+    source = read_source(path)
+    settings = _validate(source)
+    if settings is not None:
+        source.problems.extend(check(settings, source))
+    if source.problems or settings is None:
+        raise BadSettingsError(sorted(source.problems, key=lambda problem: _order(problem, source)))
+    return settings
+
+
+def _order(problem: Problem, source: Source) -> tuple[int, int]:
+    files = [str(file) for file in source.files]
+    place = files.index(problem.where.file) if problem.where.file in files else len(files)
+    return place, problem.where.line
+
+
+def _validate(source: Source) -> MailrailSettings | None:
+    for path, text in list(_impossible(source.tree)):
+        source.problems.append(Problem(source.where(path), spell(path), text))
+        _cut(source.tree, path)
+    can_miss = source.is_whole
+    for _ in range(_ROUNDS):
+        try:
+            # As JSON, because strict means there what TOML means: lists are tuples, words are enums,
+            # and nothing else is converted.
+            return MailrailSettings.model_validate_json(json.dumps(source.tree), strict=True)
+        except ValidationError as error:
+            found = [(detail, _resolve(source.tree, detail["loc"])) for detail in error.errors()]
+        for detail, path in found:
+            # In later rounds a key is missing because we cut it.
+            if can_miss or detail["type"] != "missing":
+                text, mend = explain(detail, path, describe(MailrailSettings))
+                source.problems.append(Problem(source.where(path), spell(path), text, mend))
+        for detail, path in found:
+            if detail["type"] == "missing" and not path:
+                source.tree[str(detail["loc"][-1])] = _STAND_IN
+            _cut(source.tree, path)
+        can_miss = False
+    return None
+
+
+def _resolve(tree: Tree, loc: tuple[int | str, ...]) -> KeyPath:
+    """Return the part of pydantic's *loc* that exists in *tree*: it also names union members."""
+    value: Any = tree
+    path: KeyPath = ()
+    for part in loc:
+        try:
+            value = value[part]
+        except (KeyError, IndexError, TypeError):
+            continue
+        path = (*path, part)
+    return path
+
+
+def _cut(tree: Tree, path: KeyPath) -> None:
+    """Remove what stands at *path*; a list goes whole, so that the places in it never shift; () is nothing."""
+    value: Any = tree
+    for index, part in enumerate(path):
+        last = index == len(path) - 1
+        if last or (isinstance(path[index + 1], int) and _is_last_name(path, index)):
+            value.pop(part, None) if isinstance(value, dict) else None
+            return
+        try:
+            value = value[part]
+        except (KeyError, IndexError):
+            return  # cut already, with the list it stood in
+
+
+def _is_last_name(path: KeyPath, index: int) -> bool:
+    return not any(isinstance(part, str) for part in path[index + 1 :])
+
+
+def _impossible(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Find what TOML can say and no setting can mean."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield from _impossible(inner, (*path, key))
+        case list():
+            for index, inner in enumerate(value):
+                yield from _impossible(inner, (*path, index))
+        case str() | int():
+            return
+        case float():
+            if not math.isfinite(value):
+                yield path, "must be a finite number"
+        case _:
+            yield path, "is a date or time, and no setting is one"

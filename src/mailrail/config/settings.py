@@ -1,0 +1,50 @@
+"""Floor 5 · config — every room's settings, nested as they stand in the TOML file."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from mailrail.admin.settings import AdminSettings
+from mailrail.config.listener import ListenerSettings
+from mailrail.config.relay import RelaySettings
+from mailrail.model import AddressError, parse_domain
+from mailrail.observe.settings import LogSettings
+from mailrail.queue.settings import QueueSettings
+from mailrail.routing.settings import DomainRoute, RouteSettings, RoutingSettings
+from mailrail.settings import Settings, setting
+
+
+def _host_name(text: str) -> str:
+    try:
+        domain = parse_domain(text)
+    except AddressError as error:
+        raise ValueError(f"{error}: write the full name of this host, like mx1.example.org") from None
+    if domain.startswith("[") or "." not in domain:
+        raise ValueError(f"{text!r} is not a full host name: write one with its domain, like mx1.example.org")
+    return domain
+
+
+HostName = Annotated[str, AfterValidator(_host_name)]
+
+
+class MailrailSettings(Settings):
+    """All settings of one mailrail."""
+
+    hostname: HostName = setting(
+        ...,
+        "The name of this host in greetings, traces and notices; it should resolve to this host's address.",
+        source="RFC 5321 §4.1.1.1",
+        examples=["mx1.example.org"],
+    )
+    listener: tuple[ListenerSettings, ...] = setting(
+        (ListenerSettings(address="0.0.0.0:25"),), "Where mail is taken; one table for each address."
+    )
+    relay: RelaySettings = setting(RelaySettings(), "Who may send mail to anywhere.")
+    domain: dict[str, DomainRoute] = setting({}, "A domain that mail is taken for; one table for each.")
+    route: tuple[RouteSettings, ...] = setting(
+        (), "Where mail goes: the first match wins; where none matches, the MX of the recipient's domain."
+    )
+    routing: RoutingSettings = setting(RoutingSettings(), "How the hosts of a destination are chosen.")
+    queue: QueueSettings = setting(QueueSettings(), "When and how fast mail goes out.")
+    log: LogSettings = setting(LogSettings(), "The log, on standard error.")
+    admin: AdminSettings = setting(AdminSettings(), "The operator's door.")
