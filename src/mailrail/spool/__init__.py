@@ -16,6 +16,7 @@ from mailrail.spool.api import (
     Spool,
     Want,
 )
+from mailrail.spool.memory import MemorySpool, MemoryStore
 
 __all__ = [
     "SMALL_BYTES",
@@ -27,6 +28,8 @@ __all__ = [
     "Filter",
     "Lease",
     "Listed",
+    "MemorySpool",
+    "MemoryStore",
     "NewMessage",
     "Settled",
     "Settlement",

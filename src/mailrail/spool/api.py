@@ -139,7 +139,12 @@ class Change(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DestinationStats:
-    """One row of `stats`."""
+    """One row of `stats`.
+
+    Attributes:
+        oldest_us: when the oldest message's queue id was made.
+        next_due_us: when the next item becomes due; 0 when none waits (all leased or held).
+    """
 
     destination: str
     items: int
@@ -215,8 +220,11 @@ class Spool(Protocol):
         """Lease items that are due by the spool's clock, oldest due first, fair between destinations."""
         ...
 
-    async def next_due_us(self) -> int | None:
-        """Return when the next unleased item becomes due, or None when nothing waits."""
+    async def next_due_us(self, busy: frozenset[str] = frozenset()) -> int | None:
+        """Return when the next waiting item outside the destinations *busy* becomes due, or None when none waits.
+
+        May be early (a claim then finds nothing and the next answer is later), never late.
+        """
         ...
 
     def settle(self, settlement: Settlement, *, lease_new: bool = False) -> "Awaitable[Settled]":
@@ -257,13 +265,23 @@ class Spool(Protocol):
         ...
 
     async def mutate(self, wanted: Filter, change: Change) -> int:
-        """Change items and return how many; those leased now are changed too, by ending their lease:
-        the running try's settlement is fenced off for DELETE, and takes effect for the others.
+        """Change items and return how many; repeating it is harmless.
+
+        One transaction per page of items, not one for all: a million items must not keep new mail
+        waiting. Items leased now are changed too. DELETE ends their lease: the running try's settlement
+        is fenced off. For the others the settlement takes effect, and what it leaves is held if it was
+        put on hold meanwhile; RETRY of an item that is being tried changes nothing.
         """
         ...
 
     async def reroute(self, queue_id: QueueId, old: str, new: Sequence[Item]) -> bool:
-        """Replace the item at destination *old* by *new* (after the settings changed); False if it is gone."""
+        """Replace the item at destination *old* by *new* (after the settings changed), which then wait.
+
+        A lease on *old* ends. Where the message has an item at a new destination already, the two become one.
+
+        Returns:
+            False, with nothing changed, if *old* is gone or an item at a new destination is leased.
+        """
         ...
 
     async def maintain(self) -> None:

@@ -1,0 +1,163 @@
+"""Floor 3 · spool — how a message and an item's recipients are written down.
+
+msgpack arrays: lengths come first, so nothing a peer sent can end a field early (A26). The
+first element is the version. A new version appends fields with defaults and still reads
+the old ones; what does not decode is damage, never a guess. Encoding is on the hot path: plain
+tuples, no intermediate objects.
+"""
+
+from typing import Final
+
+import msgspec
+
+from mailrail.model import (
+    Address,
+    Body,
+    Envelope,
+    Message,
+    Notify,
+    Origin,
+    Pending,
+    QueueId,
+    Recipient,
+    Ret,
+    StoreError,
+    StoreTrouble,
+)
+
+VERSION: Final = 1
+_HAS_8BIT: Final = 1
+_IS_NOTICE: Final = 2
+_SMTPUTF8: Final = 4
+_IS_LOCAL: Final = 8
+
+
+class _Record(msgspec.Struct, array_like=True, frozen=True):
+    """The array of a message, field by field; `encode_message` writes the same order."""
+
+    version: int
+    arrived_us: int
+    size_bytes: int
+    crc: int
+    flags: int
+    reverse_path: tuple[str, str] | None
+    recipients: tuple[tuple[str, str, int, str], ...]
+    body: Body
+    ret: Ret | None
+    envid: str
+    client: str
+    helo: str
+    protocol: str
+    user: str
+    session_id: str
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_record: Final = msgspec.msgpack.Decoder(_Record).decode
+_decode_pending: Final = msgspec.msgpack.Decoder(tuple[tuple[int, str], ...]).decode
+# Nearly every item begins so: one recipient, never tried.
+_FIRST_ONLY: Final = (Pending(0),)
+_FIRST_ONLY_BYTES: Final = _encode(((0, ""),))
+
+
+def encode_message(message: Message, crc: int) -> bytes:
+    """Write *message* down without its queue id, which is the row's key.
+
+    Args:
+        crc: CRC-32 of the content, so that a flipped bit is seen (A70).
+    """
+    envelope, origin = message.envelope, message.origin
+    sender = envelope.reverse_path
+    return _encode(
+        (
+            VERSION,
+            message.arrived_us,
+            message.size_bytes,
+            crc,
+            (_HAS_8BIT if message.has_8bit else 0)
+            | (_IS_NOTICE if message.is_notice else 0)
+            | (_SMTPUTF8 if envelope.smtputf8 else 0)
+            | (_IS_LOCAL if origin.is_local else 0),
+            None if sender is None else (sender.local_part, sender.domain),
+            [
+                (one.forward_path.local_part, one.forward_path.domain, one.notify.value, one.orcpt)
+                for one in envelope.recipients
+            ],
+            envelope.body,
+            envelope.ret,
+            envelope.envid,
+            origin.client,
+            origin.helo,
+            origin.protocol,
+            origin.user,
+            origin.session_id,
+        )
+    )
+
+
+def decode_message(queue_id: QueueId, data: bytes) -> tuple[Message, int]:
+    """Read what `encode_message` wrote; return the message and its content's CRC-32.
+
+    Raises:
+        StoreError: DAMAGED.
+    """
+    try:
+        record = _decode_record(data)
+        return _message(queue_id, record), record.crc
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StoreError(
+            StoreTrouble.DAMAGED, f"the record of {queue_id} does not read back: {error}"
+        ) from error
+
+
+def _message(queue_id: QueueId, record: _Record) -> Message:
+    if record.version != VERSION:
+        raise ValueError(f"version {record.version} is unknown")
+    flags = record.flags
+    return Message(
+        queue_id,
+        record.arrived_us,
+        Envelope(
+            None if record.reverse_path is None else Address(*record.reverse_path),
+            tuple(
+                Recipient(Address(local_part, domain), Notify(notify), orcpt)
+                for local_part, domain, notify, orcpt in record.recipients
+            ),
+            record.body,
+            bool(flags & _SMTPUTF8),
+            record.ret,
+            record.envid,
+        ),
+        record.size_bytes,
+        bool(flags & _HAS_8BIT),
+        Origin(
+            record.client,
+            record.helo,
+            record.protocol,
+            record.user,
+            record.session_id,
+            bool(flags & _IS_LOCAL),
+        ),
+        bool(flags & _IS_NOTICE),
+    )
+
+
+def encode_pending(pending: tuple[Pending, ...]) -> bytes:
+    """Write down the recipients that an item still owes."""
+    if pending == _FIRST_ONLY:
+        return _FIRST_ONLY_BYTES
+    return _encode([(one.index, one.last_reply) for one in pending])
+
+
+def decode_pending(data: bytes) -> tuple[Pending, ...]:
+    """Read what `encode_pending` wrote.
+
+    Raises:
+        StoreError: DAMAGED.
+    """
+    if data == _FIRST_ONLY_BYTES:
+        return _FIRST_ONLY
+    try:
+        return tuple(Pending(index, last_reply) for index, last_reply in _decode_pending(data))
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StoreError(StoreTrouble.DAMAGED, f"an item's recipients do not read back: {error}") from error

@@ -1,0 +1,21 @@
+"""Floor 3 · spool — the content of a message that is in memory."""
+
+from mailrail.spool.api import SMALL_BYTES
+
+
+class BytesContent:
+    """Content held as bytes; shown as `whole` only when it is small."""
+
+    __slots__ = ("_stored", "size_bytes", "whole")
+
+    def __init__(self, stored: bytes) -> None:
+        self._stored = stored
+        self.size_bytes = len(stored)
+        self.whole: bytes | None = stored if len(stored) <= SMALL_BYTES else None
+
+    async def read(self, offset: int, length: int, /) -> bytes:
+        """Return up to *length* bytes from *offset*, fewer only at the end."""
+        return self._stored[offset : offset + length]
+
+    def close(self) -> None:
+        """Do nothing: the bytes go with the last reference."""

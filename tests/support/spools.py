@@ -1,0 +1,135 @@
+"""Test support: spools of every kind behind one door, a clock to turn, and messages to store."""
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import ParamSpec, Protocol
+
+from mailrail.model import Address, Envelope, Item, Message, Pending, QueueId, QueueIds, Recipient
+from mailrail.spool import Committed, Lease, MemorySpool, MemoryStore, NewMessage, Spool
+
+P = ParamSpec("P")
+START_US = 1_800_000_000_000_000
+MINUTE_US = 60_000_000
+
+
+class TurnedClock:
+    """A wall clock that stands until it is turned."""
+
+    def __init__(self, now_us: int = START_US) -> None:
+        self.now = now_us
+
+    def now_us(self) -> int:
+        return self.now
+
+    def turn(self, step_us: int) -> None:
+        self.now += step_us
+
+
+class Disk(Protocol):
+    """What a spool lives on: opening it again is what a restart does."""
+
+    clock: TurnedClock
+
+    async def open(self) -> Spool: ...
+
+
+class MemoryDisk:
+    def __init__(self, path: Path) -> None:
+        self.clock = TurnedClock()
+        self._store = MemoryStore()
+
+    async def open(self) -> Spool:
+        return MemorySpool(self.clock, self._store)
+
+
+def in_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:
+    """Run an async test in a loop of its own."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        async def main() -> None:
+            await test(*args, **kwargs)
+
+        asyncio.run(main())
+
+    return run
+
+
+class Mail:
+    """Makes messages, items and notices."""
+
+    def __init__(self, clock: TurnedClock) -> None:
+        self._clock = clock
+        self._ids = QueueIds(clock)
+
+    def message(
+        self,
+        recipients: Sequence[str] = ("bob@example.org",),
+        *,
+        sender: str = "alice@example.com",
+        size_bytes: int = 10,
+        is_notice: bool = False,
+    ) -> Message:
+        envelope = Envelope(
+            _address(sender) if sender else None, tuple(Recipient(_address(text)) for text in recipients)
+        )
+        return Message(self._ids.make(), self._clock.now_us(), envelope, size_bytes, is_notice=is_notice)
+
+    def items(self, message: Message, *, due_us: int = 0, held: bool = False) -> tuple[Item, ...]:
+        """One item for each domain, as routing by MX would make them."""
+        by_domain: dict[str, list[Pending]] = {}
+        for index, recipient in enumerate(message.envelope.recipients):
+            by_domain.setdefault(recipient.forward_path.domain, []).append(Pending(index))
+        return tuple(
+            Item(message.queue_id, f"mx:{domain}", tuple(pending), due_us=due_us, held=held)
+            for domain, pending in by_domain.items()
+        )
+
+    def notice(self, content: bytes = b"it failed\r\n") -> NewMessage:
+        message = self.message(["alice@example.com"], sender="", size_bytes=len(content), is_notice=True)
+        return NewMessage(message, self.items(message), content)
+
+
+def _address(text: str) -> Address:
+    local_part, _, domain = text.rpartition("@")
+    return Address(local_part, domain)
+
+
+async def store(
+    spool: Spool,
+    message: Message,
+    items: Sequence[Item],
+    content: bytes | None = None,
+    *,
+    lease: bool = False,
+) -> Committed:
+    """Write *content* (default: as many "x" as the message says) and commit."""
+    draft = spool.begin(message.queue_id)
+    for waiting in [draft.write(b"x" * message.size_bytes if content is None else content)]:
+        if waiting is not None:
+            await waiting
+    return await draft.commit(message, items, lease=lease)
+
+
+async def keep(
+    spool: Spool,
+    mail: Mail,
+    *recipients: str,
+    lease: bool = False,
+    sender: str = "alice@example.com",
+    due_us: int = 0,
+    held: bool = False,
+) -> tuple[Lease, ...]:
+    """Store a new message for *recipients*."""
+    message = mail.message(recipients or ("bob@example.org",), sender=sender)
+    items = mail.items(message, due_us=due_us, held=held)
+    return (await store(spool, message, items, lease=lease)).leases
+
+
+def ids_of(leases: Sequence[Lease]) -> list[QueueId]:
+    return [lease.item.queue_id for lease in leases]
+
+
+DISKS: Sequence[Callable[[Path], Disk]] = (MemoryDisk,)
