@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from typing import Generic, Protocol, TypeVar
 
+from mailrail.model import DnsError
+
 T = TypeVar("T")
+
+
+class ResolverDownError(DnsError):
+    """None of our resolvers answers anything: the trouble is ours, not the name's."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(name, text, try_again=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +26,8 @@ class Mx:
 
     Attributes:
         preference: 0 to 65535, lower first.
-        host: lower-case name without the final dot; "" is the null MX's "." (RFC 7505).
+        host: lower-case name without the final dot, printable ASCII but otherwise as hostile as
+            the zone likes; "" is the null MX's "." (RFC 7505).
     """
 
     preference: int
@@ -47,7 +57,7 @@ class Resolver(Protocol):
     """Asks the DNS. Names are lower-case A-labels without the final dot.
 
     Every method raises DnsError with try_again=True for SERVFAIL, REFUSED, timeout, garbage or a
-    CNAME loop, and is cancel-safe.
+    CNAME loop (ResolverDownError when no server of ours says anything at all), and is cancel-safe.
     """
 
     async def mx(self, name: str) -> Answer[Mx]:

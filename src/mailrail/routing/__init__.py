@@ -1,6 +1,35 @@
-"""Floor 3 · routing — where to next."""
+"""Floor 3 · routing — where to next: rules of the settings first, then the DNS."""
 
 from mailrail.model import Login, TlsLevel
 from mailrail.routing.api import Host, Plan, Route, Router
+from mailrail.routing.explain import explain_plan, explain_route
+from mailrail.routing.next_hop import NextHop, parse_next_hop
+from mailrail.routing.router import SettingsRouter
+from mailrail.routing.settings import (
+    DomainRoute,
+    HopSettings,
+    LoginSettings,
+    RouteSettings,
+    RoutingRules,
+    RoutingSettings,
+)
 
-__all__ = ["Host", "Login", "Plan", "Route", "Router", "TlsLevel"]
+__all__ = [
+    "DomainRoute",
+    "HopSettings",
+    "Host",
+    "Login",
+    "LoginSettings",
+    "NextHop",
+    "Plan",
+    "Route",
+    "RouteSettings",
+    "Router",
+    "RoutingRules",
+    "RoutingSettings",
+    "SettingsRouter",
+    "TlsLevel",
+    "explain_plan",
+    "explain_route",
+    "parse_next_hop",
+]

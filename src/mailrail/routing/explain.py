@@ -1,0 +1,39 @@
+"""Floor 3 · routing — a route and its plan in words, for `mailrail explain`."""
+
+from mailrail.model import Deferred, Failed, TlsLevel
+from mailrail.routing.api import Plan, Route
+
+_TLS_WORDS = {
+    TlsLevel.NONE: "never TLS",
+    TlsLevel.MAY: "TLS if offered, any certificate, else plain",
+    TlsLevel.ENCRYPT: "TLS or nothing, any certificate",
+    TlsLevel.VERIFY: "TLS with a good certificate for the host's name, or nothing",
+}
+
+
+def explain_route(route: Route) -> list[str]:
+    """Say in lines which rule decided and what a session must be like."""
+    lines = [f"rule: {route.rule}", f"destination: {route.destination}", f"TLS: {_TLS_WORDS[route.tls]}"]
+    if route.implicit_tls:
+        lines.append("TLS from the first byte")
+    if route.lmtp:
+        lines.append("protocol: LMTP")
+    if route.login is not None:
+        lines.append(f"login: {route.login.user}")
+    return lines
+
+
+def explain_plan(plan: Plan | Deferred | Failed) -> list[str]:
+    """Say in lines which hosts would be tried in which order, or why none."""
+    match plan:
+        case Plan():
+            return [
+                f"try {number}: {host.name} (preference {host.preference}) at {endpoint}"
+                for number, (host, endpoint) in enumerate(
+                    ((host, endpoint) for host in plan.hosts for endpoint in host.endpoints), 1
+                )
+            ]
+        case Deferred():
+            return [f"would wait: {plan.reply} (blame: {plan.blame.value})"]
+        case Failed():
+            return [f"would fail: {plan.reply}"]

@@ -1,0 +1,151 @@
+"""Floor 3 · routing — the settings that decide where mail goes.
+
+`[[route]]` and `[domain."x"]` stand at the top of the file, `[routing]` holds the rest; all three
+meet in `RoutingRules`. A wrong entry is told here, before a socket opens.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, SecretStr, model_validator
+
+from mailrail.model import TlsLevel, parse_domain
+from mailrail.routing.next_hop import parse_next_hop
+from mailrail.settings import Settings, setting
+
+
+def _checked_match(text: str) -> str:
+    if text == "*":
+        return text
+    prefix = "*." if text.startswith("*.") else ""
+    domain = text.removeprefix(prefix)
+    if "*" in domain:
+        raise ValueError(f'{text!r} is not a pattern: write a domain, "*.domain" or "*"')
+    return prefix + parse_domain(domain)
+
+
+def _checked_next_hop(text: str) -> str:
+    if text:
+        parse_next_hop(text)
+    return text
+
+
+NextHopText = Annotated[str, AfterValidator(_checked_next_hop)]
+MatchText = Annotated[str, AfterValidator(_checked_match)]
+
+
+class LoginSettings(Settings):
+    """Credentials for a next hop."""
+
+    user: str = setting(..., "Login name.", min_length=1)
+    password: SecretStr = setting(SecretStr(""), "The password itself; better: password_file.")
+    password_file: Path | None = setting(None, "File whose first line is the password.")
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if bool(self.password.get_secret_value()) == (self.password_file is not None):
+            raise ValueError("a login needs either password or password_file")
+        return self
+
+
+class HopSettings(Settings):
+    """How a session with a next hop must be."""
+
+    tls: TlsLevel | None = setting(
+        None, 'How much TLS it must give; default: routing.tls, and "verify" where a login is sent.'
+    )
+    implicit_tls: bool = setting(False, "TLS from the first byte (port 465).", source="RFC 8314 §3.3")
+    lmtp: bool = setting(False, "Speak LMTP: a reply for each recipient.", source="RFC 2033")
+    login: LoginSettings | None = setting(None, "Credentials, for a smarthost that wants them.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.implicit_tls and self.tls is TlsLevel.NONE:
+            raise ValueError('implicit_tls and tls = "none" exclude each other')
+        return self
+
+
+class RouteSettings(HopSettings):
+    """Where mail for some domains goes; the first entry that matches wins."""
+
+    match: MatchText = setting(..., 'A domain, "*.domain" for every name below it, or "*" for all.')
+    next_hop: NextHopText = setting(
+        "", '"host", "host:port", "[ip]:port" or "unix:/path"; empty: the MX of the recipient\'s domain.'
+    )
+
+    @model_validator(mode="after")
+    def _hop_is_possible(self) -> Self:
+        check_hop(self, self.next_hop)
+        return self
+
+
+class DomainRoute(HopSettings):
+    """The part of `[domain."x"]` that says where its mail goes; it comes before every route."""
+
+    relay_to: NextHopText = setting(
+        "", 'Next hop of this domain: "host:port", "[ip]:port" or "unix:/path"; empty: as the routes say.'
+    )
+
+    @model_validator(mode="after")
+    def _hop_is_possible(self) -> Self:
+        check_hop(self, self.relay_to)
+        return self
+
+
+def check_hop(hop: HopSettings, next_hop: str) -> None:
+    """Refuse settings that cannot work, or that would send a password to whoever answers.
+
+    Raises:
+        ValueError: what only a fixed next hop can have, without one; a login without TLS over a network.
+    """
+    if not next_hop and (hop.login is not None or hop.lmtp or hop.implicit_tls):
+        raise ValueError("login, lmtp and implicit_tls need a fixed next hop, not whatever the DNS names")
+    if hop.login is None or hop.implicit_tls or hop.tls not in (TlsLevel.NONE, TlsLevel.MAY):
+        return
+    if not parse_next_hop(next_hop).is_here:
+        raise ValueError('a login is only sent under TLS: write tls = "verify", or "encrypt"')
+
+
+class RoutingSettings(Settings):
+    """How the hosts of a destination are chosen."""
+
+    tls: TlsLevel = setting(
+        TlsLevel.MAY, "How much TLS a next hop must give, where no route says otherwise.", source="RFC 7435"
+    )
+    max_hosts: int = setting(
+        5,
+        "At most this many addresses are tried in one attempt.",
+        unit="addresses",
+        source="RFC 5321 §5.1 wants at least 2; Postfix smtp_mx_address_limit 5",
+        ge=2,
+        le=50,
+    )
+    ip_version: Literal["both", "4", "6"] = setting("both", "Address families to connect by.")
+    # Receivers ask more of IPv6 senders (a PTR, SPF or DKIM), and many machines have no IPv6 at all.
+    first: Literal["4", "6", "any"] = setting(
+        "4", "Which family is tried first; the two then take turns.", source="Postfix smtp_address_preference"
+    )
+    mx_port: int = setting(
+        25,
+        "Port of the hosts found by MX; anything but 25 is for a laboratory.",
+        ge=1,
+        le=65535,
+        source="RFC 5321 §4.5.4.2",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingRules:
+    """Everything in the settings that decides on the way.
+
+    Attributes:
+        routing: the table `[routing]`.
+        routes: the entries `[[route]]`, in order.
+        domains: the tables `[domain."x"]`, by domain.
+    """
+
+    routing: RoutingSettings = field(default_factory=RoutingSettings)
+    routes: tuple[RouteSettings, ...] = ()
+    domains: Mapping[str, DomainRoute] = field(default_factory=dict)
