@@ -1,0 +1,220 @@
+"""Floor 0 · observe — events as log lines: JSON for machines, aligned text for people.
+
+Law: a line is one line whatever a peer sent (A78): control characters and escape sequences are
+escaped, a field is cut at FIELD_CHARS. Writing never raises and never waits on the hot path: lines
+gather until the loop's next turn and go out in one write; what cannot be written is counted and
+told when writing works again.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from mailrail.model import Clock, utc
+from mailrail.observe.event import Event, Level
+from mailrail.observe.settings import LogSettings
+
+FIELD_CHARS: Final = 1024  # ours; A78: a peer's megabyte is not worth more of our disk
+PENDING_BYTES: Final = 1 << 20  # ours; a log that takes nothing may not eat the memory
+_MANY: Final = 20  # elements of a list that a line shows
+_COLOURS: Final = {Level.DEBUG: "\x1b[2m", Level.INFO: "", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
+_PLAIN: Final = "\x1b[0m"
+_NAME_COLUMNS: Final = 20  # the longest common event names, so that fields line up
+
+Write = Callable[[bytes], object]
+
+
+class CallSoon(Protocol):
+    """The loop's `call_soon`."""
+
+    def __call__(self, callback: Callable[[], object], /) -> object:
+        """Call *callback* in the loop's next turn."""
+        ...
+
+
+class Format(Protocol):
+    """Turns an event into one line, with its line end."""
+
+    def __call__(self, event: Event, now_us: int, /) -> bytes:
+        """Return the line of *event*, which happened at *now_us*."""
+        ...
+
+
+class Log:
+    """A listener of the Bus that writes what is loud enough.
+
+    Args:
+        write: writes bytes; OSError and ValueError (a closed stream) lose the lines, nothing else.
+        line: how an event looks.
+        clock: stamps the lines.
+        level: the quietest level that is written.
+        call_soon: the loop's, to gather one turn's lines; None writes each at once.
+    """
+
+    def __init__(
+        self,
+        write: Write,
+        line: Format,
+        clock: Clock,
+        *,
+        level: Level = Level.INFO,
+        call_soon: CallSoon | None = None,
+    ) -> None:
+        self._write = write
+        self._line = line
+        self._clock = clock
+        self._level = level
+        self._call_soon = call_soon
+        self._pending: list[bytes] = []
+        self._pending_bytes = 0
+        self.lost_lines = 0
+
+    def __call__(self, event: Event) -> None:
+        """Write *event*, now or in the loop's next turn."""
+        if event.level < self._level:
+            return
+        line = self._line(event, self._clock.now_us())
+        if self._pending_bytes + len(line) > PENDING_BYTES:
+            self.flush()
+        if self._call_soon is not None and not self._pending:
+            self._call_soon(self.flush)
+        self._pending.append(line)
+        self._pending_bytes += len(line)
+        if self._call_soon is None:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits; call it once more before the process ends."""
+        lines, self._pending, self._pending_bytes = self._pending, [], 0
+        if not lines:
+            return
+        lost = self.lost_lines
+        if lost:
+            lines.insert(0, self._line(LogLinesLost(lines=lost), self._clock.now_us()))
+        try:
+            # EPIPE, ENOSPC, a closed terminal: mail goes on without a log.
+            self._write(b"".join(lines))
+        except (OSError, ValueError):
+            self.lost_lines = lost + len(lines) - bool(lost)
+        else:
+            self.lost_lines = 0
+
+
+class LogLinesLost(Event, frozen=True, kw_only=True):
+    """The log could not be written for a while.
+
+    Attributes:
+        lines: how many lines are missing.
+    """
+
+    level = Level.ERROR
+
+    lines: int
+
+
+def open_log(settings: LogSettings, descriptor: int, clock: Clock, call_soon: CallSoon | None = None) -> Log:
+    """Make the log that *settings* ask for.
+
+    Args:
+        descriptor: an open file, usually 2, standard error; it stays open.
+        call_soon: the loop's, to write once a turn.
+    """
+    is_terminal = os.isatty(descriptor)
+    is_text = settings.format == "text" or (settings.format == "auto" and is_terminal)
+    line = text_line(colours=is_terminal) if is_text else json_line
+    level = Level[settings.level.upper()]
+    return Log(lambda data: _write_all(descriptor, data), line, clock, level=level, call_soon=call_soon)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def json_line(event: Event, now_us: int) -> bytes:
+    """Write *event* as one JSON object: time (RFC 3339, UTC), level, event, then its fields."""
+    record: dict[str, object] = {
+        "time": _stamp(now_us),
+        "level": event.level.name.lower(),
+        "event": type(event).__name__,
+    }
+    for name, value in _fields(event):
+        record[name] = _capped(value)
+    return _encode(record) + b"\n"
+
+
+def text_line(*, colours: bool = False) -> Format:
+    """Return a Format for people: time, level, event, then `field=value`.
+
+    Args:
+        colours: mark warnings and errors by colour; only for a terminal.
+    """
+
+    def line(event: Event, now_us: int) -> bytes:
+        colour = _COLOURS[event.level] if colours else ""
+        name = f"{type(event).__name__:<{_NAME_COLUMNS}}"
+        fields = " ".join(f"{field}={_quoted(value)}" for field, value in _fields(event))
+        words = f"{_stamp(now_us)} {colour}{event.level.name:<7} {name}{_PLAIN if colour else ''} {fields}"
+        return words.rstrip().encode("utf-8", "backslashreplace") + b"\n"
+
+    return line
+
+
+def _stamp(now_us: int) -> str:
+    return utc(now_us).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _fields(event: Event) -> Iterator[tuple[str, Any]]:
+    """Yield the fields that say something, in the order of the class."""
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if value not in ("", None, ()):
+            yield name, value
+
+
+def _capped(value: object) -> object:
+    match value:
+        case str() if len(value) > FIELD_CHARS:
+            return f"{value[:FIELD_CHARS]}... ({len(value)} characters)"
+        case tuple() | list():
+            shown = [_capped(item) for item in value[:_MANY]]
+            return shown if len(value) <= _MANY else [*shown, f"... ({len(value)} in all)"]
+        case _:
+            return value
+
+
+def _encode(record: dict[str, object]) -> bytes:
+    try:
+        return msgspec.json.encode(record, enc_hook=str)
+    except UnicodeEncodeError:
+        # Lone surrogates, from a file name or a peer: JSON has no word for them.
+        clean = {name: _clean(value) for name, value in record.items()}
+        return msgspec.json.encode(clean, enc_hook=str)
+
+
+def _clean(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case list():
+            return [_clean(item) for item in value]
+        case _:
+            return value
+
+
+def _quoted(value: object) -> str:
+    """Write *value* on one line, in quotes where it has spaces, with nothing a terminal would obey."""
+    capped = _capped(value)
+    if isinstance(capped, list):
+        return "[" + ",".join(_quoted(item) for item in capped) + "]"
+    text = str(capped)
+    if text.isascii() and text.isprintable() and text and not any(mark in text for mark in ' "=\\'):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else _escape(c) for c in escaped) + '"'
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
