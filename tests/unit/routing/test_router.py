@@ -378,7 +378,8 @@ def test_route_and_plan_are_told_in_words() -> None:
     assert down[0].endswith("(blame: ourselves)")
 
 
-HOST = st.sampled_from(["", "192.0.2.1", "mx.self.example", *(f"h{n}.example" for n in range(6))])
+REAL_HOSTS = {f"h{n}.example" for n in range(6)}
+HOST = st.sampled_from(["", "192.0.2.1", "mx.self.example", *sorted(REAL_HOSTS)])
 ADDRESS = st.sampled_from(["198.51.100.1", "192.0.2.1", "192.0.2.2", "2001:db8::1", "0.0.0.0"])
 
 
@@ -400,6 +401,8 @@ def test_a53_whatever_a_zone_says_a_plan_is_bounded_ordered_and_never_ourselves(
         assert "198.51.100.1:25" not in tried(plan)
         preferences = [host.preference for host in plan.hosts]
         assert preferences == sorted(preferences)
-    elif isinstance(plan, Failed) and broken & {host for _, host in mx if host.startswith("h")}:
+        return
+    named = {host for _, host in mx}
+    if isinstance(plan, Failed) and "mx.self.example" not in named and broken & named & REAL_HOSTS:
         # Trouble never becomes a permanent failure, but for a loop to ourselves.
         assert plan.reply.enhanced_code == "5.4.6"
