@@ -59,13 +59,17 @@ def install_venv_package(python: str) -> None:
     """Debian splits `venv` off Python: get it by apt, or say how."""
     version = version_of(python) or LEAST
     package = f"python{version[0]}.{version[1]}-venv"
-    command = ["apt-get", "-q", "-y", "--no-install-recommends", "install", package]
+    command = ["apt-get", "-qq", "-y", "--no-install-recommends", "install", package]
     if os.geteuid() != 0 or not shutil.which("apt-get"):
         sys.exit(f"setup: this Python has no venv module; as root: {' '.join(command)}")
     say(f"installing {package}, which this Python lacks")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    subprocess.run(["apt-get", "-q", "update"], stdin=subprocess.DEVNULL, check=False)
-    subprocess.run(command, stdin=subprocess.DEVNULL, env=environment, check=True)
+    for one in (["apt-get", "-qq", "update"], command):
+        done = subprocess.run(
+            one, stdin=subprocess.DEVNULL, capture_output=True, env=environment, check=False
+        )
+    if done.returncode != 0:
+        sys.exit(f"setup: {' '.join(command)} failed:\n{done.stderr.decode(errors='replace')}")
 
 
 def make_venv() -> None:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Write the lock files anew. They hold versions and hashes and name no place to fetch from, so they serve any mirror.
-# Written on the oldest Python we support: its answer also installs on the newer ones (CI proves it for one).
+# Write them on a Python 3.11: its answer also installs on 3.12 and 3.13. What asks for a later 3.11 than Debian 12's
+# 3.11.2 is held back in dev.in, by hand.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
