@@ -18,11 +18,18 @@ goes by DATA: with BDAT every chunk would cost a reply.
 from base64 import b64decode, b64encode
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final
 
 from mailrail.model import Body, Envelope, LocalProtocolError, Recipient, RemoteProtocolError, Reply
+from mailrail.smtp.client_events import (
+    Answered,
+    Challenged,
+    ClientEvent,
+    ContentWanted,
+    Dismissed,
+    Ended,
+    Role,
+)
 from mailrail.smtp.client_states import Stage, State, Step, next_state
 from mailrail.smtp.client_transaction import Command, Transaction, format_envelope, is_done
 from mailrail.smtp.extensions import Extensions, parse_extensions
@@ -31,51 +38,8 @@ from mailrail.smtp.replies import ReplyReader
 
 WINDOW: Final = 200  # commands in flight; 200 replies of 80 octets fill the smallest usual buffer, 16 KiB
 ONE_FLIGHT_OCTETS: Final = 64 * 1024  # most mail is smaller; a wasted flight of it costs little
-
-
-class Role(Enum):
-    """Which protocol is spoken: SMTP (RFC 5321) or LMTP (RFC 2033)."""
-
-    SMTP = "smtp"
-    LMTP = "lmtp"
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """A command outside a transaction was answered; for AUTH: the exchange is over."""
-
-    stage: Stage
-    reply: Reply
-
-
-@dataclass(frozen=True, slots=True)
-class Challenged:
-    """The server's turn in a SASL exchange, decoded; `respond` or `cancel_auth`."""
-
-    challenge: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ContentWanted:
-    """The peer waits for (more) content: `send_content`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """A transaction is over; each recipient, in order, has its reply and what that reply answered."""
-
-    replies: tuple[Reply, ...]
-    stages: tuple[Stage, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Dismissed:
-    """421 that answers nothing: the peer ends the session (RFC 5321 §3.8)."""
-
-    reply: Reply
-
-
-ClientEvent = Answered | Challenged | ContentWanted | Ended | Dismissed
+# The one positive reply to what has only one (RFC 5321 §4.3.2, RFC 3207 §4, RFC 4954 §4).
+_ONLY: Final = {Stage.GREETING: 220, Stage.HELLO: 250, Stage.TLS: 220, Stage.AUTH: 235}
 
 
 class ClientConnection:
@@ -99,6 +63,7 @@ class ClientConnection:
         self._commands: deque[Command] = deque()  # of the transaction, not yet sent
         self._whole: bytes | None = None
         self._is_bdat = False
+        self._is_spent = False
         self._watch = ChunkReader()
         self._dots = DotWriter()
 
@@ -220,7 +185,7 @@ class ClientConnection:
             commands.append((Stage.DATA, b"DATA\r\n"))
         elif whole is not None and extensions.has_pipelining and len(whole) <= ONE_FLIGHT_OCTETS:
             commands.append((Stage.END, b"BDAT %d LAST\r\n%b" % (len(whole), whole)))
-        self._whole = whole
+        self._whole, self._is_spent = whole, False
         self._commands.extend(commands)
         self.transaction = Transaction(len(recipients))
         self._intend(Step.BEGIN)
@@ -245,7 +210,7 @@ class ClientConnection:
             self._intend(Step.SEND_LAST if is_last else Step.SEND_DATA)
             self._send_stuffed(chunk, is_last=is_last)
         if is_last:
-            self._expect_verdict()
+            self._ledger.append(Stage.END)
 
     def reset(self) -> None:
         """Say RSET between transactions."""
@@ -299,6 +264,8 @@ class ClientConnection:
             self._move(Step.CHALLENGE)
             return Challenged(_decoded(reply.text))
         done = is_done(reply, stage)
+        if done and reply.code != _ONLY.get(stage, reply.code):
+            raise RemoteProtocolError(f"{reply.code} makes no sense as a reply to {stage.value}")
         if stage is Stage.GREETING:
             self._move(Step.WELCOMED if done else Step.TURNED_AWAY)
         elif stage is Stage.HELLO:
@@ -329,13 +296,12 @@ class ClientConnection:
             if stage is Stage.END:
                 self._move(Step.SEND_LAST)
                 self._whole = None
-                # LMTP answers for each accepted recipient: how many is known only after RCPT.
             ledger.append(stage)
 
     def _go_on(self, transaction: Transaction) -> ClientEvent | None:
         """Decide what comes next, now that every reply owed has come."""
         if self.state is State.VERDICT:
-            return self._end(transaction, Step.SETTLED)
+            return self._end(transaction, Step.BROKEN_OFF if self._is_spent else Step.SETTLED)
         is_hopeless = transaction.is_refused or not (transaction.accepted or self._asks_more())
         if is_hopeless:
             return self._end(transaction, Step.BROKEN_OFF)
@@ -360,7 +326,7 @@ class ClientConnection:
             self._out.append(b"BDAT %d LAST\r\n%b" % (len(whole), whole))
         else:
             self._out.append(stuffed(whole))
-        self._expect_verdict()
+        self._ledger.append(Stage.END)
         return None
 
     def _send_stuffed(self, chunk: bytes, *, is_last: bool) -> None:
@@ -375,13 +341,8 @@ class ClientConnection:
         if is_last:
             self._out.append(self._dots.finish())
 
-    def _expect_verdict(self) -> None:
-        """Await the final reply: one, or in LMTP one for each accepted recipient (RFC 2033 §4.2)."""
-        count = len(self.transaction.accepted) if self.transaction and self.role is Role.LMTP else 1
-        self._ledger.extend([Stage.END] * count)
-
     def _data_answered(self, transaction: Transaction, reply: Reply) -> ClientEvent | None:
-        if reply.code < 300 or 300 < reply.code < 400 and reply.code != 354:
+        if reply.code < 400 and reply.code != 354:
             raise RemoteProtocolError(f"{reply.code} makes no sense as a reply to DATA")
         if reply.code != 354:
             transaction.settle_accepted(Stage.DATA, reply)
@@ -405,13 +366,16 @@ class ClientConnection:
         return self._end(transaction, Step.BROKEN_OFF)
 
     def _end_answered(self, transaction: Transaction, reply: Reply) -> None:
-        is_done(reply, Stage.END)
+        """Take the final reply: one, or in LMTP one for each accepted recipient (RFC 2033 §4.2)."""
+        # RFC 3030 §2: a BDAT that failed leaves a transaction behind; DATA never does.
+        if not is_done(reply, Stage.END) and self._is_bdat:
+            self._is_spent = True
         if self.role is Role.SMTP:
             transaction.settle_accepted(Stage.END, reply)
         elif transaction.accepted:
             transaction.settle_next(Stage.END, reply)
-            missing = len(transaction.accepted) - len(self._ledger)
-            self._ledger.extend([Stage.END] * missing)
+            if transaction.accepted:
+                self._ledger.append(Stage.END)
 
     def _break_off(self, stage: Stage, reply: Reply) -> Ended:
         """End the transaction and the session: what is still open gets *reply*."""

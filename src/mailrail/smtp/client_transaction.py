@@ -32,7 +32,9 @@ def format_envelope(
     if body is Body.EIGHT_BIT and not extensions.has_8bitmime:
         raise LocalProtocolError("the peer does not offer 8BITMIME: convert the content first (RFC 6152 §3)")
     if body is Body.BINARY and not extensions.has_binarymime:
-        raise LocalProtocolError("the peer does not offer BINARYMIME: convert the content first (RFC 3030 §3)")
+        raise LocalProtocolError(
+            "the peer does not offer BINARYMIME: convert the content first (RFC 3030 §3)"
+        )
     if envelope.smtputf8 and not extensions.has_smtputf8:
         raise LocalProtocolError("the peer does not offer SMTPUTF8 (RFC 6531 §3.2)")
     offered = extensions.keywords
