@@ -1,5 +1,39 @@
-"""Floor 2 · net — Network and Connection: the one room with sockets."""
+"""Floor 2 · net — Network and Connection: the one room with sockets, and TLS above any Connection.
+
+TLS on a server, in a session that has just written its 220 to STARTTLS (or at once, for implicit TLS):
+
+    tls = TlsConnection.server(connection, contexts)          # contexts = server_context(settings)
+    tls.start(self.secured, self.failed, timeout_s=60)        # secured(info: TlsInfo): tls.attach(self)
+
+On a client: `tls, info = await secure(connection, context, server_name, timeout_s=60)`, then `tls.attach(...)`.
+"""
 
 from mailrail.net.api import Connection, Datagrams, Endpoint, Listener, Network, Receiver, TlsInfo
+from mailrail.net.certificates import self_signed
+from mailrail.net.contexts import ServerContexts, client_context, server_context
+from mailrail.net.events import AcceptRested
+from mailrail.net.secure import secure
+from mailrail.net.sessions import SessionCache
+from mailrail.net.settings import CertificateFiles, NetSettings, TlsSettings
+from mailrail.net.tls import TlsConnection
 
-__all__ = ["Connection", "Datagrams", "Endpoint", "Listener", "Network", "Receiver", "TlsInfo"]
+__all__ = [
+    "AcceptRested",
+    "CertificateFiles",
+    "Connection",
+    "Datagrams",
+    "Endpoint",
+    "Listener",
+    "NetSettings",
+    "Network",
+    "Receiver",
+    "ServerContexts",
+    "SessionCache",
+    "TlsConnection",
+    "TlsInfo",
+    "TlsSettings",
+    "client_context",
+    "secure",
+    "self_signed",
+    "server_context",
+]

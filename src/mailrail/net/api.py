@@ -7,6 +7,7 @@ A Connection hands bytes to one Receiver by plain calls: no task, no coroutine a
 future per read. Order of calls to a receiver: any number of `received` and `writable`, then
 exactly one `ended`, after which nothing is called any more. No call happens inside a
 call *to* the connection (`write`, `close` ...): they come later, from the loop.
+While a connection is paused nothing is read, so its end is told after `resume`.
 """
 
 from collections.abc import Callable
@@ -28,8 +29,13 @@ class Endpoint:
     host: str
     port: int
 
+    @property
+    def is_unix(self) -> bool:
+        """Tell whether this is the path of a Unix socket."""
+        return self.port == 0 and "/" in self.host
+
     def __str__(self) -> str:
-        if self.port == 0 and "/" in self.host:
+        if self.is_unix:
             return f"unix:{self.host}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
@@ -84,7 +90,7 @@ class Receiver(Protocol):
 class Connection(Protocol):
     """One stream of bytes each way, with bounded buffers.
 
-    `local` and `peer` are fixed at birth.
+    `local` and `peer` are fixed at birth; the nameless peer of a Unix socket gets the name of the socket.
     """
 
     local: Endpoint
@@ -112,11 +118,18 @@ class Connection(Protocol):
         ...
 
     def close(self) -> None:
-        """Send what waits (bounded in time), then close; `ended` is not called any more."""
+        """Send what waits, then close; `ended` is not called any more.
+
+        Bounded in time. What the peer still sends is read and thrown away meanwhile, so that a
+        reset does not overtake the last reply.
+        """
         ...
 
     def abort(self) -> None:
-        """Close now and drop what waits; `ended` is not called any more."""
+        """Close now and drop what waits; `ended` is not called any more.
+
+        The cheapest end where nothing waits and nothing is owed, as for a client that has read its 221.
+        """
         ...
 
     @property
@@ -136,7 +149,12 @@ class Listener(Protocol):
 
 
 class Datagrams(Protocol):
-    """An unconnected UDP socket; what cannot be sent is lost silently, as datagrams are."""
+    """An unconnected UDP socket; what cannot be sent is lost silently, as datagrams are.
+
+    `endpoint` is where it is bound: an address of ours (perhaps the wildcard) and the port.
+    """
+
+    endpoint: Endpoint
 
     def send(self, data: bytes, to: Endpoint, /) -> None:
         """Send one datagram."""
@@ -150,10 +168,17 @@ class Datagrams(Protocol):
 class Network(Protocol):
     """Makes listeners and connections."""
 
-    def listen(self, endpoint: Endpoint, accept: Callable[[Connection], None]) -> Listener:
+    def listen(
+        self, endpoint: Endpoint, accept: Callable[[Connection], None], *, unix_mode: int = 0o600
+    ) -> Listener:
         """Open a listening socket; each new connection is given to *accept*, which must attach a receiver.
 
         When descriptors run out, accepting rests for a moment instead of spinning (A73).
+
+        Args:
+            endpoint: where; port 0 takes any free one, told by `Listener.endpoint`.
+            accept: called from the loop with each connection; nothing is read from it before `attach`.
+            unix_mode: permission bits of the file, for a Unix socket.
 
         Raises:
             NetError: the address is taken, forbidden or not ours.
@@ -174,6 +199,17 @@ class Network(Protocol):
         """
         ...
 
-    def datagrams(self, received: Callable[[bytes, Endpoint], None], *, ipv6: bool = False) -> Datagrams:
-        """Open a UDP socket on a port of its own; *received* gets each datagram and its sender."""
+    def datagrams(
+        self, received: Callable[[bytes, Endpoint], None], *, ipv6: bool = False, bind: Endpoint | None = None
+    ) -> Datagrams:
+        """Open a UDP socket; *received* gets each datagram and its sender.
+
+        Args:
+            received: called from the loop, never from inside `send`.
+            ipv6: which family, where *bind* does not say.
+            bind: own address and port; default: every address, and a port that nobody can guess.
+
+        Raises:
+            NetError: the address is taken, or descriptors have run out.
+        """
         ...

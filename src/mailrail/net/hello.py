@@ -1,0 +1,146 @@
+"""Floor 2 · net — read a TLS ClientHello before OpenSSL does. Pure.
+
+Two reasons. Python cannot refuse an ALPN mismatch: it goes on as if nothing had been offered, and so a
+browser's request can be played to a mail server (ALPACA). And Python's SNI callback prints a traceback for a
+hostile name. Both are plain bytes in the first message of the client, so we look there.
+
+Everything is bounded by MAX_BYTES; names are hostile input and only ever looked up in a dict.
+Source: RFC 8446 §4.1.2 and §5.1, RFC 6066 §3, RFC 7301 §3.1.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+MAX_BYTES: Final = 16 * 1024  # real ones take 200 to 2,000 bytes, with post-quantum key shares
+_RECORD_HANDSHAKE: Final = 22
+_CLIENT_HELLO: Final = 1
+_SERVER_NAME: Final = 0
+_ALPN: Final = 16
+_DECODE_ERROR: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """What a client asks for.
+
+    Attributes:
+        server_name: host name of the SNI extension in lower case, or None.
+        protocols: what it offers by ALPN, empty if it does not use it.
+    """
+
+    server_name: str | None
+    protocols: tuple[bytes, ...]
+
+
+class HelloError(Exception):
+    """This is no ClientHello; *alert* is the TLS alert to answer with, None for a peer that speaks no TLS."""
+
+    def __init__(self, text: str, alert: int | None) -> None:
+        super().__init__(text)
+        self.alert = alert
+
+
+class _Cut(Exception):  # noqa: N818 - not an error: the length fields lead past the end
+    """A length field leads past the end of its container."""
+
+
+class _Reader:
+    """Walks over length-prefixed fields."""
+
+    __slots__ = ("_at", "_data")
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self._at = 0
+
+    def __bool__(self) -> bool:
+        return self._at < len(self._data)
+
+    def take(self, length: int) -> bytes:
+        end = self._at + length
+        if end > len(self._data):
+            raise _Cut
+        part = self._data[self._at : end]
+        self._at = end
+        return part
+
+    def number(self, octets: int) -> int:
+        return int.from_bytes(self.take(octets), "big")
+
+    def vector(self, octets: int) -> bytes:
+        return self.take(self.number(octets))
+
+
+def read_hello(data: bytes) -> Hello | None:
+    """Read the ClientHello at the start of *data*, however it is cut into records.
+
+    Returns:
+        None while it is not complete.
+
+    Raises:
+        HelloError: it is something else, malformed, or longer than MAX_BYTES.
+    """
+    message = _join_records(data)
+    if len(message) >= 4:
+        length = int.from_bytes(message[1:4], "big")
+        if length > MAX_BYTES:
+            raise HelloError("ClientHello is too long", _DECODE_ERROR)
+        if len(message) >= 4 + length:
+            return _parse(message[4 : 4 + length])
+    if len(data) > MAX_BYTES:
+        raise HelloError("ClientHello is too long", _DECODE_ERROR)
+    return None
+
+
+def _join_records(data: bytes) -> bytes:
+    if data[:1] and data[0] != _RECORD_HANDSHAKE:
+        raise HelloError("the peer does not speak TLS", None)
+    records, message = _Reader(data), b""
+    try:
+        while records:
+            if records.number(1) != _RECORD_HANDSHAKE or records.number(1) != 3:
+                raise HelloError("no TLS handshake record", _DECODE_ERROR)
+            records.take(1)
+            message += records.vector(2)
+            if message[:1] and message[0] != _CLIENT_HELLO:
+                raise HelloError("the handshake does not begin with a ClientHello", _DECODE_ERROR)
+    except _Cut:
+        pass
+    return message
+
+
+def _parse(body: bytes) -> Hello:
+    try:
+        reader = _Reader(body)
+        reader.take(2 + 32)  # version, random
+        reader.vector(1)  # session id
+        reader.vector(2)  # cipher suites
+        reader.vector(1)  # compression methods
+        extensions = _Reader(reader.vector(2)) if reader else _Reader(b"")
+        name: str | None = None
+        protocols: tuple[bytes, ...] = ()
+        while extensions:
+            kind, content = extensions.number(2), extensions.vector(2)
+            if kind == _SERVER_NAME:
+                name = _server_name(content)
+            elif kind == _ALPN:
+                protocols = _protocols(content)
+    except _Cut:
+        raise HelloError("malformed ClientHello", _DECODE_ERROR) from None
+    return Hello(name, protocols)
+
+
+def _server_name(content: bytes) -> str | None:
+    names = _Reader(_Reader(content).vector(2))
+    while names:
+        kind, name = names.number(1), names.vector(2)
+        if kind == 0:
+            return name.decode("ascii").lower() if name.isascii() else None
+    return None
+
+
+def _protocols(content: bytes) -> tuple[bytes, ...]:
+    names, protocols = _Reader(_Reader(content).vector(2)), []
+    while names:
+        protocols.append(names.vector(1))
+    return tuple(protocols)

@@ -1,0 +1,95 @@
+"""Floor 2 · net — the settings of sockets and of TLS, with defaults, units and bounds."""
+
+from pathlib import Path
+from typing import Literal
+
+from mailrail.settings import Duration, Settings, Size, setting
+
+
+class NetSettings(Settings):
+    """How sockets behave; few sites ever change one of these."""
+
+    backlog: int = setting(
+        1024,
+        "Connections that the system keeps waiting until we accept them.",
+        unit="connections",
+        source="the system's own bound is net.core.somaxconn, 4096",
+        ge=1,
+        le=65_535,
+    )
+    read_bytes: Size = setting(
+        64 * 1024,
+        "Size of the one buffer that all connections of the process are read through.",
+        unit="bytes",
+        ge=4096,
+        le=16 * 1024**2,
+    )
+    high_water_bytes: Size = setting(
+        64 * 1024,
+        "Unsent output of one connection at which its writer is told to wait.",
+        unit="bytes",
+        source="asyncio: 64 KiB",
+        ge=1,
+        le=64 * 1024**2,
+    )
+    low_water_bytes: Size = setting(
+        16 * 1024,
+        "Unsent output at which a waiting writer is told to go on; smaller than the high mark.",
+        unit="bytes",
+        source="asyncio: a quarter of the high mark",
+        ge=0,
+        le=64 * 1024**2,
+    )
+    linger_s: Duration = setting(
+        10.0,
+        "Longest time that a closed connection may take to send what waits and to see the peer close.",
+        unit="s",
+        ge=0,
+        le=600,
+    )
+    linger_bytes: Size = setting(
+        4 * 1024**2,
+        "What a peer may send after we closed, before we cut it off; it is thrown away.",
+        unit="bytes",
+        ge=0,
+    )
+    accept_rest_s: Duration = setting(
+        0.25,
+        "Pause of accepting after the system ran out of file descriptors or memory.",
+        unit="s",
+        ge=0.1,
+        le=1.0,
+    )
+
+
+class CertificateFiles(Settings):
+    """One certificate and its key."""
+
+    chain: Path = setting(..., "PEM file: the server's certificate first, then the intermediate ones.")
+    key: Path = setting(..., "PEM file: the private key, without a passphrase; not readable by everybody.")
+
+
+class TlsSettings(Settings):
+    """What we show to those who ask for TLS, and what we accept."""
+
+    certificate: tuple[CertificateFiles, ...] = setting(
+        (),
+        "Certificates, chosen by the name that a client asks for; the first one for unknown names. "
+        "Without any, TLS is not offered.",
+    )
+    minimum_version: Literal["1.2", "1.3"] = setting(
+        "1.2", "Oldest version of TLS spoken.", source="RFC 8996 §2, RFC 9325 §3.1.1"
+    )
+    ciphers: str = setting(
+        "ECDHE+AESGCM:ECDHE+CHACHA20",
+        "Suites of TLS 1.2 in OpenSSL's notation; those of TLS 1.3 are all good and always on.",
+        source="RFC 9325 §4.2",
+    )
+    handshake_s: Duration = setting(
+        60.0,
+        "Longest time for a TLS handshake.",
+        unit="s",
+        source="Postfix smtpd_starttls_timeout: 300 s",
+        gt=0,
+        le=600,
+    )
