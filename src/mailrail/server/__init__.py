@@ -1,0 +1,24 @@
+"""Floor 2 · server — the async shell of a mail server: listeners, sessions, limits, deadlines."""
+
+from mailrail.server.gate import ConnectionGate, Networks
+from mailrail.server.handler import Answer, EndAnswer, Handler, SessionFacts, Transaction
+from mailrail.server.server import HandlerFactory, Port, Server
+from mailrail.server.session import Session
+from mailrail.server.settings import LimitSettings, ServerSettings, TimeoutSettings
+
+__all__ = [
+    "Answer",
+    "ConnectionGate",
+    "EndAnswer",
+    "Handler",
+    "HandlerFactory",
+    "LimitSettings",
+    "Networks",
+    "Port",
+    "Server",
+    "ServerSettings",
+    "Session",
+    "SessionFacts",
+    "TimeoutSettings",
+    "Transaction",
+]

@@ -1,0 +1,49 @@
+"""Floor 2 · server — the facts of a session."""
+
+from typing import ClassVar
+
+from mailrail.observe import Event, Level
+
+
+class SessionOpened(Event, frozen=True, kw_only=True):
+    """A client connected."""
+
+    level: ClassVar[Level] = Level.DEBUG
+    client: str
+    listener: str
+
+
+class SessionClosed(Event, frozen=True, kw_only=True):
+    """A session ended; counters say what it did."""
+
+    client: str
+    hello: str = ""
+    messages: int = 0
+    errors: int = 0
+    seconds: float = 0.0
+    reason: str = ""
+    tls: str = ""
+
+
+class ConnectionRefused(Event, frozen=True, kw_only=True):
+    """A connection was turned away by a limit before a session began."""
+
+    client: str
+    reply: str
+
+
+class CommandRefused(Event, frozen=True, kw_only=True):
+    """A command or a message was refused with 4yz or 5yz."""
+
+    client: str
+    step: str
+    reply: str
+
+
+class SessionFailed(Event, frozen=True, kw_only=True):
+    """Our own code raised; the client was told to try later."""
+
+    level: ClassVar[Level] = Level.ERROR
+    client: str
+    step: str
+    trace: str

@@ -1,0 +1,105 @@
+"""Floor 2 · server — who may connect at all: the limits on connections (A39).
+
+Counting is by address; an IPv6 client is counted by its /64, for that is what one customer gets.
+Networks that are trusted are not counted against themselves, only against the whole.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
+
+from mailrail.model import Reply
+from mailrail.model import reply as say
+from mailrail.server.settings import LimitSettings
+
+Networks = Sequence[IPv4Network | IPv6Network]
+_WINDOW_S = 60.0
+
+
+class ConnectionGate:
+    """Counts sessions, and refuses those over a limit.
+
+    Args:
+        limits: the bounds.
+        trusted: networks exempt from the bounds for one client.
+    """
+
+    def __init__(self, limits: LimitSettings, trusted: Networks = ()) -> None:
+        self._limits = limits
+        self._trusted = trusted
+        self._total = 0
+        self._open: dict[str, int] = {}
+        # client -> (start of its minute, connections in it)
+        self._recent: dict[str, tuple[float, int]] = {}
+        self._trust: dict[str, bool] = {}
+
+    @property
+    def total(self) -> int:
+        """Sessions now."""
+        return self._total
+
+    def is_trusted(self, host: str) -> bool:
+        """Tell whether *host* (an IP address, or a Unix socket's path) is exempt."""
+        known = self._trust.get(host)
+        if known is None:
+            if len(self._trust) > 10_000:
+                self._trust.clear()
+            known = self._trust[host] = self._is_in_trusted(host)
+        return known
+
+    def _is_in_trusted(self, host: str) -> bool:
+        try:
+            address = ip_address(host)
+        except ValueError:
+            return True  # a Unix socket: whoever may open it was let in by its mode
+        return any(address in network for network in self._trusted if network.version == address.version)
+
+    def enter(self, host: str, now: float) -> Reply | None:
+        """Count a new connection from *host*, or return the reply that turns it away.
+
+        Args:
+            now: the loop's time, seconds.
+        """
+        if self._total >= self._limits.connections:
+            return say.TOO_MANY_CONNECTIONS
+        if not self.is_trusted(host):
+            client = _client(host)
+            if self._open.get(client, 0) >= self._limits.connections_per_client:
+                return say.TOO_MANY_FROM_YOU
+            if self._is_too_fast(client, now):
+                return say.TOO_FAST_FROM_YOU
+            self._open[client] = self._open.get(client, 0) + 1
+        self._total += 1
+        return None
+
+    def leave(self, host: str) -> None:
+        """Forget a connection that `enter` counted."""
+        self._total -= 1
+        if not self.is_trusted(host):
+            client = _client(host)
+            left = self._open.get(client, 1) - 1
+            if left > 0:
+                self._open[client] = left
+            else:
+                self._open.pop(client, None)
+
+    def _is_too_fast(self, client: str, now: float) -> bool:
+        since, count = self._recent.get(client, (now, 0))
+        if now - since >= _WINDOW_S:
+            since, count = now, 0
+        self._recent[client] = (since, count + 1)
+        return count + 1 > self._limits.connections_per_minute
+
+    def sweep(self, now: float) -> None:
+        """Forget clients that have been quiet for a minute, so that memory stays bounded."""
+        self._recent = {
+            client: (since, count)
+            for client, (since, count) in self._recent.items()
+            if now - since < _WINDOW_S
+        }
+
+
+def _client(host: str) -> str:
+    """Return what a client is counted by: its IPv4 address, or its IPv6 /64."""
+    if ":" not in host:
+        return host
+    return str(IPv6Network((host.partition("%")[0], 64), strict=False).network_address)

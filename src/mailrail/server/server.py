@@ -1,0 +1,288 @@
+"""Floor 2 · server — listeners, their sessions, and the sweep that watches the clock for all of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Self
+
+from mailrail.model import Clock, NetError, QueueIds, Reply, SystemClock
+from mailrail.net import (
+    Connection,
+    Endpoint,
+    Listener,
+    Network,
+    ServerContexts,
+    SocketNetwork,
+    TlsConnection,
+    TlsInfo,
+)
+from mailrail.observe import Bus
+from mailrail.server.events import ConnectionRefused, SessionOpened
+from mailrail.server.gate import ConnectionGate, Networks
+from mailrail.server.handler import Handler
+from mailrail.server.session import Result, Session
+from mailrail.server.settings import ServerSettings
+from mailrail.smtp import Offer, Offers, ServerConnection
+
+SWEEP_S: Final = 1.0  # how often deadlines are looked at; a deadline is kept to this precision
+
+HandlerFactory = Callable[[Session], Handler]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """One listening address and how it behaves.
+
+    Attributes:
+        endpoint: where to listen; port 0 takes any free one.
+        implicit_tls: TLS from the first byte (RFC 8314).
+        is_lmtp: speak LMTP.
+        auth_mechanisms: SASL mechanisms to offer (the handler does the exchange).
+    """
+
+    endpoint: Endpoint
+    implicit_tls: bool = False
+    is_lmtp: bool = False
+    auth_mechanisms: tuple[str, ...] = ()
+
+
+class Server:
+    """Serves SMTP or LMTP to a Handler.
+
+    Example:
+        async with Server(MyHandler, hostname="mx.example.org", listen="127.0.0.1:2525"):
+            await asyncio.Event().wait()
+
+    Args:
+        handler: makes a Handler for each session; a Handler class will do.
+        hostname: our own name, said in the greeting.
+        listen: "host:port" for a single plain listener; `listen_on` adds others.
+        settings: limits and deadlines.
+        tls: certificates for STARTTLS and implicit TLS, or None.
+        trusted: networks exempt from the limits on one client.
+        network, clock, bus: the world; real by default.
+    """
+
+    def __init__(
+        self,
+        handler: HandlerFactory,
+        *,
+        hostname: str,
+        listen: str = "",
+        settings: ServerSettings | None = None,
+        tls: ServerContexts | None = None,
+        trusted: Networks = (),
+        network: Network | None = None,
+        clock: Clock | None = None,
+        bus: Bus | None = None,
+    ) -> None:
+        settings = settings or ServerSettings()
+        self.limits = settings.limits
+        self.timeouts = settings.timeouts
+        self.bus = bus or Bus()
+        self.loop: asyncio.AbstractEventLoop
+        self._handler = handler
+        self._hostname = hostname
+        self._listen = listen
+        self._tls = tls
+        self._network = network
+        self._ids = QueueIds(clock or SystemClock())
+        self._gate = ConnectionGate(settings.limits, trusted)
+        self._listeners: list[Listener] = []
+        self._sessions: set[Session] = set()
+        self._handshakes: set[TlsConnection] = set()
+        self._tasks: set[asyncio.Future[Result]] = set()
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._empty: asyncio.Future[None] | None = None
+        self._is_draining = False
+
+    async def __aenter__(self) -> Self:
+        self.start()
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.stop()
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """Where the server listens, with the ports it really got."""
+        return tuple(listener.endpoint for listener in self._listeners)
+
+    @property
+    def session_count(self) -> int:
+        """Sessions now."""
+        return len(self._sessions)
+
+    def start(self) -> None:
+        """Open the listener given to the constructor and begin to watch deadlines.
+
+        Raises:
+            NetError: the address is taken or not ours.
+            ValueError: `listen` is not an address.
+        """
+        self.loop = asyncio.get_running_loop()
+        if self._network is None:
+            self._network = SocketNetwork()
+        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
+        if self._listen:
+            self.listen_on(Port(endpoint=Endpoint.parse(self._listen)))
+
+    def listen_on(self, port: Port) -> Endpoint:
+        """Open one more listener, after `start`; return where it listens.
+
+        Raises:
+            NetError: the address is taken or not ours.
+        """
+        assert self._network is not None
+        offer = Offer(
+            hostname=self._hostname,
+            size_bytes=self.limits.message_bytes,
+            recipients=self.limits.recipients,
+            messages=self.limits.messages,
+            has_tls=self._tls is not None and not port.implicit_tls,
+            auth_mechanisms=port.auth_mechanisms,
+        )
+        offers = Offers.of(offer)
+        listener = self._network.listen(
+            port.endpoint, lambda connection: self._accept(connection, port, offers)
+        )
+        self._listeners.append(listener)
+        return listener.endpoint
+
+    def adopt(self, listener: Listener) -> None:
+        """Close *listener* with the others."""
+        self._listeners.append(listener)
+
+    # --- New connections ------------------------------------------------------------------
+
+    def _accept(self, connection: Connection, port: Port, offers: Offers) -> None:
+        refusal = self._gate.enter(connection.peer.host, self.loop.time())
+        if refusal is not None:
+            self._turn_away(connection, refusal, port)
+            return
+        if port.implicit_tls:
+            assert self._tls is not None
+            self._shake_hands(
+                connection,
+                lambda tls, info: self._open(tls, port, offers, info),
+                lambda: self._gate.leave(connection.peer.host),
+            )
+        else:
+            self._open(connection, port, offers, None)
+
+    def _turn_away(self, connection: Connection, refusal: Reply, port: Port) -> None:
+        if not port.implicit_tls:
+            connection.write(refusal.wire)
+        connection.close()
+        self.bus.emit(ConnectionRefused(client=connection.peer.host, reply=str(refusal)))
+
+    def _open(self, connection: Connection, port: Port, offers: Offers, tls: TlsInfo | None) -> None:
+        is_trusted = self._gate.is_trusted(connection.peer.host)
+        core = ServerConnection(self.limits, offers, is_lmtp=port.is_lmtp, is_tls=tls is not None)
+        session = Session(
+            self,
+            connection,
+            core,
+            self._handler,
+            session_id=self._ids.make(),
+            is_lmtp=port.is_lmtp,
+            is_trusted=is_trusted,
+            tls=tls,
+        )
+        self._sessions.add(session)
+        if self.bus.wants(SessionOpened):
+            self.bus.emit(
+                SessionOpened(
+                    session=session.session_id, client=str(session.peer), listener=str(session.local)
+                )
+            )
+        connection.attach(session)
+        session.greet()
+
+    def _shake_hands(
+        self,
+        plain: Connection,
+        secured: Callable[[TlsConnection, TlsInfo], None],
+        failed: Callable[[], None],
+    ) -> None:
+        assert self._tls is not None
+        tls = TlsConnection.server(plain, self._tls)
+        self._handshakes.add(tls)
+
+        def done(info: TlsInfo) -> None:
+            self._handshakes.discard(tls)
+            secured(tls, info)
+
+        def broken(error: NetError) -> None:
+            self._handshakes.discard(tls)
+            self.bus.emit(ConnectionRefused(client=plain.peer.host, reply=f"TLS: {error}"))
+            failed()
+
+        tls.start(done, broken, timeout_s=self.timeouts.handshake_s)
+
+    # --- What sessions ask of us ------------------------------------------------------------
+
+    def start_tls(self, session: Session) -> None:
+        """Begin the handshake on the session's connection."""
+
+        def secured(tls: TlsConnection, info: TlsInfo) -> None:
+            session.secured(tls, info)
+            tls.attach(session)
+
+        self._shake_hands(session.connection, secured, session.abort)
+
+    def spawn(self, work: Awaitable[Result]) -> "asyncio.Future[Result]":
+        """Run a handler's coroutine; the server keeps the task until it is done."""
+        task = asyncio.ensure_future(work, loop=self.loop)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def gone(self, session: Session) -> None:
+        """Forget a session that has ended."""
+        self._sessions.discard(session)
+        self._gate.leave(session.peer.host)
+        if self._empty is not None and not self._sessions and not self._empty.done():
+            self._empty.set_result(None)
+
+    def _sweep(self) -> None:
+        now = self.loop.time()
+        for session in tuple(self._sessions):
+            session.check(now)
+        self._gate.sweep(now)
+        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
+
+    # --- The end ----------------------------------------------------------------------------
+
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Accept no more, let running transactions finish, then close (RFC 5321 §3.8).
+
+        Args:
+            grace_s: how long they may take; None takes the setting.
+
+        *Cancel-safe:* yes: what is left is closed at once.
+        """
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        for session in tuple(self._sessions):
+            session.drain()
+        try:
+            if self._sessions:
+                self._empty = self.loop.create_future()
+                async with asyncio.timeout(self.timeouts.drain_s if grace_s is None else grace_s):
+                    await self._empty
+        except TimeoutError:
+            pass
+        finally:
+            self._close_all()
+
+    def _close_all(self) -> None:
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for session in tuple(self._sessions):
+            session.abort()
+        for handshake in tuple(self._handshakes):
+            handshake.abort()
+        for task in tuple(self._tasks):
+            task.cancel()

@@ -1,0 +1,466 @@
+"""Floor 2 · server — one session: bytes from a connection through the core to a handler, and back.
+
+The shell of `smtp.ServerConnection`. Everything happens in call-backs of the loop: no task and no
+timer belongs to a session. A task is made only for a handler that answers with a coroutine;
+deadlines are looked at by the server's one sweep a second (`check`).
+
+One answer at a time: while the handler thinks, what arrives is kept by the core, and
+reading stops once that is more than a window full. Replies of a batch leave in one write.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+from mailrail.message import protocol_keyword
+from mailrail.model import MailrailError, NetError, Recipient, Reply
+from mailrail.model import reply as say
+from mailrail.net import Connection, Endpoint, TlsInfo
+from mailrail.observe import Bus
+from mailrail.server.events import CommandRefused, SessionClosed, SessionFailed
+from mailrail.server.handler import Handler, Transaction
+from mailrail.server.settings import LimitSettings, TimeoutSettings
+from mailrail.smtp import (
+    Auth,
+    AuthCancelled,
+    AuthResponse,
+    Chunk,
+    DataStart,
+    EndOfData,
+    Event,
+    Hello,
+    Mail,
+    Rcpt,
+    Refused,
+    Reset,
+    ServerConnection,
+    StartTls,
+    State,
+    Verify,
+)
+
+WINDOW: Final = 256 * 1024  # octets kept while the handler thinks, before the client must wait
+
+Result = Reply | Sequence[Reply] | None
+
+
+class Host(Protocol):
+    """What a session needs of the server that it belongs to."""
+
+    limits: LimitSettings
+    timeouts: TimeoutSettings
+    bus: Bus
+    loop: asyncio.AbstractEventLoop
+
+    def start_tls(self, session: "Session") -> None:
+        """Begin the handshake on the session's connection."""
+        ...
+
+    def spawn(self, work: Awaitable[Result]) -> "asyncio.Future[Result]":
+        """Run a coroutine as a task that the server owns."""
+        ...
+
+    def gone(self, session: "Session") -> None:
+        """Forget a session that has ended."""
+        ...
+
+
+class Session:
+    """One client, from its connection to the close.
+
+    Attributes: see `SessionFacts`.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        connection: Connection,
+        core: ServerConnection,
+        handler: Callable[["Session"], Handler],
+        *,
+        session_id: str,
+        is_lmtp: bool,
+        is_trusted: bool,
+        tls: TlsInfo | None = None,
+    ) -> None:
+        self.session_id = session_id
+        self.peer: Endpoint = connection.peer
+        self.local: Endpoint = connection.local
+        self.user = ""
+        self.tls = tls
+        self.transaction: Transaction | None = None
+        self.is_trusted = is_trusted
+        self.connection = connection
+        self.core = core
+        self.messages = 0
+        self._host = host
+        self._is_lmtp = is_lmtp
+        self._opened = self._active = host.loop.time()
+        self._waits: asyncio.Future[Result] | None = None
+        self._waited_event: Event | None = None
+        self._is_late = False
+        self._is_paused = False
+        self._is_stalled = False
+        self._is_draining = False
+        self._has_ended = False
+        self._pending: Recipient | None = None
+        self._data_since = 0.0
+        self._data_bytes = 0
+        self._errors_answered = 0
+        self._is_gone = False
+        self._reason = "lost"
+        self.handler = handler(self)
+
+    # --- Facts for the handler ------------------------------------------------------------
+
+    @property
+    def hello_name(self) -> str:
+        """What the client calls itself; "" before EHLO."""
+        return self.core.hello_name
+
+    @property
+    def protocol(self) -> str:
+        """The word for Received (RFC 3848)."""
+        transaction = self.transaction
+        return protocol_keyword(
+            lmtp=self._is_lmtp,
+            extended=self.core.is_esmtp,
+            utf8=transaction is not None and transaction.parameters.smtputf8,
+            tls=self.tls is not None,
+            auth=bool(self.user),
+        )
+
+    # --- From the connection ----------------------------------------------------------------
+
+    def greet(self) -> None:
+        """Say the banner as soon as the handler has decided on it."""
+        try:
+            answer: Result | Awaitable[Result] = self.handler.connect()
+        except Exception as error:
+            answer = self._failed("connect", error)
+        self._answered_by(answer, None)
+
+    def received(self, data: bytes, /) -> None:
+        """Take bytes from the client."""
+        self._active = self._host.loop.time()
+        self.core.receive(data)
+        if self._waits is None and not self._is_late and not self._is_stalled:
+            self._pump()
+        if self.core.buffered > WINDOW and not self._is_paused:
+            self._is_paused = True
+            self.connection.pause()
+
+    def writable(self) -> None:
+        """Go on after the client has read its replies."""
+        self._is_stalled = False
+        self._active = self._host.loop.time()
+        if self._waits is None and not self._is_late:
+            self._pump()
+
+    def ended(self, error: NetError | None, /) -> None:
+        """Know that the client is gone; a message whose end had arrived is still kept (A43)."""
+        self._reason = "closed by the client" if error is None else str(error)
+        if self._waits is not None and error is None and not self.connection.is_closed:
+            self._has_ended = True  # it may still read the answer to its last command
+            return
+        self._over()
+
+    # --- Events to the handler, answers to the core -------------------------------------------
+
+    def _pump(self) -> None:
+        core = self.core
+        while self._waits is None:
+            event = core.next_event()
+            if event is None:
+                break
+            try:
+                answer = _STEPS[type(event)](self, event)
+            except Exception as error:
+                answer = self._failed(type(event).__name__, error)
+            if answer is not None:
+                self._answered_by(answer, event)
+        self._flush()
+        if self._is_paused and self._waits is None and core.buffered <= WINDOW:
+            self._is_paused = False
+            self.connection.resume()
+
+    def _failed(self, step: str, error: BaseException) -> Reply:
+        """Tell what the handler raised: our fault, and never the end of the daemon (STYLE §18)."""
+        trace = str(error) if isinstance(error, MailrailError) else "".join(traceback.format_exception(error))
+        self._host.bus.emit(
+            SessionFailed(session=self.session_id, client=self.peer.host, step=step, trace=trace)
+        )
+        return say.INTERNAL_ERROR
+
+    def _answered_by(self, answer: "Result | Awaitable[Result]", event: Event | None) -> None:
+        """Give the core its answer now, or when it is there."""
+        if isinstance(answer, Reply | Sequence):
+            self._take(answer, event)
+        elif answer is not None:
+            waits = answer if isinstance(answer, asyncio.Future) else self._host.spawn(answer)
+            self._waits, self._waited_event = waits, event
+            self._active = self._host.loop.time()
+            waits.add_done_callback(self._answer_came)
+
+    def _answer_came(self, waits: "asyncio.Future[Result]") -> None:
+        if self._waits is not waits:
+            return
+        event, self._waits, self._waited_event = self._waited_event, None, None
+        if waits.cancelled():
+            answer: Result = say.PROCESSING_TIMEOUT
+        else:
+            error = waits.exception()
+            answer = self._failed(type(event).__name__, error) if error is not None else waits.result()
+        self._active = self._host.loop.time()
+        if answer is not None:
+            self._take(answer, event)
+        if self.connection.is_closed:
+            self._over()
+            return
+        self._pump()
+        if self._has_ended:
+            self.connection.close()
+            self._over()
+
+    def _take(self, answer: Reply | Sequence[Reply], event: Event | None) -> None:
+        """Hand an answer to the core and keep our own books of it."""
+        core = self.core
+        if event is None:
+            core.greet(answer if isinstance(answer, Reply) else answer[0])
+            self._pump()
+            return
+        if core.is_over:
+            return
+        if not core.is_waiting:
+            # Content could not be taken: no command waits that could be refused.
+            core.close_with(say.INTERNAL_421)
+            return
+        if isinstance(answer, Reply):
+            core.reply(answer)
+            is_positive = answer.is_positive
+            if not is_positive:
+                self._tell_refusal(type(event).__name__, answer)
+        else:
+            core.reply_each(answer)
+            is_positive = any(reply.is_positive for reply in answer)
+        settle = _SETTLE.get(type(event))
+        if settle is not None:
+            settle(self, is_positive)
+
+    def _tell_refusal(self, step: str, reply: Reply) -> None:
+        if self._host.bus.wants(CommandRefused):
+            self._host.bus.emit(
+                CommandRefused(session=self.session_id, client=self.peer.host, step=step, reply=str(reply))
+            )
+
+    def _flush(self) -> None:
+        core = self.core
+        if core.errors >= self._host.limits.soft_errors and core.errors > self._errors_answered:
+            self._answer_late()
+            return
+        data = core.data_to_send()
+        if data and not self.connection.write(data):
+            self._is_stalled = True
+        if core.is_over and not self._has_ended:
+            self._reason = "closed by us"
+            self.connection.close()
+            self._over()
+        elif self._is_draining and self.transaction is None and self._waits is None:
+            self.drain()
+
+    def _answer_late(self) -> None:
+        """Let a client that makes many mistakes wait for each further answer."""
+        self._errors_answered = self.core.errors
+        self._is_late = True
+        self._host.loop.call_later(self._host.limits.error_delay_s, self._late_is_over)
+
+    def _late_is_over(self) -> None:
+        self._is_late = False
+        if not self.connection.is_closed:
+            self._pump()
+
+    # --- The steps ------------------------------------------------------------------------------
+
+    def _on_hello(self, event: Hello) -> "Result | Awaitable[Result]":
+        return self.handler.hello(event.name)
+
+    def _hello_done(self, is_positive: bool) -> None:
+        if is_positive:
+            self._forget()
+
+    def _on_mail(self, event: Mail) -> "Result | Awaitable[Result]":
+        self.transaction = Transaction(event.reverse_path, event.parameters)
+        return self.handler.mail(self.transaction)
+
+    def _mail_done(self, is_positive: bool) -> None:
+        if not is_positive:
+            self.transaction = None
+
+    def _on_rcpt(self, event: Rcpt) -> "Result | Awaitable[Result]":
+        assert self.transaction is not None
+        self._pending = Recipient(event.forward_path, event.parameters.notify, event.parameters.orcpt)
+        return self.handler.rcpt(self.transaction, self._pending)
+
+    def _rcpt_done(self, is_positive: bool) -> None:
+        if is_positive and self.transaction is not None and self._pending is not None:
+            self.transaction.recipients.append(self._pending)
+        self._pending = None
+
+    def _on_data(self, event: DataStart) -> "Result | Awaitable[Result]":
+        assert self.transaction is not None
+        self._data_since, self._data_bytes = self._active, 0
+        return self.handler.data(self.transaction)
+
+    def _on_chunk(self, event: Chunk) -> "Result | Awaitable[Result]":
+        self._data_bytes += len(event.content)
+        return self.handler.chunk(event.content)
+
+    def _on_end(self, event: EndOfData) -> "Result | Awaitable[Result]":
+        assert self.transaction is not None
+        return self.handler.end(self.transaction)
+
+    def _end_done(self, is_positive: bool) -> None:
+        self.messages += is_positive
+        self.transaction = None
+
+    def _on_refused(self, event: Refused) -> None:
+        self._tell_refusal("content", event.reply)
+        self._forget()
+
+    def _on_reset(self, event: Reset) -> None:
+        self._forget()
+
+    def _forget(self) -> None:
+        if self.transaction is not None:
+            self.transaction = None
+            self.handler.reset()
+
+    def _on_starttls(self, event: StartTls) -> Reply:
+        return say.TLS_READY
+
+    def _starttls_done(self, is_positive: bool) -> None:
+        if self.core.state is State.HANDSHAKE:
+            data = self.core.data_to_send()
+            self.connection.write(data)
+            self._host.start_tls(self)
+
+    def secured(self, connection: Connection, tls: TlsInfo) -> None:
+        """Go on under TLS: the client must say EHLO again."""
+        self.connection = connection
+        self.tls = tls
+        self.transaction = None
+        self.core.tls_started()
+        self._active = self._host.loop.time()
+
+    def _on_auth(self, event: Auth) -> "Result | Awaitable[Result]":
+        return self.handler.auth(event.mechanism, event.initial)
+
+    def _on_auth_response(self, event: AuthResponse) -> "Result | Awaitable[Result]":
+        return self.handler.auth_response(event.response)
+
+    def _on_auth_cancelled(self, event: AuthCancelled) -> None:
+        self.handler.reset()
+
+    def _on_verify(self, event: Verify) -> "Result | Awaitable[Result]":
+        return self.handler.verify(event.text)
+
+    # --- Time and the end -------------------------------------------------------------------------
+
+    def check(self, now: float) -> None:
+        """Close the session if it took too long; called about once a second."""
+        timeouts = self._host.timeouts
+        quiet = now - self._active
+        if self._is_stalled:
+            if quiet > timeouts.write_s:
+                self._reason = "reads no replies"
+                self.abort()
+        elif self._waits is not None:
+            if quiet > timeouts.processing_s:
+                self._waits.cancel()
+        elif self.core.state in (State.DATA, State.CHUNKS):
+            self._check_data(now, quiet)
+        elif quiet > timeouts.command_s:
+            self.close_with(say.IDLE_TOO_LONG)
+        elif now - self._opened > timeouts.session_s and not self.is_trusted:
+            self.close_with(say.SESSION_TOO_LONG)
+
+    def _check_data(self, now: float, quiet: float) -> None:
+        timeouts = self._host.timeouts
+        elapsed = now - self._data_since
+        is_slow = elapsed > 60 and self._data_bytes < timeouts.minimum_rate_bytes * elapsed
+        if quiet > timeouts.data_s or is_slow:
+            self.close_with(say.TOO_SLOW)
+
+    def drain(self) -> None:
+        """End as soon as no transaction is running (A44)."""
+        self._is_draining = True
+        if self.transaction is None and self._waits is None:
+            self.close_with(say.SHUTTING_DOWN)
+
+    def close_with(self, reply: Reply) -> None:
+        """Say *reply* and close."""
+        if self.core.state is State.FRESH:
+            self.core.greet(reply)
+        else:
+            self.core.close_with(reply)
+        self._reason = str(reply)
+        self.connection.write(self.core.data_to_send())
+        self.connection.close()
+        self._over()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.connection.abort()
+        self._over()
+
+    def _over(self) -> None:
+        """Tell everybody, once, that the session has ended."""
+        waits, self._waits = self._waits, None
+        if waits is not None and not isinstance(self._waited_event, EndOfData):
+            waits.cancel()
+        if self._is_gone:
+            return
+        self._is_gone = True
+        self._forget()
+        self.handler.closed()
+        self._host.gone(self)
+        bus = self._host.bus
+        if bus.wants(SessionClosed):
+            bus.emit(self._summary())
+
+    def _summary(self) -> SessionClosed:
+        return SessionClosed(
+            session=self.session_id,
+            client=self.peer.host,
+            hello=self.hello_name,
+            messages=self.messages,
+            errors=self.core.errors,
+            seconds=round(self._host.loop.time() - self._opened, 6),
+            reason=self._reason,
+            tls=f"{self.tls.version} {self.tls.cipher}" if self.tls is not None else "",
+        )
+
+
+_STEPS: Final[dict[type, Callable[..., "Result | Awaitable[Result]"]]] = {
+    Hello: Session._on_hello,
+    Mail: Session._on_mail,
+    Rcpt: Session._on_rcpt,
+    DataStart: Session._on_data,
+    Chunk: Session._on_chunk,
+    EndOfData: Session._on_end,
+    Refused: Session._on_refused,
+    Reset: Session._on_reset,
+    StartTls: Session._on_starttls,
+    Auth: Session._on_auth,
+    AuthResponse: Session._on_auth_response,
+    AuthCancelled: Session._on_auth_cancelled,
+    Verify: Session._on_verify,
+}
+_SETTLE: Final[dict[type, Callable[[Session, bool], None]]] = {
+    Hello: Session._hello_done,
+    Mail: Session._mail_done,
+    Rcpt: Session._rcpt_done,
+    EndOfData: Session._end_done,
+    StartTls: Session._starttls_done,
+}
