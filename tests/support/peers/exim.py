@@ -71,6 +71,8 @@ keep:
   return_path_add
 relay:
   driver = smtp
+  # The default is the name `smtp`, which a bare machine has no table for.
+  port = 25
   hosts_try_chunking = *
   dnssec_request_domains =
 begin retry
