@@ -1,0 +1,143 @@
+"""Floor 4 · queue — what becomes of an item after a try. Pure: time and chance are handed in.
+
+Blame decides (DESIGN §5): trouble of our own neither counts as a try nor ever ends a message; for
+every other deferral the schedule of `retry` says when, and old age when no more.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mailrail.model import (
+    SECOND_US,
+    Blame,
+    Deferred,
+    Delivered,
+    Failed,
+    Item,
+    Outcome,
+    Pending,
+    reply,
+)
+from mailrail.queue.retry import Uniform, is_expired, next_wait_s, vary
+from mailrail.queue.settings import RetrySettings
+from mailrail.spool import Lease
+
+_NONE: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How an item goes on.
+
+    Attributes:
+        left: the item as it waits on; None when every recipient has a final outcome.
+        finals: recipient index and final outcome, for those that leave the queue now.
+        delayed: indexes of recipients whose sender is to be told of the delay now.
+        retry_until_us: until when they will be tried, microseconds UTC.
+    """
+
+    left: Item | None
+    finals: tuple[tuple[int, Outcome], ...]
+    delayed: tuple[int, ...] = _NONE
+    retry_until_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When a decision is made.
+
+    Attributes:
+        now_us: wall time.
+        age_s: of the message, steps of the wall clock taken off.
+        not_before_s: seconds until the destination wakes, 0 if it is awake.
+    """
+
+    now_us: int
+    age_s: float
+    not_before_s: float = 0.0
+
+
+def decide(
+    lease: Lease, outcomes: Sequence[Outcome], moment: Moment, settings: RetrySettings, uniform: Uniform
+) -> Decision:
+    """Decide how *lease*'s item goes on after a try that ended with *outcomes*, in the item's order."""
+    item = lease.item
+    finals: list[tuple[int, Outcome]] = []
+    waiting: list[tuple[int, Deferred]] = []
+    for pending, outcome in zip(item.pending, outcomes, strict=True):
+        if isinstance(outcome, Deferred):
+            waiting.append((pending.index, outcome))
+        else:
+            finals.append((pending.index, outcome))
+    if not waiting:
+        return Decision(None, tuple(finals))
+    return _decide_waiting(lease, finals, waiting, moment, settings, uniform)
+
+
+def _decide_waiting(
+    lease: Lease,
+    finals: list[tuple[int, Outcome]],
+    waiting: list[tuple[int, Deferred]],
+    moment: Moment,
+    settings: RetrySettings,
+    uniform: Uniform,
+) -> Decision:
+    item, message = lease.item, lease.message
+    is_ours = all(outcome.blame is Blame.OURSELVES for _, outcome in waiting)
+    attempts = item.attempts if is_ours and not finals else item.attempts + 1
+    give_up_s = settings.give_up_notice_s if message.envelope.reverse_path is None else settings.give_up_s
+    if not is_ours and is_expired(attempts, moment.age_s, give_up_s, settings):
+        # A recipient whose last trouble was our own is spared even then.
+        finals += [
+            (index, _expired(outcome)) for index, outcome in waiting if outcome.blame is not Blame.OURSELVES
+        ]
+        waiting = [(index, outcome) for index, outcome in waiting if outcome.blame is Blame.OURSELVES]
+        if not waiting:
+            return Decision(None, tuple(finals))
+    may_warn = not item.warned and settings.warn_s > 0
+    warns = may_warn and moment.age_s >= settings.warn_s
+    if is_ours:
+        wait_s = vary(settings.ours_s, settings, uniform)
+    else:
+        wait_s = next_wait_s(attempts, give_up_s - moment.age_s, settings, uniform)
+    if may_warn and not warns:
+        # A try falls on the hour of the warning, so that the sender is not told hours later.
+        wait_s = min(wait_s, max(settings.warn_s - moment.age_s, settings.first_s))
+    wait_s = max(wait_s, moment.not_before_s)
+    left = replace(
+        item,
+        pending=tuple(Pending(index, str(outcome.reply)) for index, outcome in waiting),
+        attempts=attempts,
+        due_us=moment.now_us + int(wait_s * SECOND_US),
+        warned=item.warned or warns,
+    )
+    return Decision(
+        left,
+        tuple(finals),
+        tuple(index for index, _ in waiting) if warns else _NONE,
+        moment.now_us + int(max(give_up_s - moment.age_s, wait_s) * SECOND_US),
+    )
+
+
+def _expired(last: Deferred) -> Failed:
+    """Return the end of a recipient that only ever was deferred, with the last words of the peer."""
+    text = f"{reply.EXPIRED.text}; last reply: {last.reply}"
+    return Failed(last.blame, reply.EXPIRED.with_text(text), last.host)
+
+
+def trouble(outcomes: Sequence[Outcome]) -> Deferred | None:
+    """Return the deferral that slows the destination down, or None when it did its part.
+
+    One recipient that got through, or was refused for reasons of its own, shows that the
+    destination lives.
+    """
+    found = None
+    for outcome in outcomes:
+        if isinstance(outcome, Deferred) and outcome.blame in _SLOWING:
+            found = outcome
+        elif isinstance(outcome, Delivered):
+            return None
+    return found
+
+
+_SLOWING = frozenset({Blame.HOST, Blame.DESTINATION, Blame.OURSELVES})

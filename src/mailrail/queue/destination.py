@@ -1,0 +1,170 @@
+"""Floor 4 · queue — one destination: what waits for it, what is busy, and when it sleeps.
+
+Everything here is synchronous and knows no loop: the manager hands the time in and does what is
+returned. Within a destination senders take turns, so that one sender's thousand messages do not
+stand before another's one.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Final
+
+from mailrail.model import Address, Deferred
+from mailrail.queue.rate import Bucket
+from mailrail.queue.settings import WindowSettings
+from mailrail.queue.window import Window
+from mailrail.spool import Content, Lease
+
+REMEMBERED_S: Final = 3600.0  # longer than any rest between two tries of young mail
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One due item in memory; *content* is None until its turn where it must be read from disk."""
+
+    lease: Lease
+    content: Content | None
+    held_bytes: int
+
+
+class Turns:
+    """The waiting work, one line for each sender, served in turns."""
+
+    __slots__ = ("_lines", "_order", "_size")
+
+    def __init__(self) -> None:
+        self._lines: dict[Address | None, deque[Work]] = {}
+        self._order: deque[Address | None] = deque()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def push(self, work: Work) -> None:
+        """Put *work* at the end of its sender's line."""
+        sender = work.lease.message.envelope.reverse_path
+        line = self._lines.get(sender)
+        if line is None:
+            self._lines[sender] = line = deque()
+            self._order.append(sender)
+        line.append(work)
+        self._size += 1
+
+    def pop(self) -> Work:
+        """Take the first of the line whose turn it is.
+
+        Raises:
+            IndexError: nothing waits.
+        """
+        sender = self._order.popleft()
+        line = self._lines[sender]
+        work = line.popleft()
+        if line:
+            self._order.append(sender)
+        else:
+            del self._lines[sender]
+        self._size -= 1
+        return work
+
+    def clear(self) -> list[Work]:
+        """Take everything out."""
+        taken = [work for line in self._lines.values() for work in line]
+        self._lines.clear()
+        self._order.clear()
+        self._size = 0
+        return taken
+
+
+class Destination:
+    """The state of one destination.
+
+    Attributes:
+        key: its name, as `routing` made it.
+        waiting: due work that no lane has taken yet.
+        running: tries going on now.
+        lanes: lanes open, opening or closing.
+        window: how many lanes it may have.
+        last: the trouble that put it to sleep; None while it is trusted.
+        is_full: it holds its share of memory; the spool keeps the rest.
+        is_parked: a timer will wake it when its rate allows the next message.
+    """
+
+    __slots__ = (
+        "_asleep_until_s", "_bucket", "is_full", "is_parked", "key", "lanes", "last",
+        "running", "waiting", "window",
+    )  # fmt: skip
+
+    def __init__(self, key: str, settings: WindowSettings, most: int, rate: float, now_s: float) -> None:
+        self.key = key
+        self.waiting = Turns()
+        self.running = 0
+        self.lanes = 0
+        self.window = Window(settings, most)
+        self.last: Deferred | None = None
+        self.is_full = False
+        self.is_parked = False
+        self._bucket = Bucket(rate, now_s) if rate else None
+        self._asleep_until_s = 0.0
+
+    def sleeping_s(self, now_s: float) -> float:
+        """Return for how much longer it sleeps; 0.0: it is awake, or may be probed."""
+        return max(self._asleep_until_s - now_s, 0.0) if self.last is not None else 0.0
+
+    def may_add_lane(self) -> bool:
+        """Tell whether its window allows another lane."""
+        return self.lanes < int(self.window.size)
+
+    def has_lane_too_many(self) -> bool:
+        """Tell whether the window has shrunk below the lanes there are."""
+        return self.lanes > int(self.window.size)
+
+    def wait_s(self, now_s: float) -> float:
+        """Return how long the rate limit makes the next message wait."""
+        return self._bucket.wait_s(now_s) if self._bucket is not None else 0.0
+
+    def take(self) -> Work:
+        """Take the next work for a try; something waits and `wait_s` said 0."""
+        if self._bucket is not None:
+            self._bucket.take()
+        self.running += 1
+        return self.waiting.pop()
+
+    def record(self, trouble: Deferred | None, now_s: float, *, growing: bool = True) -> float:
+        """Learn from a finished try.
+
+        Args:
+            trouble: what the destination is blamed for, None when it did its part.
+            growing: whether its sleep doubles each time.
+
+        Returns:
+            Seconds for which it falls asleep now; 0.0 if it does not.
+        """
+        if trouble is None:
+            self.last = None
+            self.window.succeeded()
+            return 0.0
+        if self.sleeping_s(now_s) or not self.window.failed():
+            return 0.0
+        sleep_s = self.window.sleep_s(growing=growing)
+        self.last = trouble
+        self._asleep_until_s = now_s + sleep_s
+        return sleep_s
+
+    def wake(self) -> None:
+        """End its sleep before time, because the operator says so."""
+        self._asleep_until_s = 0.0
+
+    def is_unused(self) -> bool:
+        """Tell whether nothing waits for it and no lane leads to it."""
+        return not (self.lanes or self.running or self.waiting)
+
+    def is_forgettable(self, now_s: float) -> bool:
+        """Tell whether nothing would be lost by forgetting it.
+
+        A destination is remembered for an hour past its sleep, because its next rest must be longer
+        than the last though its mail may come back only later; and until its rate allows a
+        message, because a new bucket would be full.
+        """
+        if not self.is_unused() or (self._bucket is not None and self._bucket.wait_s(now_s) > 0):
+            return False
+        return self.last is None or now_s > self._asleep_until_s + REMEMBERED_S

@@ -1,0 +1,114 @@
+"""Floor 4 · queue — brings due mail from the spool into memory.
+
+It sleeps until the next item is due, until somebody wakes it, or for a minute; never
+less than the poll floor, so that a queue full of due mail without room costs nothing. It also
+watches the wall clock: a step forward is taken off every message's age, a step back makes everything
+due, because what was to wait minutes would else wait for as long as the step (A62).
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from mailrail.model import SECOND_US, Clock, StoreError
+from mailrail.observe import Bus
+from mailrail.queue.events import ClockStepped, SpoolUnreadable
+from mailrail.queue.jumps import ClockJumps
+from mailrail.spool import Change, Filter, Lease, Spool, Want
+
+BATCH: Final = 500  # items a claim, so that neither the spool's thread nor the loop is held for long
+LONGEST_REST_S: Final = 60.0
+
+
+class Feeder:
+    """Claims due items whenever there is room.
+
+    Args:
+        want: says what there is room for now; a limit of 0: nothing.
+        accept: takes the claimed leases.
+        tidy: called about once a minute.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        clock: Clock,
+        bus: Bus,
+        jumps: ClockJumps,
+        *,
+        poll_s: float,
+        want: Callable[[], Want],
+        accept: Callable[[Sequence[Lease]], None],
+        tidy: Callable[[], None],
+    ) -> None:
+        self._spool = spool
+        self._clock = clock
+        self._bus = bus
+        self._jumps = jumps
+        self._poll_s = poll_s
+        self._want = want
+        self._accept = accept
+        self._tidy = tidy
+        self._woken = asyncio.Event()
+        self._expects = False
+
+    def wake(self) -> None:
+        """Look into the spool soon: something was stored, changed, or there is room again."""
+        self._woken.set()
+
+    def expect(self) -> None:
+        """Look again at the next poll: something is being stored without a lease."""
+        self._expects = True
+
+    async def run(self) -> None:
+        """Feed until cancelled."""
+        trouble_s = 0.0
+        while True:
+            try:
+                rest_s = await self._turn()
+                trouble_s = 0.0
+            except StoreError as error:
+                trouble_s = rest_s = min(max(trouble_s * 2, self._poll_s), LONGEST_REST_S)
+                self._bus.emit(SpoolUnreadable(error=str(error), retry_s=rest_s))
+                await asyncio.sleep(rest_s)
+                continue
+            await self._rest(rest_s)
+
+    async def _turn(self) -> float:
+        """Look once and return for how long to rest; 0.0: there is more."""
+        await self._watch_clock()
+        self._tidy()
+        self._woken.clear()
+        want = self._want()
+        if want.limit <= 0:
+            return LONGEST_REST_S
+        leases = await self._spool.claim(want)
+        if leases:
+            self._accept(leases)
+        if len(leases) >= want.limit:
+            return 0.0
+        due_us = await self._spool.next_due_us(self._want().busy)
+        if self._expects:
+            self._expects = False
+            return self._poll_s
+        if due_us is None:
+            return LONGEST_REST_S
+        until_s = (due_us - self._clock.now_us()) / SECOND_US
+        return min(max(until_s, self._poll_s), LONGEST_REST_S)
+
+    async def _rest(self, rest_s: float) -> None:
+        if rest_s <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(rest_s):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    async def _watch_clock(self) -> None:
+        step_s = self._jumps.observe(self._clock.now_us(), asyncio.get_running_loop().time())
+        if step_s:
+            self._bus.emit(ClockStepped(step_s=step_s))
+        if step_s < 0:
+            await self._spool.mutate(Filter(), Change.RETRY)

@@ -1,0 +1,141 @@
+"""Floor 4 · queue — a lane: one connection to a destination and the loop that feeds it.
+
+A lane asks its desk, synchronously, for the next work, lets the carrier try it, and hands the
+result back without waiting for the disk: the next message goes out while the last one's result
+is being committed. With nothing to do it waits on one future and keeps its session open; there is
+no task and no timer per message.
+"""
+
+import asyncio
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from mailrail.model import Blame, Deferred, LocalProtocolError, StoreError, StoreTrouble, reply
+from mailrail.queue.api import Attempt, Carrier, Courier, Job
+from mailrail.queue.destination import Destination, Work
+from mailrail.spool import Content
+
+
+class Desk(Protocol):
+    """Who gives a lane its work; every method is synchronous."""
+
+    def next_work(self, destination: Destination) -> Work | None:
+        """Return the next work of *destination* that may be tried now."""
+        ...
+
+    def may_rest(self, lane: "Lane") -> bool:
+        """Take note of a lane without work; False: it is to close at once."""
+        ...
+
+    def tried(self, destination: Destination, work: Work, attempt: Attempt) -> None:
+        """Take the result of a try."""
+        ...
+
+    def crashed(self, destination: Destination, work: Work | None, stack: str) -> None:
+        """Know that a fault of our own ended a try, or the lane when it had no work."""
+        ...
+
+    def damaged(self, destination: Destination, work: Work, error: StoreError) -> None:
+        """Know that the content cannot be read back."""
+        ...
+
+
+class Lane:
+    """One connection's worth of work.
+
+    Attributes:
+        destination: where it goes.
+        work: what it holds: being tried, or about to be. What is left here when the lane ends was
+            not settled and goes back to the spool.
+        idle_since_s: loop time since when it has nothing to do.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        courier: Courier,
+        work: Work,
+        desk: Desk,
+        open_content: Callable[[Work], Awaitable[Content]],
+    ) -> None:
+        self.destination = destination
+        self.work: Work | None = work
+        self.idle_since_s = 0.0
+        self._courier = courier
+        self._carrier: Carrier | None = None
+        self._desk = desk
+        self._open_content = open_content
+        self._loop = asyncio.get_running_loop()
+        self._waiter: asyncio.Future[None] | None = None
+
+    def give(self, work: Work | None) -> None:
+        """End its idleness with *work*, or with None: close."""
+        self.work = work
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    async def run(self) -> None:
+        """Carry the first work and what follows, until the desk has no more and the idle time is over."""
+        desk, destination = self._desk, self.destination
+        try:
+            while self.work is not None:
+                await self._try(self.work)
+                self.work = desk.next_work(destination)
+                # Only an open session is worth keeping: with none, a new lane is as quick.
+                if self.work is None and self._is_open() and desk.may_rest(self):
+                    self._waiter = self._loop.create_future()
+                    await self._waiter
+        finally:
+            await self._close()
+
+    def _is_open(self) -> bool:
+        return self._carrier is not None and self._carrier.is_open
+
+    async def _try(self, work: Work) -> None:
+        desk, destination = self._desk, self.destination
+        content = work.content
+        try:
+            if content is None:
+                content = await self._open_content(work)
+            if self._carrier is None:
+                self._carrier = self._courier.carrier(destination.key, work.lease)
+            attempt = await self._carrier.carry(Job(work.lease, content))
+            _check(attempt, work)
+        except StoreError as error:
+            self.work = None
+            if error.trouble is StoreTrouble.DAMAGED:
+                desk.damaged(destination, work, error)
+            else:
+                desk.tried(destination, work, _not_read(work))
+        except Exception:  # the attempt is a task boundary (STYLE §18): the mail is kept
+            self.work = None
+            desk.crashed(destination, work, traceback.format_exc())
+        else:
+            self.work = None
+            desk.tried(destination, work, attempt)
+        finally:
+            if content is not None and content is not work.content:
+                content.close()
+
+    async def _close(self) -> None:
+        if self._carrier is None:
+            return
+        try:
+            await self._carrier.close()
+        except Exception:  # the same boundary: a lane that cannot end well must not end the queue
+            self._desk.crashed(self.destination, None, traceback.format_exc())
+
+
+def _check(attempt: Attempt, work: Work) -> None:
+    """Refuse an attempt that does not say what became of each recipient."""
+    owed = len(work.lease.item.pending)
+    if len(attempt.outcomes) != owed:
+        raise LocalProtocolError(f"{len(attempt.outcomes)} outcomes for {owed} pending recipients")
+
+
+def _not_read(work: Work) -> Attempt:
+    """Return the result of a try that our own disk prevented."""
+    outcome = Deferred(Blame.OURSELVES, reply.STORE_FAILED)
+    return Attempt((outcome,) * len(work.lease.item.pending))

@@ -1,0 +1,421 @@
+"""Floor 4 · queue — the manager: decides, synchronously, what is tried when.
+
+The model is Postfix's scheduler. A *destination* is where mail goes next; it has waiting work, a
+window of lanes, and may be asleep. Work comes in by two ways: just-accepted mail is offered
+from memory, everything else is claimed from the spool when it is due and there is room. Three laws:
+
+1. Memory is bounded. No destination holds more than half of the room that is left, so that one that
+   is slow leaves room for the others however much mail it has (A72).
+2. A sleeping destination holds nothing: its work is put off at once with the words that put it to sleep,
+   by the same schedule as after a try; so it is warned of and expires in time.
+3. A work is in memory until the spool has taken its result; nothing else frees its place.
+
+Each method decides and acts on plain state; waiting is done in lanes, settler and feeder.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from mailrail.model import Blame, Clock, Deferred, Failed, QueueId, Reply, Rng, StoreError, reply
+from mailrail.observe import Bus
+from mailrail.queue.api import Attempt, Courier, Notifier
+from mailrail.queue.decide import Decision, Moment, decide, trouble
+from mailrail.queue.destination import Destination, Work
+from mailrail.queue.events import AttemptCrashed, DestinationAsleep, DestinationAwake, MessageDamaged
+from mailrail.queue.feeder import BATCH, Feeder
+from mailrail.queue.idle import IdleLanes
+from mailrail.queue.jumps import ClockJumps
+from mailrail.queue.lanes import Lane
+from mailrail.queue.room import LEAST_SHARE, Room
+from mailrail.queue.settings import QueueSettings
+from mailrail.queue.settler import Settler
+from mailrail.queue.tell import tell
+from mailrail.spool import Content, Lease, Spool, Want
+
+SUSPEND_CHUNK: Final = 200  # works put off in one go before the loop may do something else
+TIDY_S: Final = 60.0
+LAST_WORDS_S: Final = 2.0  # for results on their way to the disk, even when the grace is over
+ItemKey = tuple[QueueId, str]
+
+
+class Manager:
+    """The queue of one node. Make it inside the running loop, await `run`, end it with `stop`."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        courier: Courier,
+        notifier: Notifier,
+        settings: QueueSettings,
+        *,
+        clock: Clock,
+        rng: Rng,
+        bus: Bus,
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._spool = spool
+        self._courier = courier
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng
+        self._bus = bus
+        self._jumps = ClockJumps(clock.now_us(), self._loop.time())
+        self._room = Room(settings)
+        self._idle = IdleLanes(self._loop, settings.idle_s)
+        self._destinations: dict[str, Destination] = {}
+        self._lanes: dict[asyncio.Task[None], Lane] = {}
+        self._chores: set[asyncio.Task[None]] = set()
+        self._full: set[str] = set()
+        self._condemned: dict[ItemKey, Reply] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._is_stopping = False
+        self._over = asyncio.Event()
+        self._quiet = asyncio.Event()
+        self._tidied_s = self._loop.time()
+        self._settler = Settler(
+            spool, notifier, bus, start=self._start, done=self._done, has_room=self.has_room
+        )
+        self._feeder = Feeder(
+            spool, clock, bus, self._jumps, poll_s=settings.poll_s,
+            want=self._want, accept=self._enqueue_all, tidy=self._tidy,
+        )  # fmt: skip
+
+    # --- The door ---------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Work until `stop`.
+
+        *Cancel-safe:* yes: tries are aborted; what was leased is due again when the spool is opened anew.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            feeding = tasks.create_task(self._feeder.run())
+            await self._over.wait()
+            feeding.cancel()
+            for chore in self._chores:
+                chore.cancel()
+
+    async def stop(self, grace_s: float) -> None:
+        """Begin no more tries, let running ones finish for up to *grace_s*, give the rest back."""
+        deadline_s = self._loop.time() + grace_s
+        self._is_stopping = True
+        if self._tasks is None:
+            return
+        self.give_up_waiting()
+        self._idle.close_all()
+        if self._lanes:
+            await asyncio.wait(list(self._lanes), timeout=grace_s)
+        if self._lanes:
+            for task in self._lanes:
+                task.cancel()
+            await asyncio.wait(list(self._lanes))
+        self._quiet.clear()
+        if self._room.items or self._chores:
+            try:
+                async with asyncio.timeout_at(max(deadline_s, self._loop.time() + LAST_WORDS_S)):
+                    await self._quiet.wait()
+            except TimeoutError:
+                pass
+        self._over.set()
+
+    def has_room(self, destinations: Iterable[str] = ()) -> bool:
+        """Tell whether just-accepted mail should be committed with a lease and offered.
+
+        Args:
+            destinations: where it would go, if known: none of them may be full.
+        """
+        if self._tasks is None or self._is_stopping:
+            return False
+        if self._room.has_any() and (not self._full or self._full.isdisjoint(destinations)):
+            return True
+        self._feeder.expect()
+        return False
+
+    def offer(self, leases: Sequence[Lease], content: Content) -> None:
+        """Take just-accepted mail while `run` runs; what there is no room for goes back to the spool."""
+        kept: Content | None = content
+        if content.whole is None:
+            # It is in a file: opened when its turn comes, so that waiting costs no descriptor.
+            content.close()
+            kept = None
+        self._enqueue_all(leases, kept)
+
+    def wake(self) -> None:
+        """Look for due mail soon: something was stored without a lease, or changed by the operator."""
+        self._feeder.wake()
+
+    # --- For `control` ----------------------------------------------------------------
+
+    def destinations(self) -> list[Destination]:
+        """Return the destinations in memory; to read only."""
+        return list(self._destinations.values())
+
+    def sleeping_s(self, destination: Destination) -> float:
+        """Return for how much longer *destination* sleeps."""
+        return destination.sleeping_s(self._loop.time())
+
+    def give_up_waiting(self) -> None:
+        """Give everything that no lane has taken back to the spool, to be claimed as it is there."""
+        leases = []
+        for destination in self._destinations.values():
+            for work in destination.waiting.clear():
+                leases.append(work.lease)
+                self._free(work)
+            self._unfill(destination)
+        if leases:
+            self._give_back(leases)
+
+    def rouse(self, key: str = "") -> None:
+        """End the sleep of destination *key*, or of all."""
+        for destination in self._destinations.values():
+            if key in ("", destination.key):
+                destination.wake()
+
+    def condemn(self, keys: Iterable[ItemKey], verdict: Reply) -> None:
+        """End these items with *verdict* and notices instead of a try, as soon as they are claimed."""
+        self._condemned.update((key, verdict) for key in keys)
+
+    # --- Work comes in ----------------------------------------------------------------
+
+    def _want(self) -> Want:
+        room = 0 if self._is_stopping else self._room.for_claims()
+        return Want(min(room, BATCH), self._room.share(), frozenset(self._full))
+
+    def _enqueue_all(self, leases: Sequence[Lease], content: Content | None = None) -> None:
+        back = [lease for lease in leases if not self._enqueue(lease, content)]
+        if back:
+            self._give_back(back)
+
+    def _enqueue(self, lease: Lease, content: Content | None) -> bool:
+        """Take *lease* into memory; False when there is no room for it."""
+        if self._is_stopping:
+            return False
+        key = lease.item.destination
+        destination = self._destinations.get(key)
+        if destination is None:
+            destination = self._destinations[key] = self._new_destination(key)
+        waiting = len(destination.waiting)
+        if waiting >= LEAST_SHARE and waiting >= self._room.share():
+            destination.is_full = True
+            self._full.add(key)
+            return False
+        work = Work(lease, content, content.size_bytes if content is not None else 0)
+        self._room.take(work.held_bytes)
+        if self._condemned and self._execute(work):
+            return True
+        destination.waiting.push(work)
+        if self._is_asleep(destination):
+            if waiting == 0:
+                self._loop.call_soon(self._suspend, destination)
+        else:
+            self._pump(destination)
+        return True
+
+    def _is_asleep(self, destination: Destination) -> bool:
+        return destination.last is not None and destination.sleeping_s(self._loop.time()) > 0
+
+    def _new_destination(self, key: str) -> Destination:
+        most, rate = self._settings.limits(key)
+        return Destination(key, self._settings.window, most, rate, self._loop.time())
+
+    def _pump(self, destination: Destination) -> None:
+        """Hand waiting work to idle and new lanes, as far as sleep, window and rate allow."""
+        if self._is_stopping or self._is_asleep(destination):
+            return
+        key = destination.key
+        while destination.waiting:
+            is_idle = self._idle.has(key)
+            if not is_idle and not destination.may_add_lane():
+                return
+            work = self._next(destination)
+            if work is None:
+                return
+            if is_idle:
+                self._idle.give(key, work)
+            else:
+                self._open_lane(destination, work)
+
+    def _next(self, destination: Destination) -> Work | None:
+        """Take the next work, or park the destination until its rate allows one."""
+        if destination.is_parked:
+            return None
+        wait_s = destination.wait_s(self._loop.time())
+        if wait_s > 0:
+            destination.is_parked = True
+            self._loop.call_later(wait_s, self._unpark, destination)
+            return None
+        work = destination.take()
+        if destination.is_full and len(destination.waiting) * 2 < self._room.share():
+            self._unfill(destination)
+            self._feeder.wake()
+        return work
+
+    def _unpark(self, destination: Destination) -> None:
+        destination.is_parked = False
+        self._pump(destination)
+
+    def _unfill(self, destination: Destination) -> None:
+        destination.is_full = False
+        self._full.discard(destination.key)
+
+    # --- Lanes ------------------------------------------------------------------------
+
+    def _open_lane(self, destination: Destination, work: Work) -> None:
+        assert self._tasks is not None
+        lane = Lane(destination, self._courier, work, self, self._open_content)
+        destination.lanes += 1
+        task = self._tasks.create_task(lane.run())
+        self._lanes[task] = lane
+        task.add_done_callback(self._lane_over)
+
+    def _open_content(self, work: Work) -> Awaitable[Content]:
+        return self._spool.open(work.lease.item.queue_id)
+
+    def _lane_over(self, task: "asyncio.Task[None]") -> None:
+        lane = self._lanes.pop(task)
+        destination, work = lane.destination, lane.work
+        destination.lanes -= 1
+        if work is not None:  # cancelled in the middle of a try
+            destination.running -= 1
+            self._give_back([work.lease])
+            self._free(work)
+        self._pump(destination)
+        if destination.is_forgettable(self._loop.time()):
+            self._forget(destination)
+
+    def next_work(self, destination: Destination) -> Work | None:
+        """Return what a lane is to try next (see `lanes.Desk`)."""
+        if not destination.waiting or self._is_stopping or destination.has_lane_too_many():
+            return None
+        return None if self._is_asleep(destination) else self._next(destination)
+
+    def may_rest(self, lane: Lane) -> bool:
+        """Take note of an idle lane (see `lanes.Desk`)."""
+        if self._is_stopping or not self._settings.idle_s or lane.destination.has_lane_too_many():
+            return False
+        self._idle.add(lane)
+        return True
+
+    # --- Results ----------------------------------------------------------------------
+
+    def tried(self, destination: Destination, work: Work, attempt: Attempt) -> None:
+        """Take the result of a try (see `lanes.Desk`)."""
+        destination.running -= 1
+        self._learn(destination, trouble(attempt.outcomes))
+        sleeping_s = 0.0 if destination.last is None else destination.sleeping_s(self._loop.time())
+        self._conclude(work, attempt, sleeping_s)
+        if destination.waiting and destination.may_add_lane():
+            self._pump(destination)
+
+    def _learn(self, destination: Destination, found: Deferred | None) -> None:
+        was_asleep = destination.last is not None
+        is_growing = found is not None and found.blame is not Blame.OURSELVES
+        sleep_s = destination.record(found, self._loop.time(), growing=is_growing)
+        if sleep_s and found is not None:
+            self._bus.emit(
+                DestinationAsleep(destination=destination.key, sleep_s=sleep_s, reply=str(found.reply))
+            )
+            self._suspend(destination)
+        elif was_asleep and destination.last is None:
+            self._bus.emit(DestinationAwake(destination=destination.key))
+
+    def _conclude(self, work: Work, attempt: Attempt, sleeping_s: float, *, suspended: bool = False) -> None:
+        """Decide how *work* goes on, tell it, and have it stored."""
+        now_us, message = self._clock.now_us(), work.lease.message
+        if sleeping_s:
+            # Not all at the very moment of waking, and the first not before it.
+            sleeping_s *= 1 + self._rng.uniform(0.0, self._settings.retry.spread)
+        moment = Moment(now_us, self._jumps.age_s(message.arrived_us, now_us), sleeping_s)
+        decision = decide(work.lease, attempt.outcomes, moment, self._settings.retry, self._rng.uniform)
+        tell(self._bus, work.lease, attempt, decision, moment.age_s, suspended=suspended)
+        if self._condemned:
+            self._condemned.pop((work.lease.item.queue_id, work.lease.item.destination), None)
+        self._settler.settle(work, decision)
+
+    def _suspend(self, destination: Destination) -> None:
+        """Put off what waits for a sleeping destination, a chunk at a time."""
+        sleeping_s = destination.sleeping_s(self._loop.time())
+        last = destination.last
+        if last is None or not sleeping_s:
+            self._pump(destination)
+            return
+        for _ in range(min(len(destination.waiting), SUSPEND_CHUNK)):
+            work = destination.waiting.pop()
+            attempt = Attempt((last,) * len(work.lease.item.pending), last.host)
+            self._conclude(work, attempt, sleeping_s, suspended=True)
+        self._unfill(destination)
+        if destination.waiting:
+            self._loop.call_soon(self._suspend, destination)
+
+    def crashed(self, destination: Destination, work: Work | None, stack: str) -> None:
+        """Keep the mail after a fault of our own (see `lanes.Desk`)."""
+        queue_id = "" if work is None else work.lease.item.queue_id
+        self._bus.emit(AttemptCrashed(queue_id=queue_id, destination=destination.key, stack=stack))
+        if work is None:
+            return
+        outcome = Deferred(Blame.OURSELVES, reply.INTERNAL_ERROR)
+        self.tried(destination, work, Attempt((outcome,) * len(work.lease.item.pending)))
+
+    def damaged(self, destination: Destination, work: Work, error: StoreError) -> None:
+        """Hold a message that cannot be read back (see `lanes.Desk`)."""
+        item = work.lease.item
+        destination.running -= 1
+        self._bus.emit(MessageDamaged(queue_id=item.queue_id, destination=item.destination, error=str(error)))
+        self._settler.settle(work, Decision(replace(item, held=True), ()))
+
+    def _execute(self, work: Work) -> bool:
+        """End *work* without a try if the operator said so."""
+        item = work.lease.item
+        verdict = self._condemned.pop((item.queue_id, item.destination), None)
+        if verdict is None:
+            return False
+        outcome = Failed(Blame.OURSELVES, verdict)
+        self._conclude(work, Attempt((outcome,) * len(item.pending)), 0.0)
+        return True
+
+    # --- Keeping house ----------------------------------------------------------------
+
+    def _start(self, chore: Coroutine[Any, Any, None]) -> None:
+        assert self._tasks is not None
+        task = self._tasks.create_task(chore)
+        self._chores.add(task)
+        task.add_done_callback(self._chore_over)
+
+    def _chore_over(self, task: "asyncio.Task[None]") -> None:
+        self._chores.discard(task)
+        self._quiet_now()
+
+    def _done(self, work: Work, leases: Sequence[Lease]) -> None:
+        """Free the place of *work*, whose result is stored; *leases* are those of its notices."""
+        self._free(work)
+        if leases:
+            self._enqueue_all(leases)
+
+    def _free(self, work: Work) -> None:
+        if self._room.free(work.held_bytes):
+            self._feeder.wake()
+        self._quiet_now()
+
+    def _quiet_now(self) -> None:
+        if self._is_stopping and not self._room.items and not self._chores:
+            self._quiet.set()
+
+    def _give_back(self, leases: Sequence[Lease]) -> None:
+        self._start(self._settler.give_back(leases))
+
+    def _tidy(self) -> None:
+        """Forget destinations that have nothing to remember, about once a minute."""
+        now_s = self._loop.time()
+        too_many = len(self._destinations) > 2 * self._settings.active_items
+        if now_s - self._tidied_s < TIDY_S and not too_many:
+            return
+        self._tidied_s = now_s
+        for destination in list(self._destinations.values()):
+            if destination.is_forgettable(now_s) or (too_many and destination.is_unused()):
+                self._forget(destination)
+
+    def _forget(self, destination: Destination) -> None:
+        self._destinations.pop(destination.key, None)
+        self._unfill(destination)
