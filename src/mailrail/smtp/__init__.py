@@ -1,5 +1,17 @@
 """Floor 1 · smtp — the protocol itself, both roles: bytes in, events out; nothing waits here."""
 
+from mailrail.smtp.client import ClientConnection
+from mailrail.smtp.client_events import (
+    Answered,
+    Challenged,
+    ClientEvent,
+    ContentWanted,
+    Dismissed,
+    Ended,
+    Role,
+)
+from mailrail.smtp.client_states import Stage
+from mailrail.smtp.client_states import State as ClientState
 from mailrail.smtp.events import (
     Auth,
     AuthCancelled,
@@ -16,6 +28,7 @@ from mailrail.smtp.events import (
     StartTls,
     Verify,
 )
+from mailrail.smtp.extensions import Extensions, parse_extensions
 from mailrail.smtp.limits import Limits
 from mailrail.smtp.lines import DotWriter, is_clean, repaired, stuffed
 from mailrail.smtp.offer import Offer, Offers
@@ -24,14 +37,23 @@ from mailrail.smtp.server import ServerConnection
 from mailrail.smtp.states import State
 
 __all__ = [
+    "Answered",
     "Auth",
     "AuthCancelled",
     "AuthResponse",
+    "Challenged",
     "Chunk",
+    "ClientConnection",
+    "ClientEvent",
+    "ClientState",
+    "ContentWanted",
     "DataStart",
+    "Dismissed",
     "DotWriter",
     "EndOfData",
+    "Ended",
     "Event",
+    "Extensions",
     "Hello",
     "Limits",
     "Mail",
@@ -43,11 +65,14 @@ __all__ = [
     "RcptParameters",
     "Refused",
     "Reset",
+    "Role",
     "ServerConnection",
+    "Stage",
     "StartTls",
     "State",
     "Verify",
     "is_clean",
+    "parse_extensions",
     "repaired",
     "stuffed",
 ]
