@@ -15,7 +15,8 @@ run:  ## start a mail server on a free loopback port, mail kept under .mailrail/
 	@exec $(VENV)/python -m mailrail serve --config .mailrail/mailrail.toml
 
 demo:  ## send a real message through mailrail to a second server and show it arrive
-	@$(PYTHON) tools/setup.py dev
+	@$(PYTHON) tools/setup.py run
+	@$(PYTHON) tools/setup_peers.py swaks
 	@$(VENV)/python tools/demo.py
 
 setup:  ## make .venv from the lock files and fetch the real peers of the tests

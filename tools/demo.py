@@ -1,12 +1,13 @@
 """Show mailrail at work: client -> mailrail -> a second mail server, on loopback, over in seconds.
 
-Starts a receiving server and, next to it, the mailrail daemon with a route to it; sends one real message through by
+Starts a receiving server of mailrail's library and, next to it, the mailrail daemon with a route to it; sends one real message through by
 a real client (swaks where it is, else Python's smtplib), and shows it as it arrived, with the trace each hop left.
 Ends with 0 if it did. Everything lives in a temporary folder and is gone afterwards.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import email
 import shutil
@@ -21,8 +22,8 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from mailrail.model import Envelope, Reply
+from mailrail.server import Handler, Server, SessionFacts
 
 ROOT = Path(__file__).resolve().parent.parent
 HOSTNAME = "mail.demo.example"
@@ -78,25 +79,19 @@ class Inbox:
         self.arrived = threading.Event()
         self.message = b""
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
-        """Take a message."""
-        content = envelope.content or b""
-        self.message = content.encode() if isinstance(content, str) else content
-        self.arrived.set()
-        return "250 2.0.0 taken by the receiving server"
 
+class Receiver(Handler):
+    """Takes mail for anybody: all that a receiving server of one's own needs."""
 
-@contextlib.contextmanager
-def receiving_server() -> Iterator[tuple[int, Inbox]]:
-    """Run a server that takes mail for anybody."""
-    inbox = Inbox()
-    port = free_port()
-    controller = Controller(inbox, hostname="127.0.0.1", port=port, server_hostname="mx.receiver.example")
-    controller.start()
-    try:
-        yield port, inbox
-    finally:
-        controller.stop()
+    def __init__(self, session: SessionFacts, inbox: Inbox) -> None:
+        super().__init__(session)
+        self._inbox = inbox
+
+    async def message(self, envelope: Envelope, content: bytes) -> Reply:
+        """Keep the message."""
+        self._inbox.message = content
+        self._inbox.arrived.set()
+        return await super().message(envelope, content)
 
 
 def wait_for_greeting(daemon: subprocess.Popen[bytes], port: int) -> str:
@@ -201,13 +196,9 @@ def check_arrival(inbox: Inbox, sent_at: float) -> None:
         raise DemoError(f"no Received line names {HOSTNAME}")
 
 
-def main() -> int:
-    """Run the demonstration."""
-    with (
-        tempfile.TemporaryDirectory(prefix="mailrail-demo-") as folder,
-        receiving_server() as (next_port, inbox),
-    ):
-        say(f"a receiving server listens on 127.0.0.1:{next_port}")
+def show_a_message(next_port: int, inbox: Inbox) -> None:
+    """Run the daemon, send it a message, and see that it arrives."""
+    with tempfile.TemporaryDirectory(prefix="mailrail-demo-") as folder:
         say("mailrail starts beside it, with these settings")
         with mailrail(Path(folder), next_port) as port:
             sent_at = time.monotonic()
@@ -219,11 +210,22 @@ def main() -> int:
                 send_by_smtplib(port)
             check_arrival(inbox, sent_at)
         say("mailrail has stopped; that was all")
-    return 0
+
+
+async def main() -> None:
+    """Run the receiving server on this loop, and everything else, which blocks, beside it."""
+    inbox = Inbox()
+    hostname = "mx.receiver.example"
+    async with Server(
+        lambda session: Receiver(session, inbox), hostname=hostname, listen="127.0.0.1:0"
+    ) as server:
+        port = server.endpoints[0].port
+        say(f"a receiving server listens on 127.0.0.1:{port}")
+        await asyncio.to_thread(show_a_message, port, inbox)
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main())
+        asyncio.run(main())
     except DemoError as error:
         sys.exit(f"demo: {error}")
