@@ -127,7 +127,7 @@ def exim(
             [str(base / "exim4"), "-C", str(base / "exim.conf"), "-bdf", "-q5s"],
             base / "output",
             environment=environment,
-            user=user,
+            user=user if os.geteuid() == 0 else None,
         )
         try:
             wait_for_port(program, "127.0.0.1", port)
