@@ -1,6 +1,6 @@
 """Floor 5 · config — one TOML file in, frozen settings or every problem at once out."""
 
-from mailrail.config.listener import ListenerSettings, Role, parse_endpoint
+from mailrail.config.listener import ListenerSettings, Role
 from mailrail.config.load import load
 from mailrail.config.problems import BadSettingsError, Problem, Where
 from mailrail.config.relay import RelaySettings
@@ -15,5 +15,4 @@ __all__ = [
     "Role",
     "Where",
     "load",
-    "parse_endpoint",
 ]

@@ -12,6 +12,7 @@ While a connection is paused nothing is read, so its end is told after `resume`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Protocol
 
 from mailrail.model import NetError
@@ -28,6 +29,34 @@ class Endpoint:
 
     host: str
     port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Endpoint":
+        """Read `192.0.2.1:25`, `[::]:25` or `unix:/path`.
+
+        Raises:
+            ValueError: it is none of these; the message names the mend.
+        """
+        if text.startswith("unix:"):
+            path = text.removeprefix("unix:")
+            if not path.startswith("/"):
+                raise ValueError(f"{text!r} is not an address: write unix: and an absolute path")
+            return cls(path, 0)
+        host, colon, port = text.rpartition(":")
+        if not colon or not (port.isascii() and port.isdecimal()):
+            raise ValueError(f'{text!r} has no port: write it like "0.0.0.0:25", "[::]:25" or "unix:/path"')
+        if int(port) > 65_535:
+            raise ValueError(f"{port} is not a port: write one from 1 to 65535")
+        is_bracketed = host.startswith("[") and host.endswith("]")
+        if ":" in host and not is_bracketed:
+            raise ValueError(f'{text!r} is not clear: write an IPv6 address in brackets, like "[{host}]:{port}"')
+        try:
+            address = ip_address(host[1:-1] if is_bracketed else host)
+        except ValueError:
+            raise ValueError(
+                f"{host!r} is not an IP address: write 0.0.0.0 for every IPv4 address, [::] for every IPv6 one"
+            ) from None
+        return cls(str(address), int(port))
 
     @property
     def is_unix(self) -> bool:

@@ -1,0 +1,289 @@
+"""Floor 3 · intake — the one door into the spool.
+
+Whatever comes in, from SMTP now and from other doors later, passes here: it gets its queue
+id and our trace line, its header section is watched while it streams, and its recipients are
+sorted into items. Our 250 follows the commit, never the other way round (DESIGN §1).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
+from mailrail.message import HeaderWatch, date_text, message_id, received_line
+from mailrail.model import (
+    SECOND_US,
+    Address,
+    Clock,
+    Envelope,
+    Item,
+    Message,
+    Origin,
+    Pending,
+    QueueIds,
+    Reply,
+    StoreError,
+    StoreTrouble,
+)
+from mailrail.model import reply as say
+from mailrail.observe import Bus
+from mailrail.spool import Committed, Content, Lease, Spool
+
+
+class Taker(Protocol):
+    """Whoever delivers what was accepted: the queue, joined in the assembly."""
+
+    def has_room(self) -> bool:
+        """Tell whether a fresh message may go to delivery from memory."""
+        ...
+
+    def offer(self, leases: Sequence[Lease], content: Content) -> None:
+        """Take the leased items of a message that was just committed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeaderLimits:
+    """Bounds of a header section; see `server.LimitSettings`."""
+
+    header_bytes: int
+    header_lines: int
+    hops: int
+
+
+class Intake:
+    """Takes responsibility for messages.
+
+    Args:
+        spool: where they are kept.
+        ids: makes queue ids.
+        clock: wall time.
+        hostname: ours, for the trace.
+        route: gives an address's destination key.
+        taker: gets the fresh leases.
+        limits: of the header section.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        ids: QueueIds,
+        clock: Clock,
+        *,
+        hostname: str,
+        route: Callable[[Address], str],
+        taker: Taker,
+        limits: HeaderLimits,
+        bus: Bus,
+    ) -> None:
+        self.spool = spool
+        self.ids = ids
+        self.clock = clock
+        self.hostname = hostname
+        self.route = route
+        self.taker = taker
+        self.limits = limits
+        self.bus = bus
+
+    def begin(self, origin: Origin, envelope: Envelope, *, is_submission: bool, tls: str = "") -> "Incoming":
+        """Begin to take a message.
+
+        Args:
+            origin: where it comes from.
+            is_submission: missing Date and Message-ID are added (RFC 6409 §8), never otherwise.
+            tls: version and cipher for the trace line, "" in clear.
+
+        Raises:
+            StoreError: the spool takes no mail now.
+        """
+        return Incoming(self, origin, envelope, is_submission=is_submission, tls=tls)
+
+
+class Incoming:
+    """One message on its way in."""
+
+    def __init__(
+        self, intake: Intake, origin: Origin, envelope: Envelope, *, is_submission: bool, tls: str
+    ) -> None:
+        self.queue_id = intake.ids.make()
+        self._intake = intake
+        self._origin = origin
+        self._envelope = envelope
+        self._is_submission = is_submission
+        self._watch = HeaderWatch(intake.limits.header_bytes, intake.limits.header_lines)
+        self._began_us = intake.clock.now_us()
+        self._draft = intake.spool.begin(self.queue_id)
+        # What waits until the header section is whole: our own lines go in front of it.
+        self._held: list[bytes] = []
+        recipients = envelope.recipients
+        self._trace = received_line(
+            origin,
+            intake.hostname,
+            self.queue_id,
+            date_text(self._began_us),
+            tls=tls,
+            recipient=recipients[0].forward_path if len(recipients) == 1 else None,
+        )
+        if not is_submission:
+            self._held.append(self._trace)
+
+    def write(self, content: bytes) -> Awaitable[None] | None:
+        """Take content; an awaitable makes the sender wait."""
+        watch = self._watch
+        watch.feed(content)
+        if watch.is_too_big:
+            return None
+        if self._is_submission and not watch.is_complete:
+            self._held.append(content)
+            return None
+        if self._held:
+            if self._is_submission:
+                self._held.insert(0, self._trace + self._missing_fields())
+                self._is_submission = False
+            self._held.append(content)
+            content = b"".join(self._held)
+            self._held.clear()
+        elif self._is_submission:
+            content = self._trace + self._missing_fields() + content
+            self._is_submission = False
+        return self._draft.write(content)
+
+    def _missing_fields(self) -> bytes:
+        """Return the fields that a submission should have had (RFC 6409 §8.2, §8.3)."""
+        fields = b""
+        if not self._watch.has(b"date"):
+            fields += f"Date: {date_text(self._began_us)}\r\n".encode()
+        if not self._watch.has(b"message-id"):
+            fields += f"Message-ID: {message_id(self.queue_id, self._intake.hostname)}\r\n".encode()
+        return fields
+
+    def finish(self) -> Reply | Awaitable[Reply]:
+        """Commit; the reply says whether the message is ours now."""
+        refusal = self._judge()
+        if refusal is not None:
+            return self._refuse(refusal)
+        self._flush()
+        message = self._message()
+        taker = self._intake.taker
+        items = _items(message, self._intake.route)
+        commit = self._draft.commit(message, items, lease=taker.has_room())
+        done: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        asyncio.ensure_future(commit).add_done_callback(
+            lambda committed: self._committed(committed, done, message)
+        )
+        return done
+
+    def _judge(self) -> Reply | None:
+        watch = self._watch
+        if watch.is_too_big:
+            return say.HEADER_TOO_BIG
+        if watch.header_has_nul:
+            return say.NUL_IN_DATA
+        if watch.received_count >= self._intake.limits.hops:
+            return say.LOOP
+        return None
+
+    def _flush(self) -> None:
+        """Write what still waits: a message that is all header, or has no content at all."""
+        if self._is_submission:
+            self._held.insert(0, self._trace + self._missing_fields())
+            self._is_submission = False
+        if self._held:
+            self._draft.write(b"".join(self._held))
+            self._held.clear()
+
+    def _message(self) -> Message:
+        return Message(
+            queue_id=self.queue_id,
+            arrived_us=self._intake.clock.now_us(),
+            envelope=self._envelope,
+            size_bytes=self._draft.size_bytes,
+            has_8bit=self._watch.has_8bit,
+            origin=self._origin,
+        )
+
+    def _committed(
+        self, committed: "asyncio.Future[Committed]", done: "asyncio.Future[Reply]", message: Message
+    ) -> None:
+        intake = self._intake
+        error = committed.exception()
+        if error is not None:
+            reply = self._failed(error)
+        else:
+            reply = _queued_reply(self.queue_id)
+            if intake.bus.wants(MessageAccepted):
+                intake.bus.emit(self._accepted(message))
+            result = committed.result()
+            if result.leases:
+                intake.taker.offer(result.leases, result.content)
+        if not done.done():
+            done.set_result(reply)
+
+    def _accepted(self, message: Message) -> MessageAccepted:
+        return MessageAccepted(
+            session=self._origin.session_id,
+            queue_id=self.queue_id,
+            client=self._origin.client,
+            hello=self._origin.helo,
+            protocol=self._origin.protocol,
+            sender=str(message.envelope.reverse_path or "<>"),
+            recipients=len(message.envelope.recipients),
+            size=message.size_bytes,
+            seconds=(self._intake.clock.now_us() - self._began_us) / SECOND_US,
+        )
+
+    def _failed(self, error: BaseException) -> Reply:
+        self._intake.bus.emit(
+            AcceptFailed(
+                session=self._origin.session_id,
+                queue_id=self.queue_id,
+                client=self._origin.client,
+                reason=f"{type(error).__name__}: {error}",
+            )
+        )
+        return refusal_for(error)
+
+    def _refuse(self, reply: Reply) -> Reply:
+        self._draft.discard()
+        self._intake.bus.emit(
+            MessageRefused(
+                session=self._origin.session_id,
+                queue_id=self.queue_id,
+                client=self._origin.client,
+                sender=str(self._envelope.reverse_path or "<>"),
+                reply=str(reply),
+            )
+        )
+        return reply
+
+    def discard(self) -> None:
+        """Forget the message."""
+        self._draft.discard()
+        self._held.clear()
+
+
+def refusal_for(error: BaseException) -> Reply:
+    """Return the reply for a spool that could not store (A68)."""
+    if isinstance(error, StoreError):
+        return say.STORE_FULL if error.trouble is StoreTrouble.FULL else say.STORE_FAILED
+    return say.INTERNAL_ERROR
+
+
+def _queued_reply(queue_id: str) -> Reply:
+    return say.QUEUED.with_text(f"Queued as {queue_id}")
+
+
+def _items(message: Message, route: Callable[[Address], str]) -> tuple[Item, ...]:
+    """Sort the recipients into one item for each destination."""
+    recipients = message.envelope.recipients
+    if len(recipients) == 1:
+        destination = route(recipients[0].forward_path)
+        return (Item(message.queue_id, destination, (Pending(0),), due_us=message.arrived_us),)
+    pending: dict[str, list[Pending]] = {}
+    for index, recipient in enumerate(recipients):
+        pending.setdefault(route(recipient.forward_path), []).append(Pending(index))
+    return tuple(
+        Item(message.queue_id, destination, tuple(waiting), due_us=message.arrived_us)
+        for destination, waiting in pending.items()
+    )

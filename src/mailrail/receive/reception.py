@@ -1,0 +1,122 @@
+"""Floor 4 · receive — the daemon's Handler: asks policy, hands over to intake.
+
+The MTA is the first customer of its own library: what stands here could be written by
+anybody who uses `mailrail.Server`.
+"""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass, replace
+
+from mailrail.intake import Incoming, Intake, refusal_for
+from mailrail.model import Address, Envelope, Origin, Recipient, StoreError
+from mailrail.model import reply as say
+from mailrail.policy import RelayRules
+from mailrail.server import Answer, EndAnswer, Handler, SessionFacts, Transaction
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duty:
+    """What one listener is there for; made in the assembly from the settings.
+
+    Attributes:
+        intake: takes responsibility.
+        rules: the relay rule.
+        hostname: ours.
+        is_submission: from our own people: missing header fields are added.
+        is_members_only: only clients that may relay are served at all.
+        is_lmtp: speak LMTP.
+        postmaster: where the bare `<Postmaster>` goes; None when nobody was named.
+    """
+
+    intake: Intake
+    rules: RelayRules
+    hostname: str
+    is_submission: bool = False
+    is_members_only: bool = False
+    is_lmtp: bool = False
+    postmaster: Address | None = None
+
+
+class Reception(Handler):
+    """Receives for one session."""
+
+    def __init__(self, duty: Duty, session: SessionFacts) -> None:
+        super().__init__(session)
+        self._duty = duty
+        self._may_relay = duty.rules.may_relay(session.peer.host)
+        self._incoming: Incoming | None = None
+
+    def connect(self) -> Answer:
+        """Greet by name."""
+        greeting = say.GREETING_LMTP if self._duty.is_lmtp else say.GREETING
+        kind = "LMTP" if self._duty.is_lmtp else "ESMTP"
+        return greeting.with_text(f"{self._duty.hostname} {kind} mailrail")
+
+    def mail(self, transaction: Transaction) -> Answer:
+        """Let in whom the listener is for, while there is space (A69)."""
+        if self._duty.is_members_only and not self._may_relay:
+            return say.AUTH_REQUIRED if self._duty.is_submission else say.RELAY_DENIED
+        if not self._duty.intake.spool.has_space(transaction.parameters.size_bytes or 0):
+            return say.STORE_FULL
+        return say.SENDER_OK
+
+    def rcpt(self, transaction: Transaction, recipient: Recipient) -> Answer:
+        """Apply the relay rule."""
+        path = recipient.forward_path
+        if not path.domain and self._duty.postmaster is None:
+            return say.NO_SUCH_USER.with_text(
+                "No postmaster is named here; write to postmaster at the domain"
+            )
+        verdict = self._duty.rules.decide(path, may_relay=self._may_relay)
+        return verdict.refusal or say.RECIPIENT_OK
+
+    def data(self, transaction: Transaction) -> Answer:
+        """Open a draft."""
+        session = self.session
+        origin = Origin(
+            client=session.peer.host,
+            helo=session.hello_name,
+            protocol=session.protocol,
+            user=session.user,
+            session_id=session.session_id,
+            is_local=self._may_relay,
+        )
+        tls = f"{session.tls.version} with cipher {session.tls.cipher}" if session.tls is not None else ""
+        try:
+            self._incoming = self._duty.intake.begin(
+                origin, self._envelope(transaction), is_submission=self._duty.is_submission, tls=tls
+            )
+        except StoreError as error:
+            return refusal_for(error)
+        return say.START_DATA
+
+    def _envelope(self, transaction: Transaction) -> Envelope:
+        """Return the envelope, each recipient once, the bare postmaster sent to who that is."""
+        recipients = transaction.recipients
+        if len(recipients) == 1 and recipients[0].forward_path.domain:
+            return transaction.envelope()
+        postmaster = self._duty.postmaster
+        named = (
+            replace(recipient, forward_path=postmaster)
+            if postmaster is not None and not recipient.forward_path.domain
+            else recipient
+            for recipient in recipients
+        )
+        return replace(transaction.envelope(), recipients=tuple(dict.fromkeys(named)))
+
+    def chunk(self, content: bytes) -> Awaitable[None] | None:
+        """Pass content on to the draft."""
+        assert self._incoming is not None
+        return self._incoming.write(content)
+
+    def end(self, transaction: Transaction) -> EndAnswer:
+        """Commit, and answer when the message is safe."""
+        assert self._incoming is not None
+        incoming, self._incoming = self._incoming, None
+        return incoming.finish()
+
+    def reset(self) -> None:
+        """Forget the draft."""
+        if self._incoming is not None:
+            self._incoming.discard()
+            self._incoming = None
