@@ -15,6 +15,7 @@ from mailrail.net.events import AcceptRested
 from mailrail.net.secure import secure
 from mailrail.net.sessions import SessionCache
 from mailrail.net.settings import CertificateFiles, NetSettings, TlsSettings
+from mailrail.net.sockets import SocketNetwork
 from mailrail.net.tls import TlsConnection
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Receiver",
     "ServerContexts",
     "SessionCache",
+    "SocketNetwork",
     "TlsConnection",
     "TlsInfo",
     "TlsSettings",

@@ -1,7 +1,9 @@
 """Floor 2 · net — the settings of sockets and of TLS, with defaults, units and bounds."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
+
+from pydantic import model_validator
 
 from mailrail.settings import Duration, Settings, Size, setting
 
@@ -60,6 +62,12 @@ class NetSettings(Settings):
         ge=0.1,
         le=1.0,
     )
+
+    @model_validator(mode="after")
+    def _marks_in_order(self) -> Self:
+        if self.low_water_bytes >= self.high_water_bytes:
+            raise ValueError("low_water_bytes must be smaller than high_water_bytes")
+        return self
 
 
 class CertificateFiles(Settings):

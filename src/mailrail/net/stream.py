@@ -1,0 +1,294 @@
+"""Floor 2 · net — one connected socket on the loop's add_reader: the hot path of everything.
+
+What makes it cheap, each measured (DESIGN §6): reads go through one buffer that all connections of a
+network share, so that an idle one costs no memory and a read no large allocation; a write tries the socket
+at once and only keeps what did not fit; pausing is a flag, and the loop hears of it only if bytes come in spite of it.
+There is no task, coroutine or future here.
+
+The life of a connection: *open* -> `close` -> *flushing* (what waits goes out) -> *lingering* (our side is shut
+down, the peer's bytes are thrown away until it closes too) -> *gone*. Lingering exists because the kernel answers
+unread or late input of a closed socket with a reset, which may destroy the reply that was just sent. Flushing and lingering
+together are bounded by `linger_s` and `linger_bytes`.
+
+When a write finds the connection lost, what the peer said before is still to be read: the reader goes on, and it is
+the reader that reports the end.
+"""
+
+import asyncio
+import socket
+import struct
+from collections import deque
+from itertools import islice
+from typing import Final
+
+from mailrail.model import NetError
+from mailrail.net.api import Endpoint, Receiver
+from mailrail.net.settings import NetSettings
+from mailrail.net.trouble import net_error
+
+_READS_PER_WAKE: Final = 4  # full buffers from one peer before the others get their turn
+_PIECES_PER_SEND: Final = 64  # far below IOV_MAX, 1024
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
+
+
+class Shared:
+    """What all connections of one network have in common: the loop, the receive buffer, the numbers."""
+
+    __slots__ = ("buffer", "high_water", "linger_bytes", "linger_s", "loop", "low_water", "view")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, settings: NetSettings) -> None:
+        self.loop = loop
+        self.buffer = bytearray(settings.read_bytes)
+        self.view = memoryview(self.buffer)
+        self.high_water = settings.high_water_bytes
+        self.low_water = settings.low_water_bytes
+        self.linger_s = settings.linger_s
+        self.linger_bytes = settings.linger_bytes
+
+
+class SocketConnection:
+    """A Connection over a non-blocking stream socket, TCP or Unix."""
+
+    __slots__ = (
+        "_broken",
+        "_ended",
+        "_fd",
+        "_full",
+        "_is_reading",
+        "_limit",
+        "_open",
+        "_paused",
+        "_pending",
+        "_receiver",
+        "_shared",
+        "_sock",
+        "_timer",
+        "_waiting",
+        "local",
+        "peer",
+    )
+
+    def __init__(self, sock: socket.socket, shared: Shared, local: Endpoint, peer: Endpoint) -> None:
+        self.local = local
+        self.peer = peer
+        self._sock = sock
+        self._fd = sock.fileno()
+        self._shared = shared
+        self._receiver: Receiver | None = None
+        self._open = True  # neither closed, aborted nor gone
+        self._paused = False
+        self._is_reading = False  # the loop watches for input
+        self._ended = False  # the peer's end was found
+        self._broken: NetError | None = None  # a write found the connection lost
+        self._pending: deque[bytes | memoryview] | None = None  # output that did not fit
+        self._waiting = 0  # bytes in it
+        self._full = False  # the receiver was told to wait
+        self._limit = 0  # bytes that may still be thrown away while lingering
+        self._timer: asyncio.TimerHandle | None = None  # ends flushing and lingering
+
+    def attach(self, receiver: Receiver, /) -> None:
+        """Hand everything from now on to *receiver*; reading begins with the first attach."""
+        if not self._open:
+            return
+        self._receiver = receiver
+        if not self._paused:
+            self._read_on()
+
+    def write(self, data: bytes, /) -> bool:
+        """Send *data*, at once if the system takes it."""
+        if not self._open or self._broken is not None:
+            return True
+        if self._pending is None:
+            try:
+                sent = self._sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._break(error)
+                return True
+            if sent == len(data):
+                return True
+            self._pending = deque((memoryview(data)[sent:] if sent else data,))
+            self._waiting = len(data) - sent
+            self._shared.loop.add_writer(self._fd, self._writable)
+        else:
+            self._pending.append(data)
+            self._waiting += len(data)
+        if self._waiting > self._shared.high_water:
+            self._full = True  # until the low mark, whatever is written meanwhile
+        return not self._full
+
+    def pause(self) -> None:
+        """Stop reading; costs nothing until the peer sends in spite of it."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Read again."""
+        if self._paused:
+            self._paused = False
+            if self._open and self._receiver is not None:
+                self._read_on()
+
+    def close(self) -> None:
+        """Send what waits, shut down our side, see the peer close; at most `linger_s` seconds."""
+        if not self._open:
+            return
+        self._open = False
+        self._receiver = None
+        if self._broken is not None:
+            self._vanish()
+            return
+        self._timer = self._shared.loop.call_later(self._shared.linger_s, self._vanish)
+        self._limit = self._shared.linger_bytes
+        if self._pending is None:
+            self._linger()
+        else:
+            self._read_on()  # a peer that is stuck in its own writing reads nothing of ours
+
+    def abort(self) -> None:
+        """Close now; if output is dropped the peer sees a reset, not a good end."""
+        if self._fd < 0:
+            return
+        self._open = False
+        self._receiver = None
+        if self._pending is not None:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._vanish()
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether `close` or `abort` was called, or the connection is lost."""
+        return not self._open or self._broken is not None
+
+    # -- called by the loop --------------------------------------------------------------------
+
+    def _readable(self) -> None:
+        shared = self._shared
+        for _ in range(_READS_PER_WAKE):
+            if self._paused or self._receiver is None:
+                self._read_unwanted()
+                return
+            try:
+                count = self._sock.recv_into(shared.buffer)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._lose(net_error(error, f"connection with {self.peer} lost"))
+                return
+            if count == 0:
+                self._end()
+                return
+            self._receiver.received(bytes(shared.view[:count]))
+            if count < len(shared.buffer):  # the system has no more, or will wake us again
+                return
+
+    def _writable(self) -> None:
+        pending = self._pending
+        assert pending is not None
+        try:
+            sent = self._sock.sendmsg(list(islice(pending, _PIECES_PER_SEND)))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._break(error)
+            return
+        self._waiting -= sent
+        while pending and sent >= len(pending[0]):
+            sent -= len(pending.popleft())
+        if sent:
+            pending[0] = memoryview(pending[0])[sent:]
+        if not pending:
+            self._pending = None
+            self._shared.loop.remove_writer(self._fd)
+            if not self._open:
+                self._linger()
+                return
+        if self._full and self._waiting <= self._shared.low_water:
+            self._full = False
+            if self._receiver is not None:
+                self._receiver.writable()
+
+    # -- how it ends ---------------------------------------------------------------------------
+
+    def _end(self) -> None:
+        """The peer closed its side: what we owe it may still be written."""
+        if self._broken is not None:
+            self._lose(self._broken)
+            return
+        self._ended = True
+        self._read_off()
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.ended(None)
+
+    def _lose(self, error: NetError) -> None:
+        receiver, self._receiver = self._receiver, None
+        self._open = False
+        self._vanish()
+        if receiver is not None:
+            receiver.ended(error)
+
+    def _break(self, error: OSError) -> None:
+        """A write failed: drop the output; the reader will find the end behind what is still unread."""
+        self._broken = net_error(error, f"connection with {self.peer} lost")
+        self._drop_output()
+        if not self._open or self._ended:
+            self._open = False
+            self._vanish()
+
+    def _linger(self) -> None:
+        if self._ended:
+            self._vanish()
+            return
+        try:
+            self._sock.shutdown(socket.SHUT_WR)
+        except OSError:  # the peer has reset it already
+            self._vanish()
+            return
+        self._read_on()
+
+    def _read_unwanted(self) -> None:
+        """Input came that nobody takes: leave it with the system while open, else throw it away."""
+        if self._open:
+            self._read_off()
+            return
+        try:
+            count = self._sock.recv_into(self._shared.buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._vanish()
+            return
+        self._limit -= count
+        if count == 0 and self._pending is not None:  # it still reads, perhaps
+            self._ended = True
+            self._read_off()
+        elif count == 0 or self._limit < 0:
+            self._vanish()
+
+    def _vanish(self) -> None:
+        if self._fd < 0:
+            return
+        self._read_off()
+        self._drop_output()
+        self._fd = -1
+        self._sock.close()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _read_on(self) -> None:
+        if not self._is_reading and not self._ended:
+            self._is_reading = True
+            self._shared.loop.add_reader(self._fd, self._readable)
+
+    def _read_off(self) -> None:
+        if self._is_reading:
+            self._is_reading = False
+            self._shared.loop.remove_reader(self._fd)
+
+    def _drop_output(self) -> None:
+        if self._pending is not None:
+            self._pending = None
+            self._waiting = 0
+            self._shared.loop.remove_writer(self._fd)
