@@ -3,19 +3,27 @@
 Everything is checked before a socket opens: a daemon that starts is a daemon that can work.
 """
 
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 from mailrail.config.files import Source
 from mailrail.config.lines import KeyPath
 from mailrail.config.problems import Problem, spell
+from mailrail.config.schema import is_secret_name
 from mailrail.config.settings import MailrailSettings
-from mailrail.model import AddressError, parse_domain
+from mailrail.model import AddressError, SettingsError, parse_domain
+from mailrail.net import TlsSettings, server_context
+from mailrail.routing import HopSettings
 
 
 def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     """Find the problems between settings that are each valid."""
     yield from _listeners(settings, source)
     yield from _domains(settings, source)
+    yield from _certificates(settings, source)
+    yield from _password_files(settings, source)
+    yield from _open_secrets(source)
 
 
 def _problem(source: Source, path: KeyPath, text: str, mend: str = "") -> Problem:
@@ -49,3 +57,59 @@ def _domains(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
             where = source.where(("domain", first))
             text = f"is the same domain as {spell(('domain', first))} in {where}"
             yield _problem(source, ("domain", name), text, "put both tables into one")
+
+
+def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    """Load every certificate with its key now, as the daemon will."""
+    for index, files in enumerate(settings.tls.certificate):
+        try:
+            server_context(TlsSettings(certificate=(files,)))
+        except SettingsError as error:
+            text, _, mend = str(error).partition("; mend it: ")
+            yield _problem(source, ("tls", "certificate", index), text, mend)
+    if settings.tls.certificate:
+        return
+    for index, listener in enumerate(settings.listener):
+        if listener.implicit_tls:
+            path = ("listener", index, "implicit_tls")
+            text = "needs a certificate, and there is none"
+            yield _problem(source, path, text, "add [[tls.certificate]] with chain and key")
+
+
+def _password_files(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    hops = [(("route", index), hop) for index, hop in enumerate(settings.route)]
+    named: list[tuple[KeyPath, HopSettings]] = [
+        *hops,
+        *((("domain", n), h) for n, h in settings.domain.items()),
+    ]
+    for path, hop in named:
+        file = hop.login.password_file if hop.login else None
+        if file is None:
+            continue
+        if trouble := _trouble_with_secret(file):
+            yield _problem(source, (*path, "login", "password_file"), *trouble)
+
+
+def _trouble_with_secret(file: Path) -> tuple[str, str] | None:
+    """Return what is wrong with a file that holds a secret, and the mend (A77)."""
+    try:
+        mode = file.stat().st_mode
+        with file.open("rb") as stream:
+            is_empty = not stream.readline(4096).strip()
+    except OSError as error:
+        return f"{file} cannot be read: {error.strerror}", ""
+    if mode & stat.S_IROTH:
+        return f"{file} can be read by everybody", f"chmod 640 {file}"
+    if is_empty:
+        return f"{file} is empty", "its first line is the password"
+    return None
+
+
+def _open_secrets(source: Source) -> Iterator[Problem]:
+    """Find passwords that stand in a settings file that everybody can read (A77)."""
+    told: set[str] = set()
+    for path in source.paths():
+        file = source.where(path).file
+        if is_secret_name(str(path[-1])) and file not in told and Path(file).stat().st_mode & stat.S_IROTH:
+            told.add(file)
+            yield _problem(source, path, f"is in a file that everybody can read, {file}", f"chmod 640 {file}")

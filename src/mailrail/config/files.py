@@ -5,6 +5,7 @@ tables append, and a key that stands in two files is an error: no file silently 
 """
 
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,6 +39,10 @@ class Source:
         while path and path not in self._where:
             path = path[:-1]
         return self._where.get(path, Where(str(self.main)))
+
+    def paths(self) -> Iterable[KeyPath]:
+        """Return every key and table that is written somewhere."""
+        return self._where.keys()
 
     def read(self, file: Path) -> None:
         """Add *file* to the tree; what is wrong with it becomes a problem."""
@@ -140,6 +145,8 @@ def _syntax_problem(file: Path, message: str) -> Problem:
 def _syntax_mend(text: str) -> str:
     if text.startswith(("Invalid value", "Invalid statement", "Expected newline")):
         return 'text values stand in double quotes: hostname = "mx1.example.org"'
+    if text.startswith(("Illegal character", "Unterminated string")):
+        return "a text ends with a double quote, on the line it began on"
     if "Cannot overwrite" in text or "declare" in text:
         return "this key or table stands above already: keep one of the two"
     return ""

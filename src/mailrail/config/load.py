@@ -49,7 +49,7 @@ def _validate(source: Source) -> MailrailSettings | None:
     for path, text in list(_impossible(source.tree)):
         source.problems.append(Problem(source.where(path), spell(path), text))
         _cut(source.tree, path)
-    can_miss = source.is_whole
+    cut: set[KeyPath] = set() if source.is_whole else {("",)}
     for _ in range(_ROUNDS):
         try:
             # As JSON, because strict means there what TOML means: lists are tuples, words are enums,
@@ -57,16 +57,16 @@ def _validate(source: Source) -> MailrailSettings | None:
             return MailrailSettings.model_validate_json(json.dumps(source.tree), strict=True)
         except ValidationError as error:
             found = [(detail, _resolve(source.tree, detail["loc"])) for detail in error.errors()]
-        for detail, path in found:
-            # In later rounds a key is missing because we cut it.
-            if can_miss or detail["type"] != "missing":
-                text, mend = explain(detail, path, describe(MailrailSettings))
-                source.problems.append(Problem(source.where(path), spell(path), text, mend))
+        # What is wrong with a table that we cut something out of may be our own doing.
+        news = [(d, path) for d, path in found if not any(gone[: len(path)] == path for gone in cut)]
+        for detail, path in news:
+            text, mend = explain(detail, path, describe(MailrailSettings))
+            source.problems.append(Problem(source.where(path), spell(path), text, mend))
         for detail, path in found:
             if detail["type"] == "missing" and not path:
                 source.tree[str(detail["loc"][-1])] = _STAND_IN
             _cut(source.tree, path)
-        can_miss = False
+            cut.add(path)
     return None
 
 

@@ -73,7 +73,7 @@ def spell(path: KeyPath) -> str:
 def quote(text: str) -> str:
     """Write *text* as a TOML basic string."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
 def _is_bare(name: str) -> bool:

@@ -21,7 +21,7 @@ from mailrail.config.words import example_value, header
 
 _WIDTH: Final = 100  # columns of the example file
 _DURATIONS: Final = ((604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m"))
-_SIZES: Final = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
+_SIZES: Final = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"), (1000**3, "GB"), (1000**2, "MB"))
 
 
 def toml_reference() -> str:
@@ -68,7 +68,7 @@ def toml_value(value: object, key: Key) -> str:
         case int() if key.type_words == "size":
             return _with_unit(value, _SIZES, " ")
         case int() | float():
-            return f"{value:g}"
+            return _number(value)
         case Enum():
             return quote(str(value.value))
         case SecretStr():
@@ -85,7 +85,12 @@ def _with_unit(value: float, units: tuple[tuple[int, str], ...], space: str) -> 
     for factor, unit in units:
         if value and value % factor == 0:
             return f'"{value // factor:.0f}{space}{unit}"'
-    return f"{value:g}"
+    return _number(value)
+
+
+def _number(value: float) -> str:
+    """Write a number with all its digits, and 300.0 as 300: TOML takes either where a float is meant."""
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def markdown_reference() -> str:

@@ -6,19 +6,21 @@ The default is nobody, loopback included: an open relay must be an act of will (
 from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from typing import Annotated
 
-from pydantic import BeforeValidator
+from pydantic import PlainValidator
 
 from mailrail.settings import Settings, setting
 
 
-def parse_network(text: object) -> object:
-    """Read `192.0.2.0/24`, `2001:db8::/32` or a single address; what is not text passes through.
+def parse_network(text: object) -> IPv4Network | IPv6Network:
+    """Read `192.0.2.0/24`, `2001:db8::/32` or a single address; what is a network already stays one.
 
     Raises:
         ValueError: it is none of these, or has bits set behind the prefix; the message names the mend.
     """
-    if not isinstance(text, str):
+    if isinstance(text, IPv4Network | IPv6Network):
         return text
+    if not isinstance(text, str):
+        raise ValueError("a network is a text: write it in quotes")  # noqa: TRY004 -- pydantic wants ValueError
     try:
         return ip_network(text)
     except ValueError:
@@ -34,7 +36,7 @@ def parse_network(text: object) -> object:
     )
 
 
-Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(parse_network)]
+Network = Annotated[IPv4Network | IPv6Network, PlainValidator(parse_network, json_schema_input_type=str)]
 
 
 class RelaySettings(Settings):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 import annotated_types
-from pydantic import BeforeValidator, SecretStr
+from pydantic import BeforeValidator, PlainValidator, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -177,7 +177,7 @@ def is_secret_name(name: str) -> bool:
 def _type_words(annotation: Any, metadata: Iterable[Any]) -> str:
     for step in metadata:
         # A room's own spelling has a parser of its own; its name is the word: parse_duration, parse_rate.
-        if isinstance(step, BeforeValidator):
+        if isinstance(step, BeforeValidator | PlainValidator):
             return step.func.__name__.removeprefix("parse_")
     if choices := _choices(annotation):
         return ", ".join(f'"{choice}"' for choice in choices[:-1]) + f' or "{choices[-1]}"'
@@ -188,7 +188,7 @@ def _type_words(annotation: Any, metadata: Iterable[Any]) -> str:
         words = [_type_words(inner, ()) for inner in arguments if inner is not type(None)]
         return " or ".join(dict.fromkeys(words))
     if origin in (tuple, list, frozenset, set):
-        return f"list of {_type_words(arguments[0], ())}"
+        return f"list of {_type_words(arguments[0], ())}s"
     if origin is dict:
         return f"table of {_type_words(arguments[1], ())}"
     return _WORDS.get(annotation, "text")

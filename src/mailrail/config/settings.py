@@ -7,11 +7,15 @@ from pydantic import AfterValidator
 from mailrail.admin.settings import AdminSettings
 from mailrail.config.listener import ListenerSettings
 from mailrail.config.relay import RelaySettings
+from mailrail.dns.settings import DnsSettings
 from mailrail.model import AddressError, parse_domain
+from mailrail.net import NetSettings, TlsSettings
 from mailrail.observe.settings import LogSettings
 from mailrail.queue.settings import QueueSettings
-from mailrail.routing.settings import DomainRoute, RouteSettings, RoutingSettings
+from mailrail.routing import DomainRoute, RouteSettings, RoutingSettings
+from mailrail.server.settings import LimitSettings, TimeoutSettings
 from mailrail.settings import Settings, setting
+from mailrail.spool.settings import SpoolSettings
 
 
 def _host_name(text: str) -> str:
@@ -36,6 +40,7 @@ class MailrailSettings(Settings):
         source="RFC 5321 §4.1.1.1",
         examples=["mx1.example.org"],
     )
+    spool: SpoolSettings = setting(SpoolSettings(), "Where mail is kept.")
     listener: tuple[ListenerSettings, ...] = setting(
         (ListenerSettings(address="0.0.0.0:25"),), "Where mail is taken; one table for each address."
     )
@@ -45,6 +50,11 @@ class MailrailSettings(Settings):
         (), "Where mail goes: the first match wins; where none matches, the MX of the recipient's domain."
     )
     routing: RoutingSettings = setting(RoutingSettings(), "How the hosts of a destination are chosen.")
+    tls: TlsSettings = setting(TlsSettings(), "TLS towards those who bring us mail.")
+    limits: LimitSettings = setting(LimitSettings(), "What a client may use up.")
+    timeouts: TimeoutSettings = setting(TimeoutSettings(), "How long a client may take.")
+    net: NetSettings = setting(NetSettings(), "How sockets behave; few sites ever change this.")
+    dns: DnsSettings = setting(DnsSettings(), "Whom to ask for names.")
     queue: QueueSettings = setting(QueueSettings(), "When and how fast mail goes out.")
     log: LogSettings = setting(LogSettings(), "The log, on standard error.")
     admin: AdminSettings = setting(AdminSettings(), "The operator's door.")

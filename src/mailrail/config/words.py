@@ -39,7 +39,7 @@ def explain(error: Any, path: KeyPath, root: Table) -> tuple[str, str]:
     match error["type"]:
         case "extra_forbidden":
             # The parent knows which keys stand beside it.
-            return _unknown(path, root)
+            return _unknown(path, error["input"], root)
         case "missing":
             return _missing(str(error["loc"][-1]), table)
         case "value_error" | "assertion_error":
@@ -58,11 +58,14 @@ def explain(error: Any, path: KeyPath, root: Table) -> tuple[str, str]:
             return f"is {given}, but must be {_with_article(key)}", _type_mend(error["input"], key)
 
 
-def _unknown(path: KeyPath, root: Table) -> tuple[str, str]:
+def _unknown(path: KeyPath, given: object, root: Table) -> tuple[str, str]:
     name = str(path[-1])
     table, _ = find(root, path[:-1])
+    if table.kind is Kind.NAMED and isinstance(given, dict):
+        whole = ".".join(str(part) for part in path[1:])
+        return "there is no such table", f"a name with dots stands in quotes: [{path[0]}.{quote(whole)}]"
     elsewhere = [(*at, name) for at, other in walk(root) if other is not table and name in other.names]
-    text = "there is no such key"
+    text = f"there is no such {'table' if isinstance(given, dict) else 'key'}"
     if elsewhere:
         homes = " or ".join(_home(root, home[:-1]) for home in elsewhere[:3])
         return f"{text} here", f"it belongs {homes}"
@@ -137,7 +140,7 @@ def _not_a_choice(given: object, key: Key) -> tuple[str, str]:
 
 def _with_article(key: Key) -> str:
     words = key.type_words
-    return words if words in ("text", "true or false") or words.startswith(('"', "list")) else f"a {words}"
+    return words if words in ("text", "true or false") or words.startswith('"') else f"a {words}"
 
 
 def _type_mend(given: object, key: Key) -> str:

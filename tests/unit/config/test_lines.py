@@ -21,7 +21,7 @@ def paths(value: object, at: KeyPath = ()) -> set[KeyPath]:
     return found
 
 
-DOCUMENTS = {
+DOCUMENTS: dict[str, tuple[str, dict[KeyPath, int]]] = {
     "plain": ('a = 1\nb = "x"\n', {("a",): 1, ("b",): 2}),
     "table": ("# note\n\n[t]\n  a = 1 # why\n", {("t",): 3, ("t", "a"): 4}),
     "dotted": ("spool.path = '/x'\n", {("spool",): 1, ("spool", "path"): 1}),
