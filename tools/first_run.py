@@ -66,7 +66,7 @@ def free_port() -> int:
 
 def hostname() -> str:
     """Name this machine as mail wants it: a name with a dot, else one that cannot be anybody's."""
-    name = socket.getfqdn().lower().rstrip(".")
+    name = socket.gethostname().lower().rstrip(".")
     labels = name.split(".")
     valid = len(labels) > 1 and all(label.replace("-", "a").isalnum() and label.isascii() for label in labels)
     if valid and not labels[-1].isdigit() and name != "localhost.localdomain":
