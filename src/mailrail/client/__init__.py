@@ -1,0 +1,41 @@
+"""Floor 3 · client — the asynchronous client: sessions for delivery, `Client` and `send` for everybody."""
+
+from mailrail.client.errors import (
+    AllRecipientsRefused,
+    AuthFailed,
+    CannotSend,
+    ConnectFailed,
+    ConnectionLost,
+    DataRefused,
+    SenderRefused,
+    SendError,
+    SessionError,
+    SessionFailed,
+    SessionRefused,
+    TlsFailed,
+)
+from mailrail.client.session import ClientSession, SendResult
+from mailrail.client.settings import ClientSettings
+from mailrail.client.source import Source, WholeSource
+from mailrail.client.terms import SessionTerms
+
+__all__ = [
+    "AllRecipientsRefused",
+    "AuthFailed",
+    "CannotSend",
+    "ClientSession",
+    "ClientSettings",
+    "ConnectFailed",
+    "ConnectionLost",
+    "DataRefused",
+    "SendError",
+    "SendResult",
+    "SenderRefused",
+    "SessionError",
+    "SessionFailed",
+    "SessionRefused",
+    "SessionTerms",
+    "Source",
+    "TlsFailed",
+    "WholeSource",
+]

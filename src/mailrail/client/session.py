@@ -1,0 +1,236 @@
+"""Floor 3 · client — a session with a next hop: opened once, used for one message after another.
+
+A message costs two writes and two reads where the peer offers PIPELINING, one of each with
+CHUNKING, and one future that is waited for. A session is used again only after every reply it
+was owed has come; after any error it is done.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mailrail.client.errors import SessionFailed
+from mailrail.client.opening import open_wire
+from mailrail.client.rounds import is_surplus, take_round
+from mailrail.client.settings import ClientSettings
+from mailrail.client.source import Source
+from mailrail.client.terms import SessionTerms
+from mailrail.client.wire import Wire
+from mailrail.model import Body, Envelope, Recipient, Reply
+from mailrail.model.reply import NEXT_HOP_TOO_SMALL, TOO_MANY_RECIPIENTS
+from mailrail.net import Endpoint, Network, TlsInfo
+from mailrail.smtp import ClientState, ContentWanted, Ended, Extensions, Stage
+
+BLOCK_BYTES: Final = 64 * 1024  # of a large message, in memory at a time
+_REUSABLE: Final = frozenset({ClientState.IDLE, ClientState.SPENT})
+
+
+@dataclass(frozen=True, slots=True)
+class SendResult:
+    """How a message went: for each recipient, in the order given, its reply and what that answers.
+
+    A recipient has the message if its reply is 2yz; its stage is then END. A recipient at stage RCPT was
+    itself refused; at MAIL, DATA, CONTENT and END the message or the session was.
+    """
+
+    replies: tuple[Reply, ...]
+    stages: tuple[Stage, ...]
+
+
+class ClientSession:
+    """One session; `send` one message at a time.
+
+    Attributes:
+        peer: the other side.
+        sent: messages (transactions) begun.
+    """
+
+    def __init__(self, wire: Wire, settings: ClientSettings) -> None:
+        self.peer = wire.connection.peer
+        self.sent = 0
+        self._wire = wire
+        self._settings = settings
+
+    @classmethod
+    async def open(
+        cls, network: Network, endpoint: Endpoint, terms: SessionTerms, settings: ClientSettings
+    ) -> "ClientSession":
+        """Connect, hear the greeting, say EHLO, bring TLS up, log in.
+
+        Raises:
+            SessionFailed: no connection, TLS that failed, a timeout, garbage; at the stage it says.
+            SessionRefused: the peer said no, or lacks what *terms* ask for.
+
+        *Cancel-safe:* yes: the connection is aborted.
+        """
+        return cls(await open_wire(network, endpoint, terms, settings), settings)
+
+    @property
+    def extensions(self) -> Extensions:
+        """What the peer offers now."""
+        return self._wire.protocol.extensions
+
+    @property
+    def tls(self) -> TlsInfo | None:
+        """What the TLS handshake agreed on, or None in the clear."""
+        return self._wire.tls
+
+    @property
+    def is_usable(self) -> bool:
+        """Tell whether another message may be sent: nothing went wrong, and MAILMAX allows it."""
+        wire = self._wire
+        mail_max = wire.protocol.extensions.mail_max
+        return (
+            wire.error is None
+            and wire.protocol.state in _REUSABLE
+            and (mail_max is None or self.sent < mail_max)
+        )
+
+    async def send(
+        self,
+        envelope: Envelope,
+        content: Source,
+        *,
+        recipients: Sequence[Recipient] | None = None,
+        body: Body | None = None,
+    ) -> SendResult:
+        """Send a message.
+
+        Recipients beyond what the peer takes at once (RFC 9422, 452 4.5.3) get it in further transactions.
+
+        Args:
+            content: CRLF line ends; as it is to be sent, after any conversion for this peer.
+            recipients: whom to send to, at least one; default: all of the envelope.
+            body: what *content* is; default: what the envelope says.
+
+        Raises:
+            SessionFailed: the session broke; its `replies` tell who was answered before.
+            LocalProtocolError: the peer lacks an extension that is needed, or *content* has a bare CR
+                or LF (A5). Unless it was read in blocks nothing was sent and the session goes on.
+            Exception: whatever reading *content* raises; the session is then over.
+
+        *Cancel-safe:* yes: the connection is aborted, the message may or may not have arrived.
+        """
+        targets = envelope.recipients if recipients is None else tuple(recipients)
+        body = envelope.body if body is None else body
+        extensions = self._wire.protocol.extensions
+        if extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes:
+            # RFC 1870 §6.2: what it says it will not take is not even tried.
+            return SendResult((NEXT_HOP_TOO_SMALL,) * len(targets), (Stage.MAIL,) * len(targets))
+        if extensions.rcpt_max is None and extensions.rcpt_domain_max is None:
+            ended = await self._transact(envelope, targets, content, body)
+            if Stage.END not in ended.stages or not any(map(is_surplus, ended.replies)):
+                return SendResult(ended.replies, ended.stages)
+        else:
+            ended = None
+        return await self._in_rounds(envelope, targets, content, body, ended)
+
+    async def close(self) -> None:
+        """Say QUIT and wait a little for the answer; never raises, idempotent.
+
+        *Cancel-safe:* yes.
+        """
+        wire = self._wire
+        if wire.error is not None or wire.protocol.state not in _REUSABLE or not self._settings.quit_s:
+            wire.say_goodbye()
+            return
+        wire.protocol.quit()
+        wire.flush()
+        try:
+            await wire.answer()
+        except SessionFailed:
+            pass  # no answer to QUIT: nobody needs it
+        finally:
+            wire.abort()
+
+    def leave(self) -> None:
+        """Say QUIT and close without waiting for the answer; idempotent."""
+        self._wire.say_goodbye()
+
+    def abort(self) -> None:
+        """Close at once, without a word; idempotent."""
+        self._wire.abort()
+
+    # --- one message -----------------------------------------------------------------
+
+    async def _in_rounds(
+        self,
+        envelope: Envelope,
+        targets: tuple[Recipient, ...],
+        content: Source,
+        body: Body,
+        first: Ended | None,
+    ) -> SendResult:
+        """Send to as many as are taken at once, again and again until nobody is left (A60)."""
+        waiting: list[int] = list(range(len(targets)))
+        replies: list[Reply | None] = [None] * len(targets)
+        stages = [Stage.RCPT] * len(targets)
+        ended = first
+        while waiting:
+            now, later = (waiting, []) if ended else take_round(waiting, targets, self.extensions)
+            if ended is None:
+                try:
+                    ended = await self._transact(envelope, [targets[n] for n in now], content, body)
+                except SessionFailed as failure:
+                    raise _merged(failure, now, replies, stages) from failure
+            for index, reply, stage in zip(now, ended.replies, ended.stages, strict=True):
+                replies[index], stages[index] = reply, stage
+            has_moved = Stage.END in ended.stages
+            surplus = [
+                n for n in now if stages[n] is Stage.RCPT and is_surplus(replies[n] or TOO_MANY_RECIPIENTS)
+            ]
+            waiting = surplus + later if has_moved else later
+            if ended.stages[0] is Stage.MAIL or not self.is_usable:
+                break
+            ended = None
+        # Those never asked wait for another session; MAIL's refusal is meant for them too.
+        rest = ended.replies[0] if ended and ended.stages[0] is Stage.MAIL else TOO_MANY_RECIPIENTS
+        return SendResult(tuple(reply or rest for reply in replies), tuple(stages))
+
+    async def _transact(
+        self, envelope: Envelope, targets: Sequence[Recipient], content: Source, body: Body
+    ) -> Ended:
+        """Do one transaction."""
+        wire = self._wire
+        if wire.error is not None:
+            raise wire.error
+        wire.protocol.begin(envelope, targets, size_bytes=content.size_bytes, body=body, whole=content.whole)
+        self.sent += 1
+        try:
+            wire.limit(self._settings.transaction_s)
+            wire.flush()
+            event = await wire.event()
+            offset = 0
+            while isinstance(event, ContentWanted):
+                offset = await self._send_blocks(content, offset)
+                event = await wire.event()
+        except BaseException:
+            wire.abort()
+            raise
+        assert isinstance(event, Ended), event
+        return event
+
+    async def _send_blocks(self, content: Source, offset: int) -> int:
+        """Send blocks from *offset* on, as many as are wanted, never more than a few in memory."""
+        wire = self._wire
+        while wire.protocol.state is ClientState.CONTENT:
+            block = await content.read(offset, BLOCK_BYTES)
+            if wire.has_event() or wire.error is not None:
+                break  # an early end: event() tells
+            offset += len(block)
+            is_last = offset >= content.size_bytes
+            if not block and not is_last:
+                raise EOFError(f"the content ends after {offset} of {content.size_bytes} bytes")
+            wire.protocol.send_content(block, is_last=is_last)
+            wire.flush()
+            await wire.room()
+        return offset
+
+
+def _merged(
+    failure: SessionFailed, now: list[int], replies: list[Reply | None], stages: list[Stage]
+) -> SessionFailed:
+    """Add what the broken round settled to what the rounds before did."""
+    for index, reply, stage in zip(now, failure.replies, failure.stages, strict=False):
+        replies[index], stages[index] = reply, stage
+    return SessionFailed(failure.stage, failure.trouble, str(failure), tuple(replies), tuple(stages))

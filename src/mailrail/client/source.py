@@ -1,0 +1,36 @@
+"""Floor 3 · client — where the bytes of a message come from; a stored message of the spool fits as it is."""
+
+from typing import Protocol
+
+
+class Source(Protocol):
+    """The content of one message: CRLF line ends, no dot-stuffing; read any number of times."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Its length."""
+        ...
+
+    @property
+    def whole(self) -> bytes | None:
+        """The bytes, if they are in memory; else None."""
+        ...
+
+    async def read(self, offset: int, length: int, /) -> bytes:
+        """Return up to *length* bytes from *offset*, fewer only at the end."""
+        ...
+
+
+class WholeSource:
+    """A message in memory."""
+
+    __slots__ = ("size_bytes", "whole")
+
+    def __init__(self, content: bytes) -> None:
+        self.size_bytes = len(content)
+        self.whole: bytes | None = content
+
+    async def read(self, offset: int, length: int, /) -> bytes:
+        """Return a slice."""
+        assert self.whole is not None
+        return self.whole[offset : offset + length]

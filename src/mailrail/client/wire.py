@@ -1,0 +1,220 @@
+"""Floor 3 · client — one ClientConnection on one net Connection: bytes both ways, one timer, one waiter.
+
+No task and no timer per command: the one timer is moved on by setting a number, and looks when it
+rings whether it was meant. Whatever goes wrong ends the session for good: what a broken session
+may still receive is never taken for the reply to anything.
+"""
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from mailrail.client.errors import SessionError, SessionFailed
+from mailrail.client.settings import ClientSettings
+from mailrail.client.terms import SessionTerms
+from mailrail.model import NetError, NetTrouble, RemoteProtocolError, Reply
+from mailrail.net import Connection, TlsInfo, secure
+from mailrail.smtp import Answered, ClientConnection, ClientEvent, ClientState, Stage
+
+_NEVER: Final = float("inf")
+_MAY_QUIT: Final = frozenset(
+    {ClientState.UNWELCOME, ClientState.GREETED, ClientState.IDLE, ClientState.SPENT}
+)
+
+
+class Wire:
+    """Receives for a ClientConnection; one coroutine at a time waits for its events.
+
+    Attributes:
+        protocol: the session's core.
+        connection: where its bytes go; replaced by the one above it when TLS comes up.
+        tls: what the handshake agreed on, or None in the clear.
+        error: why the session is over, or None.
+        is_full: the last write asked to wait for `room`.
+    """
+
+    def __init__(self, connection: Connection, protocol: ClientConnection, settings: ClientSettings) -> None:
+        self.protocol = protocol
+        self.connection = connection
+        self.tls: TlsInfo | None = None
+        self.error: SessionError | None = None
+        self.is_full = False
+        self._loop = asyncio.get_running_loop()
+        self._waits = settings.by_stage()
+        self._stage = Stage.CONNECT
+        self._events: deque[ClientEvent] = deque()
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = _NEVER
+        self._latest = _NEVER
+
+    # --- for the session -------------------------------------------------------------
+
+    def attach(self) -> None:
+        """Begin to listen."""
+        self.connection.attach(self)
+        self._arm()
+
+    async def secure(self, terms: SessionTerms, timeout_s: float) -> None:
+        """Bring TLS up.
+
+        Raises:
+            SessionFailed: at stage TLS.
+        """
+        assert terms.context is not None
+        self._stop_timer()
+        try:
+            tls, self.tls = await secure(
+                self.connection,
+                terms.context,
+                terms.server_name,
+                timeout_s=timeout_s,
+                sessions=terms.tls_sessions,
+            )
+        except NetError as error:
+            self.error = SessionFailed(Stage.TLS, error.trouble, str(error))
+            raise self.error from error
+        self.connection = tls
+
+    async def event(self) -> ClientEvent:
+        """Wait for the next event.
+
+        Raises:
+            SessionError: the session is over; it was, if an event still waits that is returned first.
+
+        *Cancel-safe:* no: abort the session.
+        """
+        while not self._events:
+            await self._wait()
+        return self._events.popleft()
+
+    async def answer(self) -> Reply:
+        """Wait for the reply to a command outside a transaction."""
+        event = await self.event()
+        assert isinstance(event, Answered), event
+        return event.reply
+
+    async def room(self) -> None:
+        """Wait until the output has drained, or an event came."""
+        while self.is_full and not self._events:
+            await self._wait()
+
+    def has_event(self) -> bool:
+        """Tell whether an event waits."""
+        return bool(self._events)
+
+    def limit(self, seconds: float) -> None:
+        """Bound everything from now on by *seconds* in total; infinity lifts the bound."""
+        self._latest = self._loop.time() + seconds
+
+    def flush(self) -> None:
+        """Write what the core has to say, and wait no longer than allowed for what it awaits."""
+        data = self.protocol.data_to_send()
+        if data and not self.connection.write(data):
+            self.is_full = True
+        self._arm()
+
+    def abort(self) -> None:
+        """Close now; nothing more is received."""
+        self._stop_timer()
+        self.connection.abort()
+        self.error = self.error or SessionFailed(self._stage, None, "the session was aborted")
+
+    def say_goodbye(self) -> None:
+        """Say QUIT where it is in order, and close without waiting for the answer."""
+        if self.error is None and self.protocol.state in _MAY_QUIT:
+            self.protocol.quit()
+            self.flush()
+            self._stop_timer()
+            self.connection.close()
+            self.error = SessionFailed(Stage.QUIT, None, "the session was closed")
+        else:
+            self.abort()
+
+    # --- for the connection ----------------------------------------------------------
+
+    def received(self, data: bytes) -> None:
+        """Take bytes from the peer."""
+        protocol = self.protocol
+        try:
+            protocol.receive(data)
+            while (event := protocol.next_event()) is not None:
+                self._events.append(event)
+        except RemoteProtocolError as error:
+            self._fail(None, str(error))
+        else:
+            self.flush()
+        if self._events:
+            if protocol.state is ClientState.OVER:
+                self.abort()
+            self._wake()
+
+    def writable(self) -> None:
+        """Go on writing."""
+        self.is_full = False
+        self._arm()
+        self._wake()
+
+    def ended(self, error: NetError | None) -> None:
+        """Know that the peer is gone."""
+        if self.protocol.state is ClientState.OVER:
+            return
+        trouble = error.trouble if error else NetTrouble.RESET
+        self._fail(trouble, str(error) if error else f"{self.connection.peer} closed the connection")
+
+    # --- waiting ---------------------------------------------------------------------
+
+    async def _wait(self) -> None:
+        if self.error is not None:
+            raise self.error
+        if self.protocol.state is ClientState.OVER:
+            raise SessionFailed(self._stage, None, "the session is over")
+        self._waiter = self._loop.create_future()
+        await self._waiter
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _fail(self, trouble: NetTrouble | None, text: str) -> None:
+        """End the session; remember what was settled of the transaction under way."""
+        if self.error is None:
+            transaction = self.protocol.transaction
+            replies = tuple(transaction.replies) if transaction else ()
+            stages = tuple(transaction.stages) if transaction else ()
+            self.error = SessionFailed(self._stage, trouble, text, replies, stages)
+        self.abort()
+        self._wake()
+
+    def _arm(self) -> None:
+        """Set the deadline for what is awaited now; the timer is only touched when it would ring too late."""
+        stage = self.protocol.awaiting
+        if stage is None:
+            self._deadline = _NEVER
+            return
+        self._stage = stage
+        self._deadline = deadline = min(self._loop.time() + self._waits[stage], self._latest)
+        if self._timer is None or self._timer.when() > deadline:
+            self._set_timer(deadline)
+
+    def _set_timer(self, deadline: float) -> None:
+        self._stop_timer()
+        self._timer = self._loop.call_at(deadline, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        if self._deadline == _NEVER:
+            return
+        # A loop may ring one tick of its clock early.
+        if self._loop.time() + 0.01 < self._deadline:
+            self._set_timer(self._deadline)
+        else:
+            self._fail(
+                NetTrouble.TIMEOUT, f"no answer from {self.connection.peer} at {self._stage.value} in time"
+            )
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
