@@ -1,0 +1,356 @@
+"""A small DNS server for tests, demos and benches: UDP and TCP on loopback, in a thread of its own.
+
+    with DnsServer({"example.org": ["MX 10 mx.example.org"], "mx.example.org": ["A 127.0.0.1"]}) as server:
+        settings = DnsSettings(servers=(str(server.endpoint),))
+
+Zones are a dictionary (name -> records as in a zone file; "*.example" is a wildcard) or master-file
+text. What is not there is NXDOMAIN with a SOA. `server.zone` may be changed and broken at any time:
+
+    server.zone.fail("example.org", Fault.SERVFAIL)
+    server.zone.fail("example.org", Fault.DROP, kind="MX", times=2)
+
+`Zone.respond` is the whole server without sockets, for tests that bring a network of their own.
+"""
+
+import asyncio
+import contextlib
+import struct
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Self, TypeAlias, cast
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rdataclass
+import dns.rdatatype
+import dns.rrset
+import dns.zonefile
+
+from mailrail.net import Endpoint
+
+Records: TypeAlias = Mapping[str, Iterable[str]] | str
+
+TTL_S = 300
+START_TIMEOUT_S = 10.0
+UDP_OCTETS = 1232
+LONGEST_CHAIN = 16
+REMEMBERED = 10_000
+BIND_TRIES = 10
+
+
+class Fault(Enum):
+    """What goes wrong with a name."""
+
+    SERVFAIL = auto()
+    REFUSED = auto()
+    FORMERR = auto()  # and without the question, as old servers do
+    NXDOMAIN = auto()
+    DROP = auto()  # no reply at all
+    TRUNCATE = auto()  # cut over UDP, whole over TCP
+    NO_TCP = auto()  # cut over UDP; over TCP the stream ends without a reply
+    WRONG_ID = auto()
+    WRONG_QUESTION = auto()
+    GARBAGE = auto()  # the right header and question, then nonsense
+    LAME = auto()  # a referral instead of an answer
+    NO_SOA = auto()  # an empty answer that nobody may keep
+
+
+@dataclass
+class _Trouble:
+    fault: Fault
+    kind: str
+    times: int | None
+
+
+class Zone:
+    """What the server knows, and what it does wrong.
+
+    Attributes:
+        asked: how often each (name, type) was asked, TCP included.
+        asked_by_tcp: the same for TCP only.
+        delay_s: seconds before each reply, by name; "*" for all.
+        authentic: names whose answers carry AD.
+        negative_ttl_s: the SOA's minimum.
+    """
+
+    def __init__(self, records: Records) -> None:
+        self._sets: dict[dns.name.Name, dict[dns.rdatatype.RdataType, dns.rrset.RRset]] = {}
+        self._parents: set[dns.name.Name] = set()
+        self._troubles: dict[str, _Trouble] = {}
+        self._replies: dict[bytes, tuple[str, str, bytes]] = {}
+        self.asked: Counter[tuple[str, str]] = Counter()
+        self.asked_by_tcp: Counter[tuple[str, str]] = Counter()
+        self.delay_s: dict[str, float] = {}
+        self.authentic: set[str] = set()
+        self.negative_ttl_s = 60
+        self.add(records)
+
+    def add(self, records: Records) -> None:
+        """Put *records* beside those known; a name and type that is known gets more of them."""
+        text = records if isinstance(records, str) else "\n".join(_lines(records))
+        for rrset in dns.zonefile.read_rrsets(text, rdclass=None, default_ttl=TTL_S):
+            known = self._sets.setdefault(rrset.name, {})
+            if rrset.rdtype in known:
+                for record in known[rrset.rdtype]:
+                    rrset.add(record)
+            known[rrset.rdtype] = rrset
+            self._parents.update(_parents(rrset.name))
+        self._replies.clear()
+
+    def remove(self, name: str) -> None:
+        """Forget *name*."""
+        self._sets.pop(dns.name.from_text(name), None)
+        self._replies.clear()
+
+    def fail(self, name: str, fault: Fault, *, kind: str = "", times: int | None = None) -> None:
+        """Answer questions for *name* ("*": for every name) wrongly: only for type *kind*, only *times* times."""
+        self._troubles[name] = _Trouble(fault, kind, times)
+
+    def mend(self, name: str) -> None:
+        """Answer *name* rightly again."""
+        self._troubles.pop(name, None)
+
+    def respond(self, query: bytes, *, by_tcp: bool = False) -> tuple[float, bytes | None]:
+        """Return after how many seconds to say what; None is silence."""
+        known = self._replies.get(query[2:])
+        if known is None:
+            known = self._make_reply(query)
+            if len(self._replies) >= REMEMBERED:
+                self._replies.clear()
+            self._replies[query[2:]] = known
+        name, kind, reply = known
+        self.asked[name, kind] += 1
+        self.asked_by_tcp[name, kind] += by_tcp
+        fault = self._fault(name, kind)
+        delay_s = self.delay_s.get(name, self.delay_s.get("*", 0.0)) if self.delay_s else 0.0
+        whole = query[:2] + reply
+        if fault is not None:
+            return delay_s, _spoilt(query, whole, fault, by_tcp=by_tcp)
+        if len(whole) > UDP_OCTETS and not by_tcp:
+            return delay_s, _cut(query, whole)
+        return delay_s, whole
+
+    def _fault(self, name: str, kind: str) -> Fault | None:
+        trouble = self._troubles.get(name) or self._troubles.get("*")
+        if trouble is None or trouble.kind not in ("", kind):
+            return None
+        if trouble.times is not None:
+            if trouble.times == 0:
+                return None
+            trouble.times -= 1
+        return trouble.fault
+
+    def _make_reply(self, query: bytes) -> tuple[str, str, bytes]:
+        message = dns.message.from_wire(query)
+        question = message.question[0]
+        name = question.name.to_text(omit_final_dot=True).lower()
+        reply = dns.message.make_response(message, recursion_available=True)
+        self._fill(reply, question.name, question.rdtype)
+        if name in self.authentic:
+            reply.flags |= dns.flags.AD
+        return name, question.rdtype.name, reply.to_wire(max_size=65535)[2:]
+
+    def _fill(self, reply: dns.message.Message, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> None:
+        for _ in range(LONGEST_CHAIN):
+            sets = self._find(name)
+            rrset = sets.get(kind) or sets.get(dns.rdatatype.CNAME)
+            if rrset is None:
+                break
+            answer = dns.rrset.from_rdata_list(name, rrset.ttl, list(rrset))
+            reply.answer.append(answer)
+            if rrset.rdtype == kind:
+                return
+            name = rrset[0].target
+        reply.authority.append(self._soa(name))
+        if not self._exists(name):
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+
+    def _find(self, name: dns.name.Name) -> dict[dns.rdatatype.RdataType, dns.rrset.RRset]:
+        if name in self._sets:
+            return self._sets[name]
+        for parent in _parents(name):
+            star = dns.name.Name((b"*",)).concatenate(parent)
+            if star in self._sets:
+                return self._sets[star]
+            if parent in self._sets:
+                break
+        return {}
+
+    def _exists(self, name: dns.name.Name) -> bool:
+        return bool(self._find(name)) or name in self._parents or name == dns.name.root
+
+    def _soa(self, name: dns.name.Name) -> dns.rrset.RRset:
+        owner = name.parent() if len(name) > 1 else name
+        text = f"ns.invalid. root.invalid. 1 7200 900 1209600 {self.negative_ttl_s}"
+        return dns.rrset.from_text(owner, 3600, "IN", "SOA", text)
+
+
+def _lines(records: Mapping[str, Iterable[str]]) -> Iterator[str]:
+    for name, lines in records.items():
+        for line in lines:
+            kind, _, rest = line.partition(" ")
+            yield f"{name.rstrip('.')}. {TTL_S} IN {kind} {rest}"
+
+
+def _parents(name: dns.name.Name) -> Iterator[dns.name.Name]:
+    while name != dns.name.root:
+        name = name.parent()
+        yield name
+
+
+def _end_of_question(message: bytes) -> int:
+    return message.index(b"\0", 12) + 5
+
+
+def _cut(query: bytes, whole: bytes) -> bytes:
+    flags = struct.unpack("!H", whole[2:4])[0] | dns.flags.TC
+    return query[:2] + struct.pack("!HHHHH", flags, 1, 0, 0, 0) + query[12 : _end_of_question(query)]
+
+
+def _empty(query: bytes, rcode: int) -> bytes:
+    flags = dns.flags.QR | dns.flags.RD | dns.flags.RA | rcode
+    return query[:2] + struct.pack("!HHHHH", flags, 1, 0, 0, 0) + query[12 : _end_of_question(query)]
+
+
+def _spoilt(query: bytes, whole: bytes, fault: Fault, *, by_tcp: bool) -> bytes | None:
+    match fault:
+        case Fault.SERVFAIL | Fault.REFUSED | Fault.NXDOMAIN:
+            return _empty(query, dns.rcode.from_text(fault.name))
+        case Fault.FORMERR:
+            return query[:2] + struct.pack("!HHHHH", dns.flags.QR | dns.rcode.FORMERR, 0, 0, 0, 0)
+        case Fault.DROP:
+            return None
+        case Fault.TRUNCATE:
+            return whole if by_tcp else _cut(query, whole)
+        case Fault.NO_TCP:
+            return None if by_tcp else _cut(query, whole)
+        case Fault.WRONG_ID:
+            return bytes((whole[0] ^ 1, whole[1])) + whole[2:]
+        case Fault.WRONG_QUESTION:
+            return whole[:13] + bytes((whole[13] ^ 1,)) + whole[14:]
+        case Fault.GARBAGE:
+            return whole[:6] + b"\xff\xff" + whole[8 : _end_of_question(whole)] + b"\xc0\xff\x00"
+        case Fault.LAME:
+            return _referral(query)
+        case Fault.NO_SOA:
+            return _empty(query, dns.rcode.NOERROR)
+
+
+def _referral(query: bytes) -> bytes:
+    reply = dns.message.make_response(dns.message.from_wire(query))
+    reply.authority.append(dns.rrset.from_text("org.", 60, "IN", "NS", "ns.org."))
+    return reply.to_wire()
+
+
+class DnsServer:
+    """Serves one Zone at an address of its own; a context manager, also as `async with`."""
+
+    def __init__(self, records: Records | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.zone = Zone(records or {})
+        self.endpoint = Endpoint(host, port)
+        self._loop = asyncio.new_event_loop()
+        self._is_up = threading.Event()
+        self._over = asyncio.Event()
+        self._trouble: OSError | None = None
+        self._thread = threading.Thread(target=self._run, name="dnsserver", daemon=True)
+
+    def start(self) -> Self:
+        """Begin to serve; the endpoint is known when this returns."""
+        self._thread.start()
+        if not self._is_up.wait(START_TIMEOUT_S):
+            raise RuntimeError("the DNS server did not start")
+        if self._trouble is not None:
+            self._thread.join()
+            raise self._trouble
+        return self
+
+    def stop(self) -> None:
+        """End; idempotent."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._over.set)
+            self._thread.join()
+
+    __enter__ = start
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> Self:
+        return self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.stop)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except OSError as error:
+            self._trouble = error
+        finally:
+            self._is_up.set()
+            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        tcp, udp = await self._bind()
+        self._is_up.set()
+        try:
+            await self._over.wait()
+        finally:
+            udp.close()
+            tcp.close()
+            await asyncio.sleep(0)  # let the transports close
+
+    async def _bind(self) -> tuple[asyncio.Server, asyncio.DatagramTransport]:
+        """Take one port number for both; a free one may be taken on the other side, so try a few."""
+        host, wanted = self.endpoint.host, self.endpoint.port
+        for tries_left in reversed(range(1 if wanted else BIND_TRIES)):
+            tcp = await asyncio.start_server(self._stream, host, wanted)
+            port = tcp.sockets[0].getsockname()[1]
+            try:
+                udp, _ = await self._loop.create_datagram_endpoint(lambda: _Udp(self.zone), (host, port))
+            except OSError:
+                tcp.close()
+                if not tries_left:
+                    raise
+                continue
+            self.endpoint = Endpoint(host, port)
+            return tcp, udp
+        raise AssertionError
+
+    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                query = await reader.readexactly(struct.unpack("!H", await reader.readexactly(2))[0])
+                delay_s, reply = self.zone.respond(query, by_tcp=True)
+                await asyncio.sleep(delay_s)
+                if reply is None:
+                    break
+                writer.write(struct.pack("!H", len(reply)) + reply)
+        writer.close()
+
+
+class _Udp(asyncio.DatagramProtocol):
+    def __init__(self, zone: Zone) -> None:
+        self._zone = zone
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # asyncio's own UDP transport does not inherit from DatagramTransport on every version.
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        try:
+            delay_s, reply = self._zone.respond(data)
+        except (dns.exception.DNSException, IndexError, ValueError):
+            return
+        if reply is None:
+            return
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._transport.sendto, reply, addr)
+        else:
+            self._transport.sendto(reply, addr)
