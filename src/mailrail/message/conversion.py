@@ -79,7 +79,7 @@ class _Conversion:
             return None
         header = content[part.start : part.header_end]
         if not self._fits(header):
-            return Obstacle.HEADER if _has_clean_lines(header) else Obstacle.BROKEN
+            return Obstacle.HEADER if has_clean_lines(header) else Obstacle.BROKEN
         if part.content_type in _SEALED:
             return Obstacle.SEALED
         if part.is_opaque or part.encoding not in IDENTITY_ENCODINGS:
@@ -110,7 +110,7 @@ class _Conversion:
         if kind.startswith("message/") and kind not in _ENCODABLE_MESSAGES:
             return Obstacle.BROKEN
         body = self._content[part.body : part.end]
-        if kind.startswith("text/") and _has_clean_lines(body):
+        if kind.startswith("text/") and has_clean_lines(body):
             self._put_header(part, "quoted-printable", is_message)
             self.pieces.append(quoted_printable(body))
         else:
@@ -138,12 +138,12 @@ class _Conversion:
     def _fits(self, octets: bytes, *, is_binary: bool = False) -> bool:
         if not self._may_8bit and not octets.isascii():
             return False
-        if not _has_clean_lines(octets):
+        if not has_clean_lines(octets):
             return False
         return not is_binary or all(len(line) <= LINE_OCTETS for line in octets.split(b"\r\n"))
 
 
-def _has_clean_lines(octets: bytes) -> bool:
+def has_clean_lines(octets: bytes) -> bool:
     """Tell whether there is no NUL, and CR and LF stand only together."""
     ends = octets.count(b"\r\n")
     return ends == octets.count(b"\r") == octets.count(b"\n") and b"\0" not in octets

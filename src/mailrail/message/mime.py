@@ -17,6 +17,7 @@ from mailrail.message.headers import fields, header_end, unfold
 
 MAX_DEPTH: Final = 50  # levels; Postfix mime_nesting_limit 100
 MAX_PARTS: Final = 1000  # in one message, all levels together
+MAX_LOOKS: Final = 20_000  # lines that begin like a delimiter, found by all levels together
 VALUE_OCTETS: Final = 8192  # of a Content-Type; behind that nothing is read
 
 IDENTITY_ENCODINGS: Final = frozenset({"7bit", "8bit", "binary"})
@@ -71,6 +72,7 @@ class _Budget:
     """What may still be read of one message."""
 
     parts: int = MAX_PARTS
+    looks: int = MAX_LOOKS
 
 
 def read_tree(content: bytes) -> Part:
@@ -97,7 +99,7 @@ def _read_part(content: bytes, start: int, end: int, default_type: str, depth: i
         boundary = parameters.get("boundary", "").rstrip()
         if not _BOUNDARY.fullmatch(boundary):
             return replace(part, is_opaque=True)
-        ranges = _part_ranges(content, body, end, boundary.encode("ascii"))
+        ranges = _part_ranges(content, body, end, boundary.encode("ascii"), budget)
     else:
         return part
     default_type = "message/rfc822" if content_type == "multipart/digest" else "text/plain"
@@ -120,13 +122,15 @@ def _with_parts(
             return replace(part, parts=tuple(parts), is_opaque=True)
         budget.parts -= 1
         parts.append(_read_part(content, start, end, default_type, depth + 1, budget))
-    return replace(part, parts=tuple(parts), is_opaque=not parts)
+    return replace(part, parts=tuple(parts), is_opaque=not parts or not budget.looks)
 
 
-def _part_ranges(content: bytes, start: int, end: int, boundary: bytes) -> Iterator[tuple[int, int]]:
+def _part_ranges(
+    content: bytes, start: int, end: int, boundary: bytes, budget: _Budget
+) -> Iterator[tuple[int, int]]:
     """Go through the parts of a multipart body; a missing close delimiter ends at *end*."""
     part_start: int | None = None
-    for cut, after, is_close in _delimiters(content, start, end, b"--" + boundary):
+    for cut, after, is_close in _delimiters(content, start, end, b"--" + boundary, budget):
         if part_start is not None:
             # Two delimiters in a row share one CRLF: an empty part.
             yield part_start, max(part_start, cut)
@@ -137,10 +141,13 @@ def _part_ranges(content: bytes, start: int, end: int, boundary: bytes) -> Itera
         yield part_start, end
 
 
-def _delimiters(content: bytes, start: int, end: int, dashed: bytes) -> Iterator[tuple[int, int, bool]]:
+def _delimiters(
+    content: bytes, start: int, end: int, dashed: bytes, budget: _Budget
+) -> Iterator[tuple[int, int, bool]]:
     """Find delimiter lines: offset of the CRLF before, offset behind, and whether it is the last."""
     at = start if content.startswith(dashed, start, end) else content.find(b"\r\n" + dashed, start, end)
-    while at >= 0:
+    while at >= 0 and budget.looks:
+        budget.looks -= 1
         tail = content.find(dashed, at, end) + len(dashed)
         line_end = content.find(b"\r\n", tail, end)
         after = end if line_end < 0 else line_end + 2

@@ -107,6 +107,12 @@ def test_a17_a_million_parts_are_read_to_a_number() -> None:
     assert tree.is_opaque
 
 
+def test_a17_lines_that_only_look_like_delimiters_are_bounded() -> None:
+    lines = b"\r\n--b x" * 100_000
+    tree = read_tree(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n" + lines)
+    assert tree.is_opaque
+
+
 @pytest.mark.parametrize(
     ("raw", "read"),
     [
