@@ -1,7 +1,7 @@
 """A server core with a handler that takes everything, driven by dialogue files.
 
 Lines of a dialogue: `C: text` a line from the client, CRLF added; `C~ bytes` the same with Python escapes and
-nothing added; `C* word n` a line of n repetitions (`raw`: without CRLF); `S: line` what the server
+nothing added; `C* word n` a line of n repetitions, escapes allowed (`raw`: without CRLF); `S: line` what the server
 must answer next, whole; `S* prefix` one line of that beginning (an EHLO answer counts as one);
 `= fact` what must be true now; `> handshake` TLS is up. What the client says until the next `S` arrives as one segment.
 Above the first of these, `key: value` settings.
@@ -158,7 +158,7 @@ def client_bytes(kind: str, text: str) -> bytes:
     words = text.split(" ")
     is_raw = words[-1] == "raw"
     count = int(words[-2] if is_raw else words[-1])
-    word = " ".join(words[: -2 if is_raw else -1]).encode()
+    word = " ".join(words[: -2 if is_raw else -1]).encode().decode("unicode_escape").encode("latin-1")
     return word * count + (b"" if is_raw else b"\r\n")
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-
 from tests.unit.smtp.server_harness import Dialogue, hold
 
 CORPUS = Path(__file__).parents[2] / "corpus" / "server"
