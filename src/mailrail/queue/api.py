@@ -77,10 +77,11 @@ class Notifier(Protocol):
     ) -> tuple[NewMessage, ...]:
         """Build the notices owed for final *outcomes* (recipient index, outcome) and for *delayed* recipients.
 
+        The Deferred outcomes of *delayed* recipients may stand in *outcomes* too: the notice then says why.
         Returns an empty tuple when nobody is owed one: null sender, NOTIFY=NEVER, the hop owes it.
         """
         ...
 
     def is_owed(self, message: Message, outcomes: Sequence[tuple[int, Outcome]]) -> bool:
-        """Tell cheaply, without content, whether `notices` would build any for *outcomes*."""
+        """Tell cheaply, without content, whether `notices` has anything to build for *outcomes*, or to tell of."""
         ...

@@ -57,8 +57,10 @@ class Feeder:
         self._woken.set()
 
     def expect(self) -> None:
-        """Look again at the next poll: something is being stored without a lease."""
-        self._expects = True
+        """Look again after the poll time: something is being stored without a lease."""
+        if not self._expects:
+            self._expects = True
+            asyncio.get_running_loop().call_later(self._poll_s, self._woken.set)
 
     async def run(self) -> None:
         """Feed until cancelled."""
@@ -79,18 +81,15 @@ class Feeder:
         await self._watch_clock()
         self._tidy()
         self._woken.clear()
+        self._expects = False
         want = self._want()
         if want.limit <= 0:
             return LONGEST_REST_S
         leases = await self._spool.claim(want)
         if leases:
             self._accept(leases)
-        if len(leases) >= want.limit:
             return 0.0
         due_us = await self._spool.next_due_us(self._want().busy)
-        if self._expects:
-            self._expects = False
-            return self._poll_s
         if due_us is None:
             return LONGEST_REST_S
         until_s = (due_us - self._clock.now_us()) / SECOND_US

@@ -345,7 +345,9 @@ class Manager:
             work = destination.waiting.pop()
             attempt = Attempt((last,) * len(work.lease.item.pending), last.host)
             self._conclude(work, attempt, sleeping_s, suspended=True)
-        self._unfill(destination)
+        if destination.is_full:
+            self._unfill(destination)
+            self._feeder.wake()
         if destination.waiting:
             self._loop.call_soon(self._suspend, destination)
 
