@@ -1,5 +1,36 @@
-"""Floor 5 · admin — the operator's door into a running daemon."""
+"""Floor 5 · admin — the operator's door into a running daemon: a Unix socket, JSON lines."""
 
+from mailrail.admin.client import AdminClient
+from mailrail.admin.events import AdminRequestFailed, OperatorActed
+from mailrail.admin.messages import (
+    MAX_PAGE,
+    AdminError,
+    ChangeRequest,
+    DestinationRow,
+    RecipientRow,
+    Row,
+    Status,
+    Trouble,
+    Wanted,
+    row_of,
+)
+from mailrail.admin.server import AdminServer
 from mailrail.admin.settings import AdminSettings
 
-__all__ = ["AdminSettings"]
+__all__ = [
+    "MAX_PAGE",
+    "AdminClient",
+    "AdminError",
+    "AdminRequestFailed",
+    "AdminServer",
+    "AdminSettings",
+    "ChangeRequest",
+    "DestinationRow",
+    "OperatorActed",
+    "RecipientRow",
+    "Row",
+    "Status",
+    "Trouble",
+    "Wanted",
+    "row_of",
+]

@@ -1,0 +1,221 @@
+"""Floor 5 · admin — what is asked and answered at the operator's door.
+
+One JSON object a line each way. A request names its verb; an answer is `{"ok": result}` or
+`{"error": {"kind": ..., "text": ...}}`. Times are microseconds UTC, as in the spool.
+"""
+
+from enum import Enum
+from typing import Annotated, Final, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
+
+from mailrail.model import MailrailError, Notify, QueueId
+from mailrail.queue import DestinationView
+from mailrail.spool import Filter, Listed
+
+REQUEST_BYTES: Final = 1 << 20  # ours; 10,000 queue ids fit
+RESPONSE_BYTES: Final = 64 << 20  # ours; a page of 500 items with long replies fits
+MAX_IDS: Final = 10_000
+MAX_PAGE: Final = 500
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Wanted(_Model):
+    """Which items are meant: `spool.Filter` as JSON."""
+
+    queue_ids: tuple[Annotated[str, StringConstraints(max_length=64)], ...] = Field(
+        default=(), max_length=MAX_IDS
+    )
+    sender: str = Field(default="", max_length=320)
+    recipient: str = Field(default="", max_length=320)
+    destination: str = Field(default="", max_length=320)
+    held: bool | None = None
+
+    def filter(self) -> Filter:
+        """Return it as the spool takes it."""
+        return Filter(
+            queue_ids=tuple(map(QueueId, self.queue_ids)),
+            sender=self.sender,
+            recipient=self.recipient,
+            destination=self.destination,
+            held=self.held,
+        )
+
+
+class StatusRequest(_Model):
+    """How is the daemon?"""
+
+    verb: Literal["status"] = "status"
+
+
+class PageRequest(_Model):
+    """One page of items."""
+
+    verb: Literal["page"] = "page"
+    wanted: Wanted = Wanted()
+    after: tuple[str, str] | None = None
+    limit: int = Field(default=100, ge=1, le=MAX_PAGE)
+
+
+class CountRequest(_Model):
+    """How many items?"""
+
+    verb: Literal["count"] = "count"
+    wanted: Wanted = Wanted()
+
+
+class ShowRequest(_Model):
+    """Everything about one message."""
+
+    verb: Literal["show"] = "show"
+    queue_id: str = Field(max_length=64)
+
+
+class StatsRequest(_Model):
+    """The destinations with most items."""
+
+    verb: Literal["stats"] = "stats"
+    limit: int = Field(default=1000, ge=1, le=10_000)
+
+
+class ChangeRequest(_Model):
+    """Do something to items."""
+
+    verb: Literal["hold", "release", "retry", "delete", "bounce"]
+    wanted: Wanted
+
+
+Request = Annotated[
+    StatusRequest | PageRequest | CountRequest | ShowRequest | StatsRequest | ChangeRequest,
+    Field(discriminator="verb"),
+]
+REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Request)
+
+
+class RecipientRow(_Model):
+    """One recipient that still waits."""
+
+    address: str
+    last_reply: str = ""
+    notify: str = ""
+
+
+class Row(_Model):
+    """One item: a message at one destination."""
+
+    queue_id: str
+    destination: str
+    sender: str
+    recipients: tuple[RecipientRow, ...]
+    size_bytes: int
+    arrived_us: int
+    due_us: int
+    attempts: int
+    held: bool
+    is_active: bool
+    client: str
+    helo: str
+    protocol: str
+    user: str
+    envid: str = ""
+
+
+class DestinationRow(_Model):
+    """One destination: `queue.DestinationView` as JSON."""
+
+    destination: str
+    items: int
+    held: int
+    oldest_us: int
+    next_due_us: int
+    active: int = 0
+    running: int = 0
+    connections: int = 0
+    window: int = 0
+    asleep_s: float = 0.0
+    last: str = ""
+
+
+class Status(_Model):
+    """How the daemon is."""
+
+    version: str
+    hostname: str
+    pid: int
+    started_us: int
+    now_us: int
+    listeners: tuple[str, ...] = ()
+    sessions: int = 0
+    items: int = 0
+
+
+class Trouble(Enum):
+    """Why a request was not done."""
+
+    BAD_REQUEST = "bad_request"  # not understood: the two sides are of different versions
+    STORE = "store"  # the spool could not
+    INTERNAL = "internal"  # a fault in the daemon; its log has the stack
+    DOWN = "down"  # nobody answers at the socket
+
+
+class ErrorBody(_Model):
+    """What went wrong, for people."""
+
+    kind: Trouble
+    text: str
+
+
+T = TypeVar("T")
+
+
+class Answer(_Model, Generic[T]):
+    """What comes back: one of the two."""
+
+    ok: T | None = None
+    error: ErrorBody | None = None
+
+
+class AdminError(MailrailError):
+    """A request at the operator's door was not done."""
+
+    def __init__(self, trouble: Trouble, text: str) -> None:
+        super().__init__(text)
+        self.trouble = trouble
+
+
+def row_of(listed: Listed) -> Row:
+    """Return *listed* as it is shown."""
+    message, item = listed.message, listed.item
+    envelope, origin = message.envelope, message.origin
+    recipients = []
+    for pending in item.pending:
+        recipient = envelope.recipients[pending.index]
+        notify = "" if recipient.notify is Notify.DEFAULT else str(recipient.notify.name)
+        recipients.append(
+            RecipientRow(address=recipient.forward_path.shown(), last_reply=pending.last_reply, notify=notify)
+        )
+    return Row(
+        queue_id=item.queue_id,
+        destination=item.destination,
+        sender="<>" if envelope.reverse_path is None else envelope.reverse_path.shown(),
+        recipients=tuple(recipients),
+        size_bytes=message.size_bytes,
+        arrived_us=message.arrived_us,
+        due_us=item.due_us,
+        attempts=item.attempts,
+        held=item.held,
+        is_active=listed.is_leased,
+        client=origin.client,
+        helo=origin.helo,
+        protocol=origin.protocol,
+        user=origin.user,
+        envid=envelope.envid,
+    )
+
+
+def destination_row(view: DestinationView) -> DestinationRow:
+    """Return *view* as it is shown."""
+    return DestinationRow(**{name: getattr(view, name) for name in DestinationRow.model_fields})
