@@ -9,7 +9,7 @@ text. What is not there is NXDOMAIN with a SOA. `server.zone` may be changed and
     server.zone.fail("example.org", Fault.SERVFAIL)
     server.zone.fail("example.org", Fault.DROP, kind="MX", times=2)
 
-`Zone.respond` is the whole server without sockets, for tests that bring a network of their own.
+`ZoneService` serves a Zone on any Network, so in memory and simulated time, too.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Self, TypeAlias, cast
+from typing import Self, TypeAlias
 
 import dns.flags
 import dns.message
@@ -31,7 +31,8 @@ import dns.rdatatype
 import dns.rrset
 import dns.zonefile
 
-from mailrail.net import Endpoint
+from mailrail.model import NetError
+from mailrail.net import Connection, Endpoint, Network, SocketNetwork
 
 Records: TypeAlias = Mapping[str, Iterable[str]] | str
 
@@ -247,8 +248,73 @@ def _referral(query: bytes) -> bytes:
     return reply.to_wire()
 
 
+class ZoneService:
+    """A zone served at one endpoint of a Network, in memory or on sockets, UDP and TCP."""
+
+    def __init__(self, network: Network, zone: Zone, endpoint: Endpoint) -> None:
+        self._zone = zone
+        self._udp = network.datagrams(self._received, ipv6=":" in endpoint.host, bind=endpoint)
+        self.endpoint = Endpoint(endpoint.host, self._udp.endpoint.port)
+        try:
+            self._tcp = network.listen(self.endpoint, self._accept)
+        except NetError:
+            self._udp.close()
+            raise
+
+    def close(self) -> None:
+        """Serve no more; idempotent."""
+        self._udp.close()
+        self._tcp.close()
+
+    def _received(self, query: bytes, sender: Endpoint) -> None:
+        try:
+            delay_s, reply = self._zone.respond(query)
+        except (dns.exception.DNSException, IndexError, ValueError):
+            return
+        if reply is None:
+            return
+        if delay_s:
+            asyncio.get_running_loop().call_later(delay_s, self._udp.send, reply, sender)
+        else:
+            self._udp.send(reply, sender)
+
+    def _accept(self, connection: Connection) -> None:
+        connection.attach(_Stream(self._zone, connection))
+
+
+class _Stream:
+    """Answers the questions of one TCP connection."""
+
+    def __init__(self, zone: Zone, connection: Connection) -> None:
+        self._zone = zone
+        self._connection = connection
+        self._buffer = bytearray()
+
+    def received(self, data: bytes, /) -> None:
+        self._buffer += data
+        while len(self._buffer) >= 2:
+            end = 2 + int.from_bytes(self._buffer[:2], "big")
+            if len(self._buffer) < end:
+                return
+            delay_s, reply = self._zone.respond(bytes(self._buffer[2:end]), by_tcp=True)
+            del self._buffer[:end]
+            asyncio.get_running_loop().call_later(delay_s, self._answer, reply)
+
+    def _answer(self, reply: bytes | None) -> None:
+        if reply is None:
+            self._connection.close()
+        else:
+            self._connection.write(struct.pack("!H", len(reply)) + reply)
+
+    def writable(self) -> None:
+        pass
+
+    def ended(self, error: NetError | None, /) -> None:
+        self._connection.close()
+
+
 class DnsServer:
-    """Serves one Zone at an address of its own; a context manager, also as `async with`."""
+    """Serves one Zone on sockets, in a thread of its own; a context manager, also as `async with`."""
 
     def __init__(self, records: Records | None = None, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self.zone = Zone(records or {})
@@ -256,11 +322,15 @@ class DnsServer:
         self._loop = asyncio.new_event_loop()
         self._is_up = threading.Event()
         self._over = asyncio.Event()
-        self._trouble: OSError | None = None
+        self._trouble: NetError | None = None
         self._thread = threading.Thread(target=self._run, name="dnsserver", daemon=True)
 
     def start(self) -> Self:
-        """Begin to serve; the endpoint is known when this returns."""
+        """Begin to serve; the endpoint is known when this returns.
+
+        Raises:
+            NetError: the endpoint is taken.
+        """
         self._thread.start()
         if not self._is_up.wait(START_TIMEOUT_S):
             raise RuntimeError("the DNS server did not start")
@@ -289,68 +359,22 @@ class DnsServer:
     def _run(self) -> None:
         try:
             self._loop.run_until_complete(self._serve())
-        except OSError as error:
+        except NetError as error:
             self._trouble = error
         finally:
             self._is_up.set()
-            self._loop.run_until_complete(self._loop.shutdown_asyncgens())
             self._loop.close()
 
     async def _serve(self) -> None:
-        tcp, udp = await self._bind()
+        service = self._bind()
+        self.endpoint = service.endpoint
         self._is_up.set()
-        try:
-            await self._over.wait()
-        finally:
-            udp.close()
-            tcp.close()
-            await asyncio.sleep(0)  # let the transports close
+        await self._over.wait()
+        service.close()
 
-    async def _bind(self) -> tuple[asyncio.Server, asyncio.DatagramTransport]:
+    def _bind(self) -> ZoneService:
         """Take one port number for both; a free one may be taken on the other side, so try a few."""
-        host, wanted = self.endpoint.host, self.endpoint.port
-        for tries_left in reversed(range(1 if wanted else BIND_TRIES)):
-            tcp = await asyncio.start_server(self._stream, host, wanted)
-            port = tcp.sockets[0].getsockname()[1]
-            try:
-                udp, _ = await self._loop.create_datagram_endpoint(lambda: _Udp(self.zone), (host, port))
-            except OSError:
-                tcp.close()
-                if not tries_left:
-                    raise
-                continue
-            self.endpoint = Endpoint(host, port)
-            return tcp, udp
-        raise AssertionError
-
-    async def _stream(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
-            while True:
-                query = await reader.readexactly(struct.unpack("!H", await reader.readexactly(2))[0])
-                delay_s, reply = self.zone.respond(query, by_tcp=True)
-                await asyncio.sleep(delay_s)
-                if reply is None:
-                    break
-                writer.write(struct.pack("!H", len(reply)) + reply)
-        writer.close()
-
-
-class _Udp(asyncio.DatagramProtocol):
-    def __init__(self, zone: Zone) -> None:
-        self._zone = zone
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # asyncio's own UDP transport does not inherit from DatagramTransport on every version.
-        self._transport = cast(asyncio.DatagramTransport, transport)
-
-    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
-        try:
-            delay_s, reply = self._zone.respond(data)
-        except (dns.exception.DNSException, IndexError, ValueError):
-            return
-        if reply is None:
-            return
-        if delay_s:
-            asyncio.get_running_loop().call_later(delay_s, self._transport.sendto, reply, addr)
-        else:
-            self._transport.sendto(reply, addr)
+        for _ in range(0 if self.endpoint.port else BIND_TRIES):
+            with contextlib.suppress(NetError):
+                return ZoneService(SocketNetwork(), self.zone, self.endpoint)
+        return ZoneService(SocketNetwork(), self.zone, self.endpoint)
