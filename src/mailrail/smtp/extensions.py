@@ -5,6 +5,7 @@ A line that makes no sense is passed over: an offer we cannot read is an offer w
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from mailrail.model import Reply
@@ -87,11 +88,16 @@ class Extensions:
 
 def parse_extensions(reply: Reply) -> Extensions:
     """Read the positive reply to EHLO or LHLO; its first line only greets (RFC 5321 §4.1.1.1)."""
+    return _parse(reply.text)
+
+
+@lru_cache(maxsize=64)  # a pure function; every new session with a host brings the same text
+def _parse(text: str) -> Extensions:
     keywords: set[str] = set()
     size_bytes: int | None = None
     auth: dict[str, None] = {}
     limits: dict[str, int] = {}
-    for line in reply.text.split("\n")[1:]:
+    for line in text.split("\n")[1:]:
         keyword, *values = line.upper().replace("AUTH=", "AUTH ", 1).split()[:64] or [""]
         if _KEYWORD.fullmatch(keyword) is None:
             continue

@@ -1,0 +1,71 @@
+import pytest
+
+from mailrail.model import Reply
+from mailrail.smtp.extensions import Extensions, parse_extensions
+
+
+def parse(*lines: str) -> Extensions:
+    return parse_extensions(Reply(250, "", "\n".join(["mx.example greets", *lines])))
+
+
+def test_the_first_line_offers_nothing() -> None:
+    assert parse_extensions(Reply(250, "", "PIPELINING")) == Extensions()
+
+
+def test_every_offer_is_seen_in_any_case() -> None:
+    offered = parse(
+        "pipelining", "SIZE 1000", "8BITMIME", "SMTPUTF8", "Chunking", "BINARYMIME", "DSN", "STARTTLS",
+        "ENHANCEDSTATUSCODES", "REQUIRETLS",
+    )  # fmt: skip
+    assert all(
+        (
+            offered.has_pipelining, offered.has_size, offered.has_8bitmime, offered.has_smtputf8,
+            offered.has_chunking, offered.has_binarymime, offered.has_dsn, offered.has_starttls,
+            offered.has_enhanced, offered.has_requiretls,
+        )
+    )  # fmt: skip
+
+
+def test_nothing_is_offered_by_silence() -> None:
+    offered = Extensions()
+    assert not any(
+        (
+            offered.has_pipelining, offered.has_size, offered.has_8bitmime, offered.has_smtputf8,
+            offered.has_chunking, offered.has_binarymime, offered.has_dsn, offered.has_starttls,
+            offered.has_enhanced, offered.has_requiretls,
+        )
+    )  # fmt: skip
+
+
+def test_binarymime_without_chunking_is_worth_nothing() -> None:
+    assert not parse("BINARYMIME").has_binarymime
+
+
+@pytest.mark.parametrize(
+    ("line", "size_bytes"),
+    [
+        ("SIZE 1000", 1000),
+        ("SIZE 0", None),
+        ("SIZE", None),
+        ("SIZE big", None),
+        ("SIZE ²", None),
+        ("SIZE " + "9" * 21, None),
+    ],
+)
+def test_a_size_that_is_no_bound_is_none(line: str, size_bytes: int | None) -> None:
+    offered = parse(line)
+    assert offered.has_size
+    assert offered.size_bytes == size_bytes
+
+
+def test_mechanisms_keep_their_order_and_the_old_form_counts() -> None:
+    assert parse("AUTH LOGIN plain", "AUTH=PLAIN XOAUTH2").auth == ("LOGIN", "PLAIN", "XOAUTH2")
+
+
+def test_limits_are_read_and_bad_ones_passed_over() -> None:
+    offered = parse("LIMITS MAILMAX=5 RCPTMAX=20 RCPTDOMAINMAX=0 NEW=1 RCPTMAX=x MAILMAX=1234567 =")
+    assert (offered.mail_max, offered.rcpt_max, offered.rcpt_domain_max) == (5, 20, None)
+
+
+def test_garbage_lines_are_passed_over() -> None:
+    assert parse("", "   ", "-x", "\u00e4", "DSN", "?" * 500).keywords == {"DSN"}
