@@ -6,7 +6,7 @@ sorted into items. Our 250 follows the commit, never the other way round (DESIGN
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -34,8 +34,8 @@ from mailrail.spool import Committed, Content, Lease, Spool
 class Taker(Protocol):
     """Whoever delivers what was accepted: the queue, joined in the assembly."""
 
-    def has_room(self) -> bool:
-        """Tell whether a fresh message may go to delivery from memory."""
+    def has_room(self, destinations: Iterable[str] = (), /) -> bool:
+        """Tell whether a fresh message for *destinations* may go to delivery from memory."""
         ...
 
     def offer(self, leases: Sequence[Lease], content: Content) -> None:
@@ -167,7 +167,7 @@ class Incoming:
         message = self._message()
         taker = self._intake.taker
         items = _items(message, self._intake.route)
-        commit = self._draft.commit(message, items, lease=taker.has_room())
+        commit = self._draft.commit(message, items, lease=taker.has_room([item.destination for item in items]))
         done: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         asyncio.ensure_future(commit).add_done_callback(
             lambda committed: self._committed(committed, done, message)

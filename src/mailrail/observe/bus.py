@@ -5,11 +5,9 @@ listens to must cost one dictionary look-up (DESIGN §6).
 """
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
 
-from mailrail.observe.event import Event
+from mailrail.observe.event import Event, Level
 
-E = TypeVar("E", bound=Event)
 Listener = Callable[[Event], None]
 
 
@@ -20,24 +18,33 @@ class Bus:
     """
 
     def __init__(self) -> None:
-        self._everything: list[Listener] = []
-        self._by_type: dict[type[Event], list[Listener]] = {}
+        self._listeners: list[tuple[Listener, frozenset[type[Event]] | None, Level]] = []
+        # Worked out when a type is first met, thrown away when a listener comes.
+        self._by_type: dict[type[Event], tuple[Listener, ...]] = {}
 
-    def listen(self, listener: Listener, types: Iterable[type[Event]] | None = None) -> None:
-        """Call *listener* with every event, or with those of *types* only."""
-        if types is None:
-            self._everything.append(listener)
-            return
-        for event_type in types:
-            self._by_type.setdefault(event_type, []).append(listener)
+    def listen(
+        self, listener: Listener, types: Iterable[type[Event]] | None = None, *, level: Level = Level.DEBUG
+    ) -> None:
+        """Call *listener* with every event, or with those of *types*, that are at least as loud as *level*."""
+        self._listeners.append((listener, None if types is None else frozenset(types), level))
+        self._by_type.clear()
 
     def wants(self, event_type: type[Event]) -> bool:
         """Tell whether anybody listens to *event_type*."""
-        return bool(self._everything) or event_type in self._by_type
+        listeners = self._by_type.get(event_type)
+        return bool(self._listeners_of(event_type) if listeners is None else listeners)
 
     def emit(self, event: Event) -> None:
         """Hand *event* to its listeners."""
-        for listener in self._everything:
+        event_type = type(event)
+        listeners = self._by_type.get(event_type)
+        for listener in self._listeners_of(event_type) if listeners is None else listeners:
             listener(event)
-        for listener in self._by_type.get(type(event), ()):
-            listener(event)
+
+    def _listeners_of(self, event_type: type[Event]) -> tuple[Listener, ...]:
+        found = self._by_type[event_type] = tuple(
+            listener
+            for listener, types, level in self._listeners
+            if event_type.level >= level and (types is None or event_type in types)
+        )
+        return found

@@ -4,8 +4,9 @@ The MTA is the first customer of its own library: what stands here could be writ
 anybody who uses `mailrail.Server`.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from mailrail.intake import Incoming, Intake, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, StoreError
@@ -45,6 +46,11 @@ class Reception(Handler):
         self._duty = duty
         self._may_relay = duty.rules.may_relay(session.peer.host)
         self._incoming: Incoming | None = None
+
+    @classmethod
+    def for_duty(cls, duty: Duty) -> Callable[[SessionFacts], "Reception"]:
+        """Return the maker of handlers for the sessions of one listener."""
+        return partial(cls, duty)
 
     def connect(self) -> Answer:
         """Greet by name."""

@@ -46,6 +46,15 @@ class Port:
     auth_mechanisms: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What the sessions of one listener share."""
+
+    port: Port
+    offers: Offers
+    handler: HandlerFactory
+
+
 class Server:
     """Serves SMTP or LMTP to a Handler.
 
@@ -127,8 +136,12 @@ class Server:
         if self._listen:
             self.listen_on(Port(endpoint=Endpoint.parse(self._listen)))
 
-    def listen_on(self, port: Port) -> Endpoint:
+    def listen_on(self, port: Port, handler: HandlerFactory | None = None) -> Endpoint:
         """Open one more listener, after `start`; return where it listens.
+
+        Args:
+            port: the address and how it behaves.
+            handler: for its sessions; None takes the server's.
 
         Raises:
             NetError: the address is taken or not ours.
@@ -142,10 +155,8 @@ class Server:
             has_tls=self._tls is not None and not port.implicit_tls,
             auth_mechanisms=port.auth_mechanisms,
         )
-        offers = Offers.of(offer)
-        listener = self._network.listen(
-            port.endpoint, lambda connection: self._accept(connection, port, offers)
-        )
+        line = _Line(port, Offers.of(offer), handler or self._handler)
+        listener = self._network.listen(port.endpoint, lambda connection: self._accept(connection, line))
         self._listeners.append(listener)
         return listener.endpoint
 
@@ -155,20 +166,19 @@ class Server:
 
     # --- New connections ------------------------------------------------------------------
 
-    def _accept(self, connection: Connection, port: Port, offers: Offers) -> None:
+    def _accept(self, connection: Connection, line: "_Line") -> None:
         refusal = self._gate.enter(connection.peer.host, self.loop.time())
         if refusal is not None:
-            self._turn_away(connection, refusal, port)
+            self._turn_away(connection, refusal, line.port)
             return
-        if port.implicit_tls:
-            assert self._tls is not None
+        if line.port.implicit_tls:
             self._shake_hands(
                 connection,
-                lambda tls, info: self._open(tls, port, offers, info),
+                lambda tls, info: self._open(tls, line, info),
                 lambda: self._gate.leave(connection.peer.host),
             )
         else:
-            self._open(connection, port, offers, None)
+            self._open(connection, line, None)
 
     def _turn_away(self, connection: Connection, refusal: Reply, port: Port) -> None:
         if not port.implicit_tls:
@@ -176,16 +186,17 @@ class Server:
         connection.close()
         self.bus.emit(ConnectionRefused(client=connection.peer.host, reply=str(refusal)))
 
-    def _open(self, connection: Connection, port: Port, offers: Offers, tls: TlsInfo | None) -> None:
+    def _open(self, connection: Connection, line: "_Line", tls: TlsInfo | None) -> None:
         is_trusted = self._gate.is_trusted(connection.peer.host)
-        core = ServerConnection(self.limits, offers, is_lmtp=port.is_lmtp, is_tls=tls is not None)
+        core = ServerConnection(self.limits, line.offers, is_lmtp=line.port.is_lmtp, is_tls=tls is not None)
+        core.may_run_ahead = is_trusted
         session = Session(
             self,
             connection,
             core,
-            self._handler,
+            line.handler,
             session_id=self._ids.make(),
-            is_lmtp=port.is_lmtp,
+            is_lmtp=line.port.is_lmtp,
             is_trusted=is_trusted,
             tls=tls,
         )

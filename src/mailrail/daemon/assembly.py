@@ -1,0 +1,241 @@
+"""Floor 5 · daemon — the map: every object of a running mailrail, made and joined in one place.
+
+Read top to bottom it is the journey of a message backwards: spool, routing, delivery, notices,
+queue, intake, listeners, operator. Rooms that may not import one another meet here only.
+"""
+
+import asyncio
+import contextlib
+import os
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Final, Self
+
+from mailrail.admin import AdminServer, Status
+from mailrail.config import ListenerSettings, MailrailSettings, Role
+from mailrail.daemon.events import DaemonStarted, DaemonStopped, DaemonStopping, HousekeepingFailed
+from mailrail.deliver import SmtpCourier
+from mailrail.dns import DnsResolver
+from mailrail.intake import HeaderLimits, Intake
+from mailrail.model import Address, Clock, QueueIds, Rng, StoreError, parse_address
+from mailrail.net import Endpoint, Network, ServerContexts, server_context
+from mailrail.observe import Bus
+from mailrail.policy import RelayRules
+from mailrail.queue import Control, Manager
+from mailrail.receive import Duty, Reception
+from mailrail.report import NoticeWriter
+from mailrail.routing import RoutingRules, SettingsRouter
+from mailrail.server import Port, Server, ServerSettings
+from mailrail.spool import Filter, Spool, open_spool
+
+HOUSEKEEPING_S: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The doors to the outside; the simulator brings its own."""
+
+    network: Network
+    clock: Clock
+    rng: Rng
+
+
+class Daemon:
+    """One node: one loop, one spool. Make it with `build`, then await `run`."""
+
+    def __init__(self, settings: MailrailSettings, world: World, bus: Bus, spool: Spool) -> None:
+        self.settings = settings
+        self.bus = bus
+        self.spool = spool
+        self._stop = asyncio.Event()
+        self._reason = ""
+        self._endpoints: tuple[Endpoint, ...] = ()
+        self._began_us = world.clock.now_us()
+        self._world = world
+        ids = QueueIds(world.clock, after=spool.newest_id)
+
+        # Where to next, and one try to get there.
+        self.resolver = DnsResolver(world.network, settings.dns, world.rng, bus)
+        self.router = SettingsRouter(
+            RoutingRules(settings.routing, settings.route, settings.domain),
+            self.resolver,
+            world.rng,
+            own_names=(settings.hostname,),
+            own_endpoints=tuple(listener.endpoint for listener in settings.listener),
+        )
+        courier = SmtpCourier(
+            world.network,
+            self.router,
+            settings.deliver,
+            settings.client,
+            hostname=settings.hostname,
+            bus=bus,
+        )
+
+        # When, and whom we owe a word.
+        notifier = NoticeWriter(
+            settings.hostname, settings.report, ids, world.clock, route=self._destination_of, bus=bus
+        )
+        self.manager = Manager(
+            spool, courier, notifier, settings.queue, clock=world.clock, rng=world.rng, bus=bus
+        )
+        self.control = Control(spool, self.manager)
+
+        # Who is talking, and what we take responsibility for.
+        limits = settings.limits
+        self.intake = Intake(
+            spool,
+            ids,
+            world.clock,
+            hostname=settings.hostname,
+            route=self._destination_of,
+            taker=self.manager,
+            limits=HeaderLimits(
+                header_bytes=limits.header_bytes, header_lines=limits.header_lines, hops=limits.hops
+            ),
+            bus=bus,
+        )
+        self.rules = RelayRules(settings.relay.networks, tuple(settings.domain))
+        self.server = Server(
+            Reception.for_duty(self._duty(settings.listener[0])),
+            hostname=settings.hostname,
+            settings=ServerSettings(limits=limits, timeouts=settings.timeouts),
+            tls=_certificates(settings),
+            trusted=settings.relay.networks,
+            network=world.network,
+            clock=world.clock,
+            bus=bus,
+        )
+        self._admin = AdminServer(
+            world.network,
+            settings.admin.path(settings.spool.path),
+            self.control,
+            self._status,
+            bus,
+            group_access=settings.admin.group_access,
+        )
+
+    @classmethod
+    async def build(cls, settings: MailrailSettings, world: World, bus: Bus) -> Self:
+        """Open the spool and make everything above it; nothing listens yet.
+
+        Raises:
+            StoreError: the spool is locked, damaged or unsuitable.
+            SettingsError: a certificate cannot be used.
+        """
+        spool = await open_spool(settings.spool, world.clock, bus)
+        try:
+            return cls(settings, world, bus, spool)
+        except BaseException:
+            await spool.close()
+            raise
+
+    def _destination_of(self, address: Address) -> str:
+        return self.router.route(address).destination
+
+    def _duty(self, listener: ListenerSettings) -> Duty:
+        role = listener.role
+        return Duty(
+            intake=self.intake,
+            rules=self.rules,
+            hostname=self.settings.hostname,
+            is_submission=role in (Role.SUBMISSION, Role.INTERNAL),
+            is_members_only=role in (Role.SUBMISSION, Role.INTERNAL),
+            is_lmtp=role is Role.LMTP,
+            postmaster=self._postmaster(),
+        )
+
+    def _postmaster(self) -> Address | None:
+        """Return where mail for the bare `<Postmaster>` goes (RFC 5321 §4.5.1)."""
+        if self.settings.report.postmaster:
+            return parse_address(self.settings.report.postmaster)
+        domain = next(iter(self.settings.domain), None)
+        return Address("postmaster", domain) if domain else None
+
+    # --- Life ---------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Serve until `ask_to_stop`, then finish in good order.
+
+        Raises:
+            ExceptionGroup: of NetError, when an address cannot be listened at.
+        """
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                queue = tasks.create_task(self.manager.run())
+                await asyncio.sleep(0)  # the queue takes mail once it runs
+                try:
+                    self._listen(tasks)
+                    await self._tell_start()
+                    tasks.create_task(self._keep_house())
+                    await self._stop.wait()
+                finally:
+                    await self._wind_down(queue)
+        finally:
+            await self.spool.close()
+            self.bus.emit(DaemonStopped())
+
+    def _listen(self, tasks: asyncio.TaskGroup) -> None:
+        self.server.start()
+        for listener in self.settings.listener:
+            port = Port(
+                endpoint=listener.endpoint,
+                implicit_tls=listener.implicit_tls,
+                is_lmtp=listener.role is Role.LMTP,
+            )
+            self.server.listen_on(port, Reception.for_duty(self._duty(listener)))
+        self._endpoints = self.server.endpoints
+        self._admin.open(tasks)
+
+    async def _tell_start(self) -> None:
+        self.bus.emit(
+            DaemonStarted(
+                version=version("mailrail"),
+                hostname=self.settings.hostname,
+                listeners=tuple(map(str, self._endpoints)),
+                spool=str(self.settings.spool.path),
+                admin=str(self.settings.admin.path(self.settings.spool.path)),
+                waiting=await self.spool.count(Filter()),
+            )
+        )
+
+    def ask_to_stop(self, reason: str = "asked to stop") -> None:
+        """Begin to stop; `run` returns when that is done."""
+        if not self._stop.is_set():
+            self._reason = reason
+            self.bus.emit(DaemonStopping(reason=reason))
+            self._stop.set()
+
+    async def _wind_down(self, queue: "asyncio.Task[None]") -> None:
+        grace_s = self.settings.timeouts.drain_s
+        self._admin.close()
+        await self.server.stop(grace_s)
+        await self.manager.stop(grace_s)
+        with contextlib.suppress(asyncio.CancelledError):
+            await queue
+
+    async def _keep_house(self) -> None:
+        while not self._stop.is_set():
+            try:
+                await self.spool.maintain()
+            except StoreError as error:
+                self.bus.emit(HousekeepingFailed(reason=str(error)))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HOUSEKEEPING_S):
+                    await self._stop.wait()
+
+    def _status(self) -> Status:
+        return Status(
+            version=version("mailrail"),
+            hostname=self.settings.hostname,
+            pid=os.getpid(),
+            started_us=self._began_us,
+            now_us=self._world.clock.now_us(),
+            listeners=tuple(map(str, self._endpoints)),
+            sessions=self.server.session_count,
+        )
+
+
+def _certificates(settings: MailrailSettings) -> ServerContexts | None:
+    """Return the TLS contexts of our listeners, or None when no certificate is set."""
+    return server_context(settings.tls) if settings.tls.certificate else None
