@@ -15,7 +15,7 @@ from typing import Final
 from mailrail.message.dates import date_text
 from mailrail.model import Address
 
-VALUE_CHARACTERS: Final = 2000  # of one field; a peer may have talked for pages
+VALUE_CHARACTERS: Final = 1000  # of one field; a peer may have talked for pages
 FOLD_AT: Final = 76  # characters; RFC 5322 §2.1.1 recommends at most 78
 WORD_OCTETS: Final = 900  # a longer word is cut, so that every line stays within RFC 5322 §2.1.1's 998
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
@@ -98,21 +98,24 @@ def fold(text: str, *, first: int = 0, indent: str = " ") -> str:
         first: characters already on the first line.
         indent: begins every line but the first, in place of a space.
     """
-    lines, room = [""], FOLD_AT - first
-    for word in (piece for long in text.split(" ") for piece in _cut(long)):
-        if lines[-1] and len(lines[-1]) + 1 + len(word) > room:
-            lines.append(word)
-            room = FOLD_AT - len(indent)
-        else:
-            lines[-1] = f"{lines[-1]} {word}" if lines[-1] else word
-    return f"\r\n{indent}".join(lines)
+    lines, start, room = [], 0, FOLD_AT - first
+    while len(text) - start > room:
+        space = text.rfind(" ", start + 1, start + room + 1)
+        if space < 0:  # a word longer than the line
+            space = text.find(" ", start + room)
+        if space < 0:
+            break
+        lines.append(text[start:space])
+        start, room = space + 1, FOLD_AT - len(indent)
+    lines.append(text[start:])
+    return f"\r\n{indent}".join(piece for line in lines for piece in _cut(line))
 
 
-def _cut(word: str) -> list[str]:
+def _cut(line: str) -> list[str]:
     step = WORD_OCTETS // 4  # characters: UTF-8 needs at most four octets for one
-    if len(word) <= step or len(word.encode()) <= WORD_OCTETS:
-        return [word]
-    return [word[start : start + step] for start in range(0, len(word), step)]
+    if len(line) <= step or len(line.encode()) <= WORD_OCTETS:
+        return [line]
+    return [line[start : start + step] for start in range(0, len(line), step)]
 
 
 def format_status(status: DeliveryStatus, *, utf8: bool) -> str:

@@ -28,11 +28,14 @@ class Delivered:
         host: who said it: a host name or address, as shown in `Remote-MTA`.
         passed_dsn: the hop offers DSN and was told the sender's wishes (RFC 3461 §5.2.2):
             it owes the success notice now, not we.
+        is_final: the mailbox itself took it (LMTP, a local agent), not one more hop: "delivered"
+            in a success notice, else "relayed" (RFC 3464 §2.3.3).
     """
 
     reply: Reply
     host: str
     passed_dsn: bool = False
+    is_final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

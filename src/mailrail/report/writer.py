@@ -1,0 +1,264 @@
+"""Floor 4 · report — writes the notices that an outcome owes, for the queue to store with it.
+
+One notice tells of all recipients that ended the same way in one settlement. The rules that
+keep mail from going round for ever (A63): a notice has the null reverse-path, a message with
+the null reverse-path is never answered, and a notice of ours that fails goes once to the
+postmaster or nowhere.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+from mailrail.message import (
+    Action,
+    DeliveryStatus,
+    RecipientStatus,
+    Report,
+    build_notice,
+    needs_smtputf8,
+)
+from mailrail.model import (
+    SECOND_US,
+    Address,
+    Body,
+    Clock,
+    Envelope,
+    Failed,
+    Item,
+    Message,
+    Outcome,
+    Pending,
+    QueueIds,
+    Recipient,
+    Ret,
+    StoreError,
+    StoreTrouble,
+    parse_address,
+)
+from mailrail.observe import Bus
+from mailrail.report.events import DoubleBounce, NoticeMade, NoticeSuppressed
+from mailrail.report.owed import owed_finals, recipient_status, wants_delay
+from mailrail.report.settings import ReportSettings
+from mailrail.spool import SMALL_BYTES, Content, NewMessage
+
+HEADER_OCTETS: Final = 64 * 1024  # of the original, read where it is not returned whole
+_DOUBLE: Final = (
+    "You get this as its postmaster: a notice of ours could not be delivered to the one it was for."
+)
+
+
+class _Original(NamedTuple):
+    """As much of the original as was read."""
+
+    octets: bytes
+    is_full: bool
+
+
+class NoticeWriter:
+    """Knows whom we owe a word, and writes it: the queue's Notifier.
+
+    Args:
+        hostname: ours; notices come from MAILER-DAEMON there.
+        settings: of this room.
+        ids: makes the notices' queue ids.
+        clock: wall time.
+        route: gives an address's destination key.
+        bus: hears what was written, and what was not.
+    """
+
+    def __init__(
+        self,
+        hostname: str,
+        settings: ReportSettings,
+        ids: QueueIds,
+        clock: Clock,
+        route: Callable[[Address], str],
+        bus: Bus,
+    ) -> None:
+        self._hostname = hostname
+        self._settings = settings
+        self._ids = ids
+        self._clock = clock
+        self._route = route
+        self._bus = bus
+        self._postmaster = parse_address(settings.postmaster) if settings.postmaster else None
+
+    def is_owed(self, message: Message, outcomes: Sequence[tuple[int, Outcome]]) -> bool:
+        """Tell whether `notices` has anything to build, or a suppressed failure to tell of, for *outcomes*."""
+        if any(isinstance(outcome, Failed) for _, outcome in outcomes):
+            return True
+        return message.envelope.reverse_path is not None and any(owed_finals(message.envelope, outcomes))
+
+    async def notices(
+        self,
+        message: Message,
+        content: Content,
+        outcomes: Sequence[tuple[int, Outcome]],
+        *,
+        delayed: Sequence[int] = (),
+        retry_until_us: int = 0,
+    ) -> tuple[NewMessage, ...]:
+        """Build the notices owed for final *outcomes* and for *delayed* recipients.
+
+        Args:
+            outcomes: recipient index and outcome; those of *delayed* recipients may stand here
+                too, then the notice says what the delay comes from.
+            retry_until_us: until when delayed recipients are tried, microseconds UTC; 0: not told.
+
+        Raises:
+            StoreError: the content cannot be read now. Where it is damaged for good, the notice
+                is written without it.
+
+        *Cancel-safe:* yes.
+        """
+        envelope, now_us = message.envelope, self._clock.now_us()
+        if envelope.reverse_path is None:
+            return await self._double_bounce(message, content, outcomes)
+        told = [
+            recipient_status(envelope.recipients[index], outcome, action, now_us=now_us)
+            for index, outcome, action in owed_finals(envelope, outcomes)
+        ]
+        failed = [one for one in told if one.action is Action.FAILED]
+        silent = sum(isinstance(outcome, Failed) for _, outcome in outcomes) - len(failed)
+        if silent:
+            self._bus.emit(NoticeSuppressed(queue_id=message.queue_id, reason="NOTIFY", recipients=silent))
+        waiting = list(self._delayed(message, dict(outcomes), delayed, now_us, retry_until_us))
+        succeeded = [one for one in told if one.action is not Action.FAILED]
+        made: list[NewMessage] = []
+        for group in (failed, waiting, succeeded):
+            if group:
+                # RFC 3461 §4.3: only a failure returns content; without RET the choice is ours.
+                original = await self._read(content, is_full=group is failed and envelope.ret is not Ret.HDRS)
+                made += self._write(message, envelope.reverse_path, group, original)
+        return tuple(made)
+
+    def _delayed(
+        self,
+        message: Message,
+        outcomes: dict[int, Outcome],
+        delayed: Iterable[int],
+        now_us: int,
+        retry_until_us: int,
+    ) -> Iterator[RecipientStatus]:
+        kind = self._settings.delay_notices
+        by_default = kind == "all" or (kind == "local" and message.origin.is_local)
+        for index in delayed:
+            recipient = message.envelope.recipients[index]
+            if wants_delay(recipient, by_default=by_default):
+                yield recipient_status(
+                    recipient,
+                    outcomes.get(index),
+                    Action.DELAYED,
+                    now_us=now_us,
+                    retry_until_us=retry_until_us,
+                )
+
+    async def _double_bounce(
+        self, message: Message, content: Content, outcomes: Sequence[tuple[int, Outcome]]
+    ) -> tuple[NewMessage, ...]:
+        """Hand a failed notice of ours to the postmaster, unless it was for the postmaster."""
+        failed = [(index, outcome) for index, outcome in outcomes if isinstance(outcome, Failed)]
+        if not failed:
+            return ()
+        if not message.is_notice:
+            self._bus.emit(
+                NoticeSuppressed(
+                    queue_id=message.queue_id, reason="null reverse-path", recipients=len(failed)
+                )
+            )
+            return ()
+        recipients = message.envelope.recipients
+        was_for = {recipients[index].forward_path for index, _ in failed}
+        if self._postmaster is None or self._postmaster in was_for:
+            self._bus.emit(DoubleBounce(queue_id=message.queue_id))
+            return ()
+        self._bus.emit(DoubleBounce(queue_id=message.queue_id, to=str(self._postmaster)))
+        now_us = self._clock.now_us()
+        told = [
+            recipient_status(recipients[index], outcome, Action.FAILED, now_us=now_us)
+            for index, outcome in failed
+        ]
+        original = await self._read(content, is_full=True)
+        return tuple(self._write(message, self._postmaster, told, original, note=_DOUBLE))
+
+    async def _read(self, content: Content, *, is_full: bool) -> _Original:
+        """Read as much of the original as is returned; whole only if it is short enough."""
+        is_full = is_full and content.size_bytes <= self._settings.return_limit
+        length = content.size_bytes if is_full else min(content.size_bytes, HEADER_OCTETS)
+        if content.whole is not None:
+            return _Original(content.whole[:length], is_full)
+        try:
+            return _Original(await content.read(0, length), is_full)
+        except StoreError as error:
+            if error.trouble is not StoreTrouble.DAMAGED:
+                raise
+            return _Original(b"", is_full=False)
+
+    def _write(
+        self,
+        message: Message,
+        to: Address,
+        told: Sequence[RecipientStatus],
+        original: _Original,
+        *,
+        note: str = "",
+    ) -> list[NewMessage]:
+        """Write one notice, or several where one would not be small enough for the spool."""
+        arrived_us = message.arrived_us // SECOND_US * SECOND_US
+        report = Report(
+            queue_id=self._ids.make(),
+            to=to,
+            status=DeliveryStatus(self._hostname, tuple(told), message.envelope.envid, arrived_us),
+            made_us=self._clock.now_us(),
+            original=original.octets,
+            is_full=original.is_full,
+            smtputf8=message.envelope.smtputf8,
+            from_name=self._settings.from_name,
+            note=note,
+        )
+        made = []
+        for part, content in _small_enough(report, self._ids):
+            kind = Action.DELIVERED if told[0].action is Action.RELAYED else told[0].action
+            self._bus.emit(
+                NoticeMade(
+                    queue_id=message.queue_id,
+                    notice_id=part.queue_id,
+                    kind=kind.value,
+                    recipients=len(part.status.recipients),
+                )
+            )
+            made.append(self._new_message(part, content))
+        return made
+
+    def _new_message(self, report: Report, content: bytes) -> NewMessage:
+        has_8bit = not content.isascii()
+        envelope = Envelope(
+            reverse_path=None,
+            recipients=(Recipient(report.to),),
+            body=Body.EIGHT_BIT if has_8bit else Body.SEVEN_BIT,
+            smtputf8=report.to.needs_smtputf8 or needs_smtputf8(content),
+        )
+        message = Message(
+            queue_id=report.queue_id,
+            arrived_us=report.made_us,
+            envelope=envelope,
+            size_bytes=len(content),
+            has_8bit=has_8bit,
+            is_notice=True,
+        )
+        item = Item(report.queue_id, self._route(report.to), (Pending(0),), due_us=report.made_us)
+        return NewMessage(message, (item,), content)
+
+
+def _small_enough(report: Report, ids: QueueIds) -> Iterator[tuple[Report, bytes]]:
+    """Build *report*, split in halves until each is small; one recipient always is."""
+    content = build_notice(report)
+    recipients = report.status.recipients
+    if len(content) <= SMALL_BYTES or len(recipients) == 1:
+        yield report, content
+        return
+    half = len(recipients) // 2
+    for part in (recipients[:half], recipients[half:]):
+        status = replace(report.status, recipients=part)
+        yield from _small_enough(replace(report, queue_id=ids.make(), status=status), ids)
