@@ -134,16 +134,20 @@ def read_reply(data: bytes, asked: Question, read: Read[T]) -> Reading[T]:
         DnsError: an error code (SERVFAIL, REFUSED ...), a lame referral, a loop, or bytes that make no sense.
     """
     try:
-        # Counted before they are decoded: 64 KiB of compressed names would hold the loop for half a second.
-        if sum(_HEADER.unpack_from(data)[3:]) > MOST_RECORDS:
-            raise _trouble(asked, "the reply has too many records")
-        message = dns.message.from_wire(data, ignore_trailing=True)
+        message = _decode(data, asked)
         return replace(_read_message(message, asked, read), size_bytes=len(data))
     except DnsError:
         raise
     # DEVIATES STYLE §18: the codec meets hostile bytes, and may raise anything, RecursionError included (A80).
     except Exception as error:
         raise _trouble(asked, f"the reply makes no sense ({type(error).__name__})") from error
+
+
+def _decode(data: bytes, asked: Question) -> dns.message.Message:
+    # Counted before they are decoded: 64 KiB of compressed names would hold the loop for half a second.
+    if sum(_HEADER.unpack_from(data)[3:]) > MOST_RECORDS:
+        raise _trouble(asked, "the reply has too many records")
+    return dns.message.from_wire(data, ignore_trailing=True)
 
 
 def _read_message(message: dns.message.Message, asked: Question, read: Read[T]) -> Reading[T]:
