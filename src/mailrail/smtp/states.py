@@ -1,14 +1,15 @@
 """Floor 1 · smtp — which command is allowed when (server role).
 
 The table is the whole truth: no other file may change a state. What does not stand in
-the row of the present state is answered 503.
+the row of the present state is answered 503. The enums are of integers because those hash
+in C: the table is asked several times a command.
 """
 
-from enum import Enum, auto
+from enum import IntEnum, auto
 from typing import Final
 
 
-class State(Enum):
+class State(IntEnum):
     """Where a session stands (RFC 5321 §4.1.4, RFC 2033 §4)."""
 
     FRESH = auto()  # connected, greeting not sent
@@ -23,7 +24,7 @@ class State(Enum):
     OVER = auto()  # QUIT, 421 or lost
 
 
-class Accepted(Enum):
+class Accepted(IntEnum):
     """A step that we have answered positively."""
 
     BANNER = auto()
