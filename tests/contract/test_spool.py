@@ -576,17 +576,28 @@ async def test_retry_makes_due_now(disk: Disk, mail: Mail) -> None:
 async def test_a_deleted_item_is_gone_and_fences_its_running_try(disk: Disk, mail: Mail) -> None:
     spool = await disk.open()
     one, two = await keep(spool, mail, "a@one.example", "a@two.example", lease=True)
-
-    async def settle() -> bool:
-        return (await spool.settle(Settlement(one, None, (mail.notice(),)))).done
-
-    deleted, done = await asyncio.gather(
-        spool.mutate(Filter(destination="mx:one.example"), Change.DELETE), settle()
-    )
-    assert (deleted, done) == (1, False)
+    assert await spool.mutate(Filter(destination="mx:one.example"), Change.DELETE) == 1
+    assert not (await spool.settle(Settlement(one, None, (mail.notice(),)))).done
+    assert await spool.count(EVERYTHING) == 1
     assert await spool.mutate(EVERYTHING, Change.DELETE) == 1
     assert not (await spool.settle(Settlement(two, None))).done
     assert not await spool.resolve(one.item.queue_id)
+    await spool.close()
+
+
+@in_loop
+async def test_a_settlement_that_meets_a_deletion_counts_for_exactly_one_of_them(
+    disk: Disk, mail: Mail
+) -> None:
+    spool = await disk.open()
+    leases = [lease for _ in range(50) for lease in await keep(spool, mail, lease=True)]
+
+    async def settle(lease: Lease) -> bool:
+        return (await spool.settle(Settlement(lease, None))).done
+
+    deleted, *done = await asyncio.gather(spool.mutate(EVERYTHING, Change.DELETE), *map(settle, leases))
+    assert deleted + sum(done) == 50
+    assert await spool.count(EVERYTHING) == 0
     await spool.close()
 
 

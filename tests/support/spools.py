@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import ParamSpec, Protocol
 
 from mailrail.model import Address, Envelope, Item, Message, Pending, QueueId, QueueIds, Recipient
-from mailrail.spool import Committed, Lease, MemorySpool, MemoryStore, NewMessage, Spool
+from mailrail.observe import Bus, Event
+from mailrail.spool import (
+    Committed,
+    Lease,
+    MemorySpool,
+    MemoryStore,
+    NewMessage,
+    Spool,
+    SpoolSettings,
+    SqliteSpool,
+    open_spool,
+)
 
 P = ParamSpec("P")
 START_US = 1_800_000_000_000_000
@@ -33,6 +44,19 @@ class Disk(Protocol):
     clock: TurnedClock
 
     async def open(self) -> Spool: ...
+
+
+class SqliteDisk:
+    def __init__(self, path: Path) -> None:
+        self.clock = TurnedClock()
+        self.path = path / "spool"
+        self.bus = Bus()
+        self.events: list[Event] = []
+        self.bus.listen(self.events.append)
+
+    async def open(self) -> SqliteSpool:
+        settings = SpoolSettings(path=self.path, reserve_bytes=0, reserve_share=0)
+        return await open_spool(settings, self.clock, self.bus)
 
 
 class MemoryDisk:
@@ -132,4 +156,4 @@ def ids_of(leases: Sequence[Lease]) -> list[QueueId]:
     return [lease.item.queue_id for lease in leases]
 
 
-DISKS: Sequence[Callable[[Path], Disk]] = (MemoryDisk,)
+DISKS: Sequence[Callable[[Path], Disk]] = (MemoryDisk, SqliteDisk)

@@ -17,6 +17,8 @@ from mailrail.spool.api import (
     Want,
 )
 from mailrail.spool.memory import MemorySpool, MemoryStore
+from mailrail.spool.settings import SpoolSettings
+from mailrail.spool.sqlite import SqliteSpool, open_spool
 
 __all__ = [
     "SMALL_BYTES",
@@ -34,5 +36,8 @@ __all__ = [
     "Settled",
     "Settlement",
     "Spool",
+    "SpoolSettings",
+    "SqliteSpool",
     "Want",
+    "open_spool",
 ]

@@ -1,0 +1,79 @@
+"""Floor 3 · spool — a message being received: in memory while small, then on its way to a file."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
+
+from mailrail.model import Item, Message, QueueId
+from mailrail.spool.api import SMALL_BYTES, Committed
+from mailrail.spool.filewriter import FileWriter
+from mailrail.spool.rules import check_commit
+
+
+class Keeper(Protocol):
+    """What a draft asks of its spool."""
+
+    def commit_small(
+        self, message: Message, items: Sequence[Item], body: bytes, *, lease: bool
+    ) -> asyncio.Future[Committed]:
+        """Store a message whose content is at hand."""
+        ...
+
+    def commit_large(
+        self, message: Message, items: Sequence[Item], file: FileWriter, *, lease: bool
+    ) -> asyncio.Future[Committed]:
+        """Store a message whose content is in a file."""
+        ...
+
+    def begin_file(self, queue_id: QueueId) -> FileWriter:
+        """Begin a file."""
+        ...
+
+    def abandon_file(self, file: FileWriter) -> None:
+        """Forget a file."""
+        ...
+
+
+class SqliteDraft:
+    """A message being received."""
+
+    __slots__ = ("_chunks", "_file", "_is_over", "_keeper", "queue_id", "size_bytes")
+
+    def __init__(self, keeper: Keeper, queue_id: QueueId) -> None:
+        self.queue_id = queue_id
+        self.size_bytes = 0
+        self._keeper = keeper
+        self._chunks: list[bytes] = []
+        self._file: FileWriter | None = None
+        self._is_over = False
+
+    def write(self, chunk: bytes, /) -> Awaitable[None] | None:
+        """Add bytes; wait for what is returned, if anything, before writing more."""
+        self.size_bytes += len(chunk)
+        if self._file is not None:
+            return self._file.write([chunk])
+        self._chunks.append(chunk)
+        if self.size_bytes <= SMALL_BYTES:
+            return None
+        self._file = self._keeper.begin_file(self.queue_id)
+        chunks, self._chunks = self._chunks, []
+        return self._file.write(chunks)
+
+    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> asyncio.Future[Committed]:
+        """Store the message and its items, see `Draft.commit`."""
+        check_commit(message, items, self.size_bytes)
+        self._is_over = True
+        if self._file is not None:
+            return self._keeper.commit_large(message, items, self._file, lease=lease)
+        chunks = self._chunks
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        return self._keeper.commit_small(message, items, body, lease=lease)
+
+    def discard(self) -> None:
+        """Forget the bytes, and the file if there is one."""
+        if self._is_over:
+            return
+        self._is_over = True
+        self._chunks.clear()
+        if self._file is not None:
+            self._keeper.abandon_file(self._file)

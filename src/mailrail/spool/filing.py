@@ -1,0 +1,138 @@
+"""Floor 3 · spool — large content, the loop side: writing, reading, checking and tidying of files."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any, Final
+
+from mailrail.model import QueueId, format_id, parse_id
+from mailrail.observe import Event
+from mailrail.spool.blobs import DIRECTORIES, Blobs
+from mailrail.spool.events import StrangeFile, StrayReaped
+from mailrail.spool.filewriter import FileWriter
+
+# Enough that one slow sync does not keep the other large messages waiting.
+_THREADS: Final = 4
+
+
+class FileContent:
+    """The content of one large message; nothing stays open between two reads."""
+
+    __slots__ = ("_blobs", "_pool", "_queue_id", "size_bytes", "whole")
+
+    def __init__(self, blobs: Blobs, pool: Executor, queue_id: QueueId, size_bytes: int) -> None:
+        self._blobs = blobs
+        self._pool = pool
+        self._queue_id = queue_id
+        self.size_bytes = size_bytes
+        self.whole: bytes | None = None
+
+    async def read(self, offset: int, length: int, /) -> bytes:
+        """Return up to *length* bytes from *offset*, fewer only at the end."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._blobs.read, self._queue_id, offset, length)
+
+    def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
+class Filing:
+    """The files of one spool, and the background work on them, which it owns."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._blobs = blobs
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="spool-file")
+        self._open: set[QueueId] = set()  # being received: no strays, though no row names them yet
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, queue_id: QueueId) -> FileWriter:
+        """Begin a file."""
+        self._open.add(queue_id)
+        return FileWriter(self._blobs, queue_id, self._pool)
+
+    def done(self, file: FileWriter) -> None:
+        """Note that *file* is named by a row, or gone."""
+        self._open.discard(file.queue_id)
+
+    def abandon(self, file: FileWriter) -> None:
+        """Stop writing and remove *file*."""
+
+        async def work() -> None:
+            await file.abandon()
+            self.done(file)
+
+        self.own(work())
+
+    def content(self, queue_id: QueueId, size_bytes: int) -> FileContent:
+        """Return the content that is in the file of *queue_id*."""
+        return FileContent(self._blobs, self._pool, queue_id, size_bytes)
+
+    async def verify(self, queue_id: QueueId, size_bytes: int, crc: int) -> None:
+        """Compare the file with what was acknowledged.
+
+        Raises:
+            StoreError: DAMAGED.
+        """
+        await self._loop.run_in_executor(self._pool, self._blobs.verify, queue_id, size_bytes, crc)
+
+    def remove(self, queue_ids: Sequence[QueueId]) -> None:
+        """Remove the files of messages that are gone."""
+        self._later(self._blobs.remove, queue_ids)
+
+    def set_aside(self, queue_id: QueueId) -> None:
+        """Move a damaged file to `corrupt/`."""
+        self._later(self._blobs.set_aside, queue_id)
+
+    async def reap(self, stored: Callable[[list[int]], Awaitable[set[int]]]) -> list[Event]:
+        """Remove files that no row names, move aside what is none of ours; return what to tell.
+
+        Args:
+            stored: tells which messages have a row.
+        """
+        events: list[Event] = []
+        reaped = 0
+        for number in range(DIRECTORIES):
+            names = await self._loop.run_in_executor(self._pool, self._blobs.names, number)
+            if not names:
+                continue
+            banished = await self._loop.run_in_executor(self._pool, self._blobs.banish, number, names)
+            events += [StrangeFile(path=path, why=why) for path, why in banished]
+            # The order is what makes this safe: listed first, then those being received taken out, then
+            # the rows asked. A file that was finished meanwhile has its row.
+            ids = [QueueId(name) for name in names if name not in self._open]
+            numbers = [number for number in map(_number, ids) if number is not None]
+            there = await stored(numbers)
+            strays = [format_id(number) for number in numbers if number not in there]
+            await self._loop.run_in_executor(self._pool, self._blobs.remove, strays)
+            reaped += len(strays)
+        return [*events, StrayReaped(files=reaped)] if reaped else events
+
+    def own(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run *work* in the background, as a task that `drain` waits for."""
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self) -> None:
+        """Wait for the background work."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def close(self) -> None:
+        """Wait for the background work and end the threads."""
+        await self.drain()
+        self._pool.shutdown(wait=False)
+
+    def _later(self, job: Callable[[Any], None], argument: object) -> None:
+        async def work() -> None:
+            await self._loop.run_in_executor(self._pool, job, argument)
+
+        self.own(work())
+
+
+def _number(queue_id: QueueId) -> int | None:
+    try:
+        return parse_id(queue_id)
+    except ValueError:
+        return None

@@ -1,0 +1,171 @@
+"""Floor 3 · spool — group commit: everybody who comes while a commit runs shares the next one.
+
+No timer and no artificial delay: an idle spool commits at once, a busy one in large batches,
+and the load itself decides. The loop side of the writer thread, which is entered only
+by `run_in_executor`, so that a simulated loop runs it inline.
+
+Fences are checked here, when a batch is formed: leases live in memory, and whatever ends
+them (a settlement, a deletion) is known before the next batch is. That is why an operation that
+may end leases of its own accord is the last of its batch.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from typing import Final, Protocol
+
+from mailrail.model import StoreError, StoreTrouble
+from mailrail.spool.batch import Batch, Written
+from mailrail.spool.trouble import is_breaking, store_error
+from mailrail.spool.writer import DuplicateIds
+
+# Bounds how long the first of a batch waits for the last; load fills it only beyond 100,000/s.
+_BATCH_OPERATIONS: Final = 1000
+
+
+class Operation(Protocol):
+    """What somebody waits for.
+
+    Attributes:
+        is_last: it may end leases that others hold.
+    """
+
+    is_last: bool
+
+    def enter(self, batch: Batch) -> None:
+        """Add what is to be written; called again if the batch must be formed anew."""
+        ...
+
+    def clashes(self, numbers: frozenset[int]) -> bool:
+        """Tell whether it stores one of the queue ids *numbers*."""
+        ...
+
+    def finish(self, results: "deque[object]") -> None:
+        """It is written: answer; take as many *results* as works were entered."""
+        ...
+
+    def fail(self, error: StoreError) -> None:
+        """Nothing was written: answer."""
+        ...
+
+
+class Troubles(Protocol):
+    """Who is told of what fails or goes."""
+
+    def failed(self, error: StoreError, *, is_broken: bool) -> None:
+        """A batch failed."""
+        ...
+
+    def remove_files(self, numbers: list[int]) -> None:
+        """These messages are gone, and their files may go."""
+        ...
+
+
+class GroupCommit:
+    """Collects operations and writes them batch after batch.
+
+    Args:
+        write: `Writer.write`.
+        thread: the one thread that it runs in.
+        troubles: who is told.
+    """
+
+    def __init__(self, write: Callable[[Batch], Written], thread: Executor, troubles: Troubles) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._write = write
+        self._thread = thread
+        self._troubles = troubles
+        self._pending: deque[Operation] = deque()
+        self._running: list[Operation] = []
+        self._is_scheduled = False
+        self._idle: asyncio.Future[None] | None = None
+        self.broken: StoreError | None = None
+
+    def submit(self, operation: Operation) -> None:
+        """Write *operation* with the next batch."""
+        if self.broken is not None:
+            operation.fail(self.broken)
+            return
+        self._pending.append(operation)
+        if not self._running and not self._is_scheduled:
+            # Not at once: whoever else the loop serves in this round comes along.
+            self._is_scheduled = True
+            self._loop.call_soon(self._start)
+
+    async def drain(self) -> None:
+        """Wait until nothing is left to write."""
+        if self._pending or self._running:
+            if self._idle is None:
+                self._idle = self._loop.create_future()
+            await asyncio.shield(self._idle)
+
+    def _start(self) -> None:
+        self._is_scheduled = False
+        if self._running or not self._pending:
+            return  # an answer of the last batch has submitted more, and that is on its way
+        taken: list[Operation] = []
+        while self._pending and len(taken) < _BATCH_OPERATIONS:
+            taken.append(self._pending.popleft())
+            if taken[-1].is_last:
+                break
+        self._run(taken)
+
+    def _run(self, operations: list[Operation]) -> None:
+        batch = Batch()
+        for operation in operations:
+            operation.enter(batch)
+        self._running = operations
+        self._loop.run_in_executor(self._thread, self._write, batch).add_done_callback(self._written)
+
+    def _written(self, done: "asyncio.Future[Written]") -> None:
+        operations, self._running = self._running, []
+        error = done.exception()
+        if error is None:
+            written = done.result()
+            results = deque(written.results)
+            for operation in operations:
+                operation.finish(results)
+            if written.gone_files:
+                self._troubles.remove_files(written.gone_files)
+        elif isinstance(error, DuplicateIds):
+            self._without(operations, error.numbers)
+        elif isinstance(error, Exception):
+            self._fail(operations, error)
+        else:
+            raise error
+        self._next()
+
+    def _next(self) -> None:
+        if self._running:
+            return
+        if self._pending:
+            self._start()
+        elif self._idle is not None:
+            self._idle.set_result(None)
+            self._idle = None
+
+    def _without(self, operations: list[Operation], numbers: frozenset[int]) -> None:
+        """Write the batch again without those who store what is stored already."""
+        error = StoreError(StoreTrouble.FAILED, "the queue id is stored already")
+        rest = []
+        for operation in operations:
+            if operation.clashes(numbers):
+                operation.fail(error)
+            else:
+                rest.append(operation)
+        if rest:
+            self._run(rest)
+
+    def _fail(self, operations: list[Operation], cause: Exception) -> None:
+        error = store_error(cause, "the spool could not write")
+        is_broken = is_breaking(cause)
+        if is_broken:
+            self.broken = StoreError(
+                error.trouble, f"the spool takes no mail until it is opened anew: {error}"
+            )
+            operations = [*operations, *self._pending]
+            self._pending.clear()
+        self._troubles.failed(error, is_broken=is_broken)
+        for operation in operations:
+            operation.fail(error)

@@ -1,0 +1,355 @@
+"""Floor 3 · spool — the embedded spool: SQLite for everything but large content.
+
+The asyncio side. Three executors, entered by `run_in_executor` only: one thread that writes
+(group.py, writer.py), one that reads (reader.py), a few for files (blobs.py, draft.py). Leases
+live in memory (leases.py). Nothing here touches a row.
+"""
+
+import asyncio
+import functools
+import zlib
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, ParamSpec, TypeVar
+
+import apsw
+
+from mailrail.model import Clock, Item, Message, QueueId, StoreError, StoreTrouble, format_id, parse_id
+from mailrail.observe import Bus
+from mailrail.spool.api import (
+    Change,
+    Committed,
+    Content,
+    DestinationStats,
+    Filter,
+    Lease,
+    Listed,
+    Settled,
+    Settlement,
+    Want,
+)
+from mailrail.spool.batch import Work
+from mailrail.spool.changing import Changed, Key, MutatePage, Reroute, Resolve
+from mailrail.spool.claiming import Claim, Claimed
+from mailrail.spool.content import BytesContent
+from mailrail.spool.damage import Damage, SetAside
+from mailrail.spool.draft import SqliteDraft
+from mailrail.spool.events import ContentDamaged, SpoolFailed, SpoolFull, SpoolOpened
+from mailrail.spool.filewriter import FileWriter
+from mailrail.spool.filing import Filing
+from mailrail.spool.group import GroupCommit
+from mailrail.spool.leases import Leases
+from mailrail.spool.opening import Ground
+from mailrail.spool.operations import CommitOperation, GiveBackOperation, SettleOperation, WorkOperation
+from mailrail.spool.rules import check_reroute, check_settlement
+from mailrail.spool.settings import SpoolSettings
+from mailrail.spool.trouble import is_breaking, store_error
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_PAGE: Final = 1000
+_BEFORE_ALL: Final[Key] = (-1, "")
+
+
+async def open_spool(settings: SpoolSettings, clock: Clock, bus: Bus) -> "SqliteSpool":
+    """Open the spool in `settings.path`, making it if it is not there.
+
+    Raises:
+        StoreError: LOCKED when another process has it; UNSUITABLE when it is of a newer mailrail, of
+            somebody else, or SQLite is too old; DAMAGED when the database does not read; FULL, FAILED.
+    """
+    loop = asyncio.get_running_loop()
+    writing = ThreadPoolExecutor(1, thread_name_prefix="spool-write")
+    try:
+        ground = await loop.run_in_executor(writing, Ground, settings, clock.now_us)
+    except StoreError:
+        writing.shutdown(wait=False)
+        raise
+    spool = SqliteSpool(ground, writing, clock, bus)
+    await spool.reap()
+    bus.emit(SpoolOpened(path=str(ground.directory), recovered=ground.recovered))
+    return spool
+
+
+class SqliteSpool:
+    """The store of one node's messages; made by `open_spool`."""
+
+    def __init__(self, ground: Ground, writing: ThreadPoolExecutor, clock: Clock, bus: Bus) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ground = ground
+        self._writing = writing
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
+        self._filing = Filing(ground.blobs)
+        self._clock = clock
+        self._bus = bus
+        self._leases = Leases()
+        self._group = GroupCommit(ground.writer.write, writing, self)
+        self._is_closed = False
+
+    # -- receiving ---------------------------------------------------------------------------------
+
+    def begin(self, queue_id: QueueId) -> SqliteDraft:
+        """Begin to store a message under *queue_id*."""
+        if self._group.broken is not None:
+            raise self._group.broken
+        return SqliteDraft(self, queue_id)
+
+    def has_space(self, size_bytes: int) -> bool:
+        """Tell whether a message of this size may be let in (A69)."""
+        return self._ground.space.allows(size_bytes, self._loop.time())
+
+    def commit_small(
+        self, message: Message, items: Sequence[Item], body: bytes, *, lease: bool
+    ) -> asyncio.Future[Committed]:
+        """Store a message whose content is at hand (for SqliteDraft only)."""
+        return self._commit(message, items, BytesContent(body), body, zlib.crc32(body), lease=lease)
+
+    def commit_large(
+        self, message: Message, items: Sequence[Item], file: FileWriter, *, lease: bool
+    ) -> asyncio.Future[Committed]:
+        """Store a message whose content is in a file (for SqliteDraft only)."""
+        # The caller gets a future of its own: cancelling it must not leave half a commit.
+        answer: asyncio.Future[Committed] = self._loop.create_future()
+        self._filing.own(self._commit_file(message, items, file, answer, lease=lease))
+        return answer
+
+    def begin_file(self, queue_id: QueueId) -> FileWriter:
+        """Begin a file (for SqliteDraft only)."""
+        return self._filing.begin(queue_id)
+
+    def abandon_file(self, file: FileWriter) -> None:
+        """Forget a file (for SqliteDraft only)."""
+        self._filing.abandon(file)
+
+    async def resolve(self, queue_id: QueueId) -> bool:
+        """Tell whether *queue_id* is stored."""
+        try:
+            return await self._work(Resolve(parse_id(queue_id)))
+        except ValueError:
+            return False
+
+    # -- delivering --------------------------------------------------------------------------------
+
+    async def claim(self, want: Want) -> list[Lease]:
+        """Lease items that are due by the spool's clock, oldest due first, fair between destinations."""
+        leases: list[Lease] = []
+
+        def take(claimed: Claimed) -> None:
+            self._tell_damage(claimed.damages)
+            leases.extend(
+                self._leases.begin(message, item, parse_id(item.queue_id)) for message, item in claimed.pairs
+            )
+
+        operation = WorkOperation(Claim(want, self._clock.now_us()), is_last=False, take=take)
+        self._group.submit(operation)
+        try:
+            await asyncio.shield(operation.future)
+        except asyncio.CancelledError:
+            # What comes of it nobody holds: give it back as soon as it is known.
+            operation.future.add_done_callback(lambda _: self.give_back(leases) if leases else None)
+            raise
+        return leases
+
+    async def next_due_us(self, busy: frozenset[str] = frozenset()) -> int | None:
+        """Return when the next waiting item outside *busy* becomes due, or None."""
+        return await self._read(self._ground.reader.next_due_us, busy)
+
+    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> asyncio.Future[Settled]:
+        """Record how a leased item ended, see `Spool.settle`."""
+        check_settlement(settlement)
+        operation = SettleOperation(
+            settlement, lease_new=lease_new, leases=self._leases, give_back=self.give_back
+        )
+        self._group.submit(operation)
+        return operation.future
+
+    def give_back(self, leases: Sequence[Lease]) -> asyncio.Future[None]:
+        """End leases without a try: the items are as they were before they were claimed."""
+        operation = GiveBackOperation(leases, self._leases)
+        self._group.submit(operation)
+        return operation.future
+
+    async def open(self, queue_id: QueueId) -> Content:
+        """Open a stored message's content, compared with its checksum."""
+        try:
+            body, size_bytes, crc = await self._read(self._ground.reader.fetch, queue_id)
+            if body is not None:
+                return _checked(queue_id, body, size_bytes, crc)
+            await self._filing.verify(queue_id, size_bytes, crc)
+            return self._filing.content(queue_id, size_bytes)
+        except StoreError as error:
+            if error.trouble is StoreTrouble.DAMAGED:
+                await self._set_aside(queue_id, str(error))
+            raise
+
+    # -- operating ---------------------------------------------------------------------------------
+
+    async def select(
+        self, wanted: Filter, *, after: tuple[QueueId, str] | None = None, limit: int = 100
+    ) -> list[Listed]:
+        """List items by (queue_id, destination), beginning behind *after*."""
+        key = _BEFORE_ALL if after is None else (parse_id(after[0]), after[1])
+        listed, damaged = await self._read(self._ground.reader.select, wanted, key, limit)
+        for queue_id, why in damaged:
+            await self._set_aside(queue_id, why)
+        # A page of nothing but damage is not the end.
+        return listed if listed or not damaged else await self.select(wanted, after=after, limit=limit)
+
+    async def count(self, wanted: Filter) -> int:
+        """Count items."""
+        return await self._read(self._ground.reader.count, wanted)
+
+    async def stats(self, limit: int = 1000) -> list[DestinationStats]:
+        """Sum up by destination, most items first."""
+        return await self._read(self._ground.reader.stats, limit)
+
+    async def mutate(self, wanted: Filter, change: Change) -> int:
+        """Change items, page by page, and return how many."""
+        count, key = 0, _BEFORE_ALL
+        await self._group.drain()  # what was committed before is to be found
+        while keys := await self._read(self._ground.reader.keys, wanted, key, _PAGE):
+            key = keys[-1]
+            page = MutatePage(keys, wanted, change, self._clock.now_us())
+            count += (await self._work(page, is_last=True, take=self._notice)).count
+        return count
+
+    async def reroute(self, queue_id: QueueId, old: str, new: Sequence[Item]) -> bool:
+        """Replace the item at destination *old* by *new*, which then wait."""
+        check_reroute(queue_id, new)
+        changed = await self._work(Reroute(queue_id, old, new), is_last=True, take=self._notice)
+        return changed is not None
+
+    # -- housekeeping ------------------------------------------------------------------------------
+
+    async def maintain(self) -> None:
+        """Checkpoint the log, and remove strays."""
+        try:
+            await self._loop.run_in_executor(self._writing, self._ground.writer.checkpoint)
+        except apsw.Error as error:
+            self.failed(store_error(error, "the checkpoint failed"), is_broken=is_breaking(error))
+        await self.reap()
+
+    async def reap(self) -> None:
+        """Remove files that no row names, and move aside what is none of ours (A66, A70)."""
+
+        async def stored(numbers: list[int]) -> set[int]:
+            return await self._read(self._ground.reader.stored, numbers)
+
+        for event in await self._filing.reap(stored):
+            self._bus.emit(event)
+
+    async def close(self) -> None:
+        """Finish what was begun, then close; idempotent."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        await self._filing.drain()
+        await self._group.drain()
+        await self._filing.close()
+        await self._loop.run_in_executor(self._writing, self._ground.close)
+        self._writing.shutdown(wait=False)
+        self._reading.shutdown(wait=False)
+
+    # -- what group commit tells -------------------------------------------------------------------
+
+    def failed(self, error: StoreError, *, is_broken: bool) -> None:
+        """Tell that a batch was not written."""
+        if error.trouble is StoreTrouble.FULL:
+            self._bus.emit(SpoolFull(text=str(error)))
+        else:
+            self._bus.emit(SpoolFailed(text=str(error), is_broken=is_broken))
+
+    def remove_files(self, numbers: Sequence[int]) -> None:
+        """Remove the files of messages that are gone."""
+        self._filing.remove([format_id(number) for number in numbers])
+
+    # -- inside ------------------------------------------------------------------------------------
+
+    def _commit(
+        self,
+        message: Message,
+        items: Sequence[Item],
+        content: Content,
+        body: bytes | None,
+        crc: int,
+        *,
+        lease: bool,
+    ) -> asyncio.Future[Committed]:
+        operation = CommitOperation(
+            message, items, content, body, crc, lease=lease, leases=self._leases, give_back=self.give_back
+        )
+        self._group.submit(operation)
+        return operation.future
+
+    async def _commit_file(
+        self,
+        message: Message,
+        items: Sequence[Item],
+        file: FileWriter,
+        answer: asyncio.Future[Committed],
+        *,
+        lease: bool,
+    ) -> None:
+        content = self._filing.content(message.queue_id, message.size_bytes)
+        try:
+            await file.finish()
+            committed = await self._commit(message, items, content, None, file.crc, lease=lease)
+        except StoreError as error:
+            # After a failed sync the row may be there when the spool is opened anew: keep its file for it.
+            if self._group.broken is None:
+                await file.abandon()
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(committed)
+            elif committed.leases:
+                await self.give_back(committed.leases)
+        finally:
+            self._filing.done(file)
+
+    async def _work(
+        self, work: Work[T], *, is_last: bool = False, take: Callable[[T], None] | None = None
+    ) -> T:
+        operation = WorkOperation(work, is_last=is_last, take=take)
+        self._group.submit(operation)
+        return await operation.future
+
+    async def _read(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask in the reader thread."""
+        ask = functools.partial(question, *args, **kwargs)
+        try:
+            return await self._loop.run_in_executor(self._reading, ask)
+        except apsw.Error as error:
+            raise store_error(error, "the spool could not be read") from error
+
+    def _notice(self, changed: Changed | None) -> None:
+        """End the leases, and remove the files, that a change made void."""
+        if changed is None:
+            return
+        for queue_id, destination in changed.ended:
+            self._leases.drop(queue_id, destination)
+        if changed.gone_files:
+            self.remove_files(changed.gone_files)
+
+    async def _set_aside(self, queue_id: QueueId, why: str) -> None:
+        def take(damage: Damage | None) -> None:
+            if damage is not None:
+                self._tell_damage([damage])
+
+        await self._work(SetAside(queue_id, why, self._clock.now_us()), is_last=True, take=take)
+
+    def _tell_damage(self, damages: Sequence[Damage]) -> None:
+        for damage in damages:
+            self._leases.drop_message(damage.queue_id)
+            if damage.has_file:
+                self._filing.set_aside(damage.queue_id)
+            self._bus.emit(ContentDamaged(queue_id=damage.queue_id, why=damage.why))
+
+
+def _checked(queue_id: QueueId, body: bytes, size_bytes: int, crc: int) -> BytesContent:
+    if len(body) != size_bytes or zlib.crc32(body) != crc:
+        raise StoreError(
+            StoreTrouble.DAMAGED, f"the content of {queue_id} is not what was stored ({len(body)} bytes)"
+        )
+    return BytesContent(body)
