@@ -11,6 +11,7 @@ from mailrail.model.address import (
     parse_local_part,
     quote_local_part,
 )
+from mailrail.model.attempt import Attempt
 from mailrail.model.clock import SECOND_US, Clock, Rng, SystemClock, system_rng, utc
 from mailrail.model.domain import literal_address, parse_domain, show_domain
 from mailrail.model.envelope import Body, Envelope, Notify, Recipient, Ret
@@ -38,6 +39,7 @@ __all__ = [
     "SECOND_US",
     "Address",
     "AddressError",
+    "Attempt",
     "Blame",
     "Body",
     "Clock",

@@ -1,6 +1,7 @@
 """Floor 4 · queue — when: what is tried, how often, how many at once, and when it is given up."""
 
-from mailrail.queue.api import Attempt, Carrier, Courier, Job, Notifier
+from mailrail.model import Attempt
+from mailrail.queue.api import Carrier, Courier, Job, Notifier
 from mailrail.queue.control import Control, DestinationView
 from mailrail.queue.events import (
     AttemptCrashed,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from mailrail.model import Message, Outcome
+from mailrail.model import Attempt, Message, Outcome
 from mailrail.spool import Content, Lease, NewMessage
 
 
@@ -18,21 +18,6 @@ class Job:
 
     lease: Lease
     content: Content
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """How one try ended: an outcome for each pending recipient, in the item's order.
-
-    Attributes:
-        host: the host that was talked to last, for the log; "" if none.
-        remote: its "ip:port"; "" if none.
-    """
-
-    outcomes: tuple[Outcome, ...]
-    host: str = ""
-    remote: str = ""
-    tls: str = ""
 
 
 class Carrier(Protocol):

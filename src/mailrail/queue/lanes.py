@@ -11,8 +11,8 @@ import traceback
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from mailrail.model import Blame, Deferred, LocalProtocolError, StoreError, StoreTrouble, reply
-from mailrail.queue.api import Attempt, Carrier, Courier, Job
+from mailrail.model import Attempt, Blame, Deferred, LocalProtocolError, StoreError, StoreTrouble, reply
+from mailrail.queue.api import Carrier, Courier, Job
 from mailrail.queue.destination import Destination, Work
 from mailrail.spool import Content
 

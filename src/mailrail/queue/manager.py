@@ -18,9 +18,9 @@ from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from mailrail.model import Blame, Clock, Deferred, Failed, QueueId, Reply, Rng, StoreError, reply
+from mailrail.model import Attempt, Blame, Clock, Deferred, Failed, QueueId, Reply, Rng, StoreError, reply
 from mailrail.observe import Bus
-from mailrail.queue.api import Attempt, Courier, Notifier
+from mailrail.queue.api import Courier, Notifier
 from mailrail.queue.decide import Decision, Moment, decide, trouble
 from mailrail.queue.destination import Destination, Work
 from mailrail.queue.events import AttemptCrashed, DestinationAsleep, DestinationAwake, MessageDamaged

@@ -138,8 +138,8 @@ class QueueSettings(Settings):
         )
 
     def _own(self, destination: str) -> DestinationSettings | None:
-        """Find the table of "mx:DOMAIN" by DOMAIN, of "host:HOST:PORT" by HOST:PORT or HOST."""
-        site = destination.partition(":")[2]
+        """Find the table of "mx:DOMAIN" by DOMAIN, of "host:HOST:PORT;..." by HOST:PORT or HOST."""
+        site = destination.partition(":")[2].partition(";")[0]
         for name in (destination, site, site.rpartition(":")[0]):
             if name in self.destination:
                 return self.destination[name]

@@ -2,9 +2,8 @@
 
 from typing import Final, TypedDict
 
-from mailrail.model import Deferred, Delivered, Outcome
+from mailrail.model import Attempt, Deferred, Delivered, Outcome
 from mailrail.observe import Bus, Event
-from mailrail.queue.api import Attempt
 from mailrail.queue.decide import Decision
 from mailrail.queue.events import (
     RecipientDeferred,

@@ -10,7 +10,6 @@ from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS
 
 from mailrail.model import Blame, Deferred, Failed, Reply, StoreTrouble
 from mailrail.queue import (
-    Attempt,
     AttemptCrashed,
     DestinationAsleep,
     DestinationAwake,
@@ -465,7 +464,3 @@ def test_a_permanent_answer_about_a_domain_does_not_put_it_to_sleep() -> None:
             assert queue.told(DestinationAsleep) == []
 
     simulate(main())
-
-
-def test_an_attempt_without_outcomes_for_no_recipients_is_plain() -> None:
-    assert Attempt(()).outcomes == ()

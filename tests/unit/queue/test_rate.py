@@ -61,5 +61,5 @@ def test_a_destination_has_limits_of_its_own_by_domain_or_host() -> None:
         },
     )
     assert settings.limits("mx:example.org") == (2, 10 / 60)
-    assert settings.limits("host:relay.example:587") == (3, 7.0)
+    assert settings.limits("host:relay.example:587;tls=verify") == (3, 7.0)
     assert settings.limits("mx:other.example") == (20, 7.0)
