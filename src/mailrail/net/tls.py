@@ -234,8 +234,12 @@ class TlsConnection:
             self._ssl = self._context.wrap_bio(
                 self._incoming, self._outgoing, server_hostname=name, session=session
             )
-        except ValueError as error:  # a name that cannot be one: empty or overlong label, NUL
+        except (ValueError, TypeError) as error:  # a name that cannot be one: empty or overlong label, NUL
             self._fail(NetError(NetTrouble.TLS, f"cannot ask for the name {name!r}: {error}"))
+            return
+        if name is None and self._context.check_hostname:
+            # Python would take any name for checked then; only its sockets, not its objects, refuse that.
+            self._fail(NetError(NetTrouble.TLS, "cannot check a certificate without a name"))
             return
         self._shake()
 
