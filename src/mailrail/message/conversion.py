@@ -20,6 +20,7 @@ from mailrail.message.transfer_encoding import base64_lines, quoted_printable
 
 CONVERT_BYTES: Final = 64 * 1024 * 1024  # ours; above the default message limit of 35 MiB
 LINE_OCTETS: Final = 998  # RFC 5322 §2.1.1
+_LABEL: Final = b"content-transfer-encoding"
 _SEALED: Final = frozenset({"multipart/signed", "multipart/encrypted"})  # RFC 1847 §2
 # RFC 6532 §3.7, RFC 6533 §4: unlike message/rfc822 these may be encoded.
 _ENCODABLE_MESSAGES: Final = frozenset(
@@ -124,16 +125,20 @@ class _Conversion:
         self.pieces.append(self._content[part.header_end : part.body])
 
     def _header_pieces(self, part: Part, encoding: str, is_message: bool) -> Iterator[bytes]:
+        label = f"Content-Transfer-Encoding: {encoding}\r\n".encode("ascii")
         names = set()
         for field in fields(self._content, part.start, part.header_end):
-            names.add(field.name)
-            if field.name != b"content-transfer-encoding":
+            if field.name != _LABEL:
                 yield self._content[field.start : field.end]
+            elif _LABEL not in names:
+                yield label
+            names.add(field.name)
         if is_message and b"mime-version" not in names:
             yield b"MIME-Version: 1.0\r\n"
         if b"content-type" not in names and not part.parts:
             yield b"Content-Type: text/plain; charset=unknown-8bit\r\n"
-        yield f"Content-Transfer-Encoding: {encoding}\r\n".encode("ascii")
+        if _LABEL not in names:
+            yield label
 
     def _fits(self, octets: bytes, *, is_binary: bool = False) -> bool:
         if not self._may_8bit and not octets.isascii():
