@@ -1,0 +1,239 @@
+"""One connection on a fake socket: how often it asks the system, and the corners that loopback seldom shows."""
+
+import errno
+import os
+import socket
+from typing import cast
+
+import pytest
+from tests.support.net_fakes import FakeLoop, FakeSocket
+from tests.support.net_world import Recorder
+
+from mailrail.model import NetTrouble
+from mailrail.net import Endpoint, NetSettings
+from mailrail.net.stream import SocketConnection
+
+SETTINGS = NetSettings(
+    read_bytes=4096, high_water_bytes=100, low_water_bytes=10, linger_bytes=5000, linger_s=3
+)
+
+
+class Bench:
+    """A connection on fakes."""
+
+    def __init__(self, *, attached: bool = True) -> None:
+        self.loop, self.sock, self.told = FakeLoop(), FakeSocket(), Recorder()
+        self.connection = SocketConnection(
+            cast(socket.socket, self.sock),  # a fake with the few methods used
+            self.loop.shared(SETTINGS),
+            Endpoint("192.0.2.1", 25),
+            Endpoint("198.51.100.7", 1024),
+        )
+        if attached:
+            self.connection.attach(self.told)
+
+    def readable(self) -> None:
+        self.loop.readers[7]()
+
+    def writable(self) -> None:
+        self.loop.writers[7]()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench()
+
+
+def failure(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+def test_a_short_read_asks_the_system_once(bench: Bench) -> None:
+    bench.sock.incoming = [b"EHLO\r\n"]
+    bench.readable()
+    assert bench.told.got == b"EHLO\r\n"
+    assert bench.sock.reads == 1
+
+
+def test_a_fast_sender_gets_a_few_reads_and_then_others_have_their_turn(bench: Bench) -> None:
+    bench.sock.incoming = [bytes(4096)] * 100
+    bench.readable()
+    assert 1 < bench.sock.reads < 10
+
+
+def test_a_wake_up_for_nothing_is_nothing(bench: Bench) -> None:
+    bench.readable()
+    assert bench.told.chunks == []
+
+
+def test_pausing_is_free_until_bytes_come_in_spite_of_it(bench: Bench) -> None:
+    bench.connection.pause()
+    assert 7 in bench.loop.readers
+    bench.readable()
+    assert bench.loop.readers == {}
+    assert bench.sock.reads == 0
+    bench.connection.resume()
+    assert 7 in bench.loop.readers
+
+
+def test_nothing_is_read_before_attach() -> None:
+    assert Bench(attached=False).loop.readers == {}
+
+
+def test_a_write_goes_out_at_once_and_only_the_rest_waits(bench: Bench) -> None:
+    bench.sock.takes = [3, 100]
+    assert bench.connection.write(b"220 hello\r\n")
+    assert bench.sock.sent == b"220"
+    bench.writable()
+    assert bench.sock.sent == b"220 hello\r\n"
+    assert bench.loop.writers == {}
+    assert bench.told.writables == 0
+
+
+def test_many_waiting_pieces_leave_together_and_partly(bench: Bench) -> None:
+    for number in range(5):
+        bench.connection.write(b"%d-----" % number)
+    bench.sock.takes = [8, 1, 100]
+    bench.writable()
+    bench.writable()
+    bench.writable()
+    assert bench.sock.sent == b"".join(b"%d-----" % number for number in range(5))
+
+
+def test_a_writer_that_was_told_to_wait_is_told_to_go_on_once(bench: Bench) -> None:
+    assert bench.connection.write(bytes(100))
+    assert not bench.connection.write(b"x")
+    bench.sock.takes = [50, 30, 12, 100]
+    bench.writable()
+    assert not bench.connection.write(b"")  # still over the low mark
+    bench.writable()
+    assert bench.told.writables == 0
+    bench.writable()
+    assert bench.told.writables == 1
+    bench.writable()
+    assert bench.told.writables == 1
+
+
+def test_a_wake_up_that_cannot_write_changes_nothing(bench: Bench) -> None:
+    bench.connection.write(b"x")
+    bench.writable()
+    assert bench.loop.writers
+
+
+def test_closing_waits_for_the_output_then_shuts_down_then_waits_for_the_peer(bench: Bench) -> None:
+    bench.connection.write(b"221 bye\r\n")
+    bench.connection.close()
+    assert bench.loop.timers[0].delay_s == 3
+    assert bench.sock.state == "open"
+    bench.sock.takes = [100]
+    bench.writable()
+    assert bench.sock.state == "shut"
+    assert bench.sock.state != "closed"
+    bench.sock.incoming = [b"late", b""]
+    bench.readable()
+    bench.readable()
+    assert bench.sock.state == "closed"
+    assert bench.loop.timers[0].is_cancelled
+    assert bench.told.chunks == []
+
+
+def test_closing_after_the_peers_end_waits_for_nothing(bench: Bench) -> None:
+    bench.sock.incoming = [b""]
+    bench.readable()
+    assert bench.told.ends == [None]
+    bench.connection.close()
+    assert bench.sock.state == "closed"
+
+
+def test_lingering_is_bounded_in_time_and_bytes() -> None:
+    slow, loud = Bench(), Bench()
+    slow.connection.close()
+    slow.loop.timers[0].callback()
+    assert slow.sock.state == "closed"
+    loud.connection.close()
+    loud.sock.incoming = [bytes(4096)] * 10
+    loud.readable()
+    loud.readable()
+    assert loud.sock.state == "closed"
+    for bench in (slow, loud):
+        assert bench.loop.readers == {}
+        bench.connection.abort()
+
+
+def test_a_peer_that_stops_sending_may_still_read_what_waits(bench: Bench) -> None:
+    bench.connection.pause()
+    bench.readable()
+    bench.connection.write(b"552 too big\r\n")
+    bench.connection.close()
+    bench.sock.incoming = [b"more", b""]
+    bench.readable()
+    bench.readable()
+    assert bench.sock.state != "closed"
+    bench.sock.takes = [100]
+    bench.writable()
+    assert bench.sock.sent == b"552 too big\r\n"
+    assert bench.sock.state == "closed"
+
+
+def test_lingering_ends_when_the_peer_is_lost_or_slow_to_say_anything(bench: Bench) -> None:
+    bench.connection.close()
+    bench.readable()
+    assert bench.sock.state != "closed"
+    bench.sock.incoming = [failure(errno.ECONNRESET)]
+    bench.readable()
+    assert bench.sock.state == "closed"
+
+
+def test_aborting_with_output_left_resets(bench: Bench) -> None:
+    bench.connection.write(b"x")
+    bench.connection.abort()
+    assert [option for _, option, _ in bench.sock.options] == [socket.SO_LINGER]
+    assert bench.sock.state == "closed"
+    assert bench.loop.writers == {}
+
+
+def test_a_lost_connection_is_reported_by_the_reader_behind_the_last_words(bench: Bench) -> None:
+    bench.sock.takes = [failure(errno.EPIPE)]
+    assert bench.connection.write(b"NOOP\r\n")
+    assert bench.connection.write(b"NOOP\r\n")
+    assert bench.connection.is_closed
+    assert bench.told.ends == []
+    bench.sock.incoming = [b"421 bye\r\n", b""]
+    bench.readable()
+    bench.readable()
+    assert bench.told.got == b"421 bye\r\n"
+    assert [error and error.trouble for error in bench.told.ends] == [NetTrouble.RESET]
+    assert bench.sock.state == "closed"
+
+
+def test_a_read_that_fails_names_peer_and_reason(bench: Bench) -> None:
+    bench.sock.incoming = [failure(errno.ETIMEDOUT)]
+    bench.readable()
+    error = bench.told.ends[0]
+    assert error is not None
+    assert error.trouble is NetTrouble.TIMEOUT
+    assert "198.51.100.7:1024" in str(error)
+    assert "timed out" in str(error)
+
+
+def test_a_loss_while_flushing_or_after_the_end_just_closes() -> None:
+    flushing, ended = Bench(), Bench()
+    flushing.connection.write(b"x")
+    flushing.connection.close()
+    flushing.sock.takes = [failure(errno.ECONNRESET)]
+    flushing.writable()
+    ended.sock.incoming = [b""]
+    ended.readable()
+    ended.sock.takes = [failure(errno.EPIPE)]
+    ended.connection.write(b"x")
+    for bench in (flushing, ended):
+        assert bench.sock.state == "closed"
+        assert len(bench.told.ends) == (1 if bench is ended else 0)
+
+
+def test_closing_a_broken_connection_is_immediate(bench: Bench) -> None:
+    bench.sock.takes = [failure(errno.EPIPE)]
+    bench.connection.write(b"x")
+    bench.connection.close()
+    bench.connection.attach(bench.told)
+    assert bench.sock.state == "closed"
