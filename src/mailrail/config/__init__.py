@@ -3,6 +3,7 @@
 from mailrail.config.listener import ListenerSettings, Role
 from mailrail.config.load import load
 from mailrail.config.problems import BadSettingsError, Problem, Where
+from mailrail.config.reference import json_schema, markdown_reference, show, toml_reference
 from mailrail.config.relay import RelaySettings
 from mailrail.config.settings import MailrailSettings
 
@@ -14,5 +15,9 @@ __all__ = [
     "RelaySettings",
     "Role",
     "Where",
+    "json_schema",
     "load",
+    "markdown_reference",
+    "show",
+    "toml_reference",
 ]

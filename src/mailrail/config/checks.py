@@ -12,7 +12,7 @@ from mailrail.config.lines import KeyPath
 from mailrail.config.problems import Problem, spell
 from mailrail.config.schema import is_secret_name
 from mailrail.config.settings import MailrailSettings
-from mailrail.model import AddressError, SettingsError, parse_domain
+from mailrail.model import SettingsError, parse_domain
 from mailrail.net import TlsSettings, server_context
 from mailrail.routing import HopSettings
 
@@ -20,7 +20,7 @@ from mailrail.routing import HopSettings
 def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     """Find the problems between settings that are each valid."""
     yield from _listeners(settings, source)
-    yield from _domains(settings, source)
+    yield from _domains(source)
     yield from _certificates(settings, source)
     yield from _password_files(settings, source)
     yield from _open_secrets(source)
@@ -43,16 +43,11 @@ def _listeners(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
             )
 
 
-def _domains(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+def _domains(source: Source) -> Iterator[Problem]:
     """Two spellings of one domain are one domain: `EXAMPLE.org`, `example.org`, U-labels and A-labels."""
     seen: dict[str, str] = {}
-    for name in settings.domain:
-        try:
-            domain = parse_domain(name)
-        except AddressError as error:
-            yield _problem(source, ("domain", name), str(error), 'write it like [domain."example.org"]')
-            continue
-        first = seen.setdefault(domain, name)
+    for name in source.tree.get("domain", ()):
+        first = seen.setdefault(parse_domain(name), name)
         if first != name:
             where = source.where(("domain", first))
             text = f"is the same domain as {spell(('domain', first))} in {where}"

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from mailrail.admin.settings import AdminSettings
+from mailrail.client.settings import ClientSettings
 from mailrail.config.listener import ListenerSettings
 from mailrail.config.relay import RelaySettings
 from mailrail.dns.settings import DnsSettings
@@ -12,6 +13,7 @@ from mailrail.model import AddressError, parse_domain
 from mailrail.net import NetSettings, TlsSettings
 from mailrail.observe.settings import LogSettings
 from mailrail.queue.settings import QueueSettings
+from mailrail.report.settings import ReportSettings
 from mailrail.routing import DomainRoute, RouteSettings, RoutingSettings
 from mailrail.server.settings import LimitSettings, TimeoutSettings
 from mailrail.settings import Settings, setting
@@ -28,6 +30,15 @@ def _host_name(text: str) -> str:
     return domain
 
 
+def _domain(text: str) -> str:
+    try:
+        return parse_domain(text)
+    except AddressError as error:
+        raise ValueError(f'{error}: write it like [domain."example.org"]') from None
+
+
+# Canonical, so that policy and routing compare equal strings (model/domain.py).
+DomainName = Annotated[str, AfterValidator(_domain)]
 HostName = Annotated[str, AfterValidator(_host_name)]
 
 
@@ -45,7 +56,9 @@ class MailrailSettings(Settings):
         (ListenerSettings(address="0.0.0.0:25"),), "Where mail is taken; one table for each address."
     )
     relay: RelaySettings = setting(RelaySettings(), "Who may send mail to anywhere.")
-    domain: dict[str, DomainRoute] = setting({}, "A domain that mail is taken for; one table for each.")
+    domain: dict[DomainName, DomainRoute] = setting(
+        {}, "A domain that mail is taken for; one table for each."
+    )
     route: tuple[RouteSettings, ...] = setting(
         (), "Where mail goes: the first match wins; where none matches, the MX of the recipient's domain."
     )
@@ -56,5 +69,7 @@ class MailrailSettings(Settings):
     net: NetSettings = setting(NetSettings(), "How sockets behave; few sites ever change this.")
     dns: DnsSettings = setting(DnsSettings(), "Whom to ask for names.")
     queue: QueueSettings = setting(QueueSettings(), "When and how fast mail goes out.")
+    client: ClientSettings = setting(ClientSettings(), "How long a next hop may take.")
+    report: ReportSettings = setting(ReportSettings(), "Notices to senders.")
     log: LogSettings = setting(LogSettings(), "The log, on standard error.")
     admin: AdminSettings = setting(AdminSettings(), "The operator's door.")

@@ -1,0 +1,82 @@
+"""Floor 5 · cli — `mailrail config`: is it right, what is in force, what is there to set."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+
+from mailrail.cli.options import config_option, settings_of
+from mailrail.config import json_schema, markdown_reference, toml_reference
+from mailrail.config import show as show_settings
+
+
+@click.group()
+def config() -> None:
+    """Check, show and explain the settings.
+
+    \b
+    Examples:
+      mailrail config reference --format toml > mailrail.toml
+      mailrail config check --config mailrail.toml
+      mailrail config show
+    """
+
+
+@config.command()
+@config_option
+def check(config: Path) -> None:
+    """Check every setting, and tell everything that is wrong at once.
+
+    Reads the file and conf.d/*.toml beside it, loads certificates and keys, and opens no socket. Ends with 0 when
+    the server would start with these settings, with 78 when not.
+
+    \b
+    Example:
+      mailrail config check --config /etc/mailrail/mailrail.toml && systemctl reload mailrail
+    """
+    settings = settings_of(config)
+    places = ", ".join(listener.address for listener in settings.listener)
+    click.echo(f"{config}: good. {settings.hostname} would listen at {places}.")
+
+
+@config.command()
+@config_option
+def show(config: Path) -> None:
+    """Print the settings in force, defaults included, as TOML; secrets are hidden.
+
+    \b
+    Example:
+      mailrail config show | grep -A5 '^.queue'
+    """
+    click.echo(show_settings(settings_of(config)), nl=False)
+
+
+_FORMATS: Final[dict[str, Callable[[], str]]] = {
+    "toml": toml_reference,
+    "markdown": markdown_reference,
+    "json-schema": json_schema,
+}
+
+
+@config.command()
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(_FORMATS)),
+    default="toml",
+    show_default=True,
+    help="toml: a file to start from; markdown: the manual; json-schema: for editors.",
+)
+@config_option
+def reference(form: str, config: Path) -> None:
+    """Print every setting with its default, unit, bounds and meaning.
+
+    The TOML form is a settings file in which everything but hostname is commented out. No file is read.
+
+    \b
+    Examples:
+      mailrail config reference > mailrail.toml
+      mailrail config reference --format json-schema > mailrail.schema.json
+    """
+    click.echo(_FORMATS[form](), nl=False)

@@ -1,0 +1,93 @@
+"""Floor 5 · cli — where the program begins and ends."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final, NoReturn
+
+import click
+
+from mailrail.cli.exits import CommandFailed, Exit, code_of
+from mailrail.cli.lazy import Lazy, group
+from mailrail.model import MailrailError
+
+_COMMANDS: Final = {
+    "serve": Lazy("mailrail.cli.serve", "serve", "Run the mail server."),
+    "send": Lazy("mailrail.cli.send", "send", "Send one message to a server."),
+    "queue": Lazy("mailrail.cli.queue", "queue", "See and change what waits to be delivered."),
+    "explain": Lazy(
+        "mailrail.cli.explain", "explain", "Say what would happen to mail for an address, and why."
+    ),
+    "config": Lazy("mailrail.cli.config", "config", "Check, show and explain the settings."),
+}
+
+
+def _print_version(context: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 -- 20 ms that only this needs
+
+        click.echo(f"mailrail {version('mailrail')}")
+        context.exit()
+
+
+@group(
+    _COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    no_args_is_help=True,
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and exit.",
+)
+def root() -> None:
+    """mailrail: receive, queue, relay and send mail.
+
+    \b
+    Begin with:
+      mailrail config reference --format toml > mailrail.toml
+      mailrail config check --config mailrail.toml
+      mailrail serve --config mailrail.toml
+
+    Each command explains itself: mailrail COMMAND --help. They read the settings from --config FILE, from
+    the file named by MAILRAIL_CONFIG, or from /etc/mailrail/mailrail.toml.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line and return the exit code; errors are told on standard error."""
+    try:
+        result = root.main(list(arguments), prog_name="mailrail", standalone_mode=False)
+        sys.stdout.flush()
+        return int(result or 0)
+    except click.ClickException as error:
+        error.show()
+        return Exit.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        _complain("interrupted")
+        return Exit.INTERRUPTED
+    except CommandFailed as error:
+        _complain(str(error))
+        return error.code
+    except MailrailError as error:
+        _complain(str(error))
+        return code_of(error)
+    except BrokenPipeError:
+        # Whoever read our output has enough; the interpreter must not complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.IO
+    except OSError as error:
+        _complain(f"{error.filename or 'system'}: {error.strerror or error}")
+        return Exit.NO_PERMISSION if isinstance(error, PermissionError) else Exit.IO
+
+
+def _complain(text: str) -> None:
+    click.echo(f"mailrail: {text}" if "\n" not in text else text, err=True)
+
+
+def main() -> NoReturn:
+    """Run the program."""
+    sys.exit(run(sys.argv[1:]))

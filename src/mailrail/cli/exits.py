@@ -1,0 +1,67 @@
+"""Floor 5 · cli — how the program ends: codes of sysexits.h, and which trouble gets which."""
+
+from enum import IntEnum
+
+from mailrail.model import (
+    AddressError,
+    DnsError,
+    MailrailError,
+    NetError,
+    SettingsError,
+    StoreError,
+    StoreTrouble,
+)
+
+
+class Exit(IntEnum):
+    """Codes of sysexits.h, which mail programs have used since 1980."""
+
+    OK = 0
+    USAGE = 64  # the command line is wrong
+    DATA = 65  # the input is wrong, or names nothing
+    NO_USER = 67  # no such recipient
+    UNAVAILABLE = 69  # a server or daemon does not answer or refuses
+    SOFTWARE = 70  # a fault of ours
+    IO = 74  # reading or writing failed
+    TEMPORARY = 75  # try again later
+    NO_PERMISSION = 77
+    CONFIG = 78  # the settings are wrong
+    INTERRUPTED = 130  # the shell's word for Ctrl-C
+
+
+class CommandFailed(Exception):  # noqa: N818 -- it is how a command ends, not a fault
+    """A command ends without success.
+
+    Attributes:
+        code: the program's exit code.
+    """
+
+    def __init__(self, code: Exit, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+_STORE_CODES = {
+    StoreTrouble.FULL: Exit.TEMPORARY,
+    StoreTrouble.LOCKED: Exit.TEMPORARY,
+    StoreTrouble.FAILED: Exit.IO,
+    StoreTrouble.DAMAGED: Exit.DATA,
+    StoreTrouble.UNSUITABLE: Exit.CONFIG,
+}
+
+
+def code_of(error: MailrailError) -> Exit:
+    """Return the exit code for *error*."""
+    match error:
+        case SettingsError():
+            return Exit.CONFIG
+        case AddressError():
+            return Exit.DATA
+        case StoreError():
+            return _STORE_CODES[error.trouble]
+        case DnsError():
+            return Exit.TEMPORARY if error.try_again else Exit.UNAVAILABLE
+        case NetError():
+            return Exit.NO_PERMISSION if isinstance(error.__cause__, PermissionError) else Exit.UNAVAILABLE
+        case _:
+            return Exit.UNAVAILABLE

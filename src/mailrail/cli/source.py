@@ -1,0 +1,148 @@
+"""Floor 5 · cli — the queue, through a running daemon, or straight from its spool while none runs.
+
+The spool's lock decides: whoever holds it speaks for the queue, so the two ways never meet.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from pwd import getpwuid
+from typing import Protocol
+
+from mailrail.admin import (
+    AdminClient,
+    AdminError,
+    ChangeRequest,
+    DestinationRow,
+    Row,
+    Trouble,
+    Wanted,
+    row_of,
+)
+from mailrail.cli.exits import CommandFailed, Exit
+from mailrail.config import MailrailSettings
+from mailrail.model import QueueId, StoreError, StoreTrouble, SystemClock
+from mailrail.net import SocketNetwork
+from mailrail.observe import Bus
+from mailrail.spool import Change, Filter, Spool, open_spool
+
+
+class Queue(Protocol):
+    """What the commands need of a queue."""
+
+    async def page(self, wanted: Wanted, after: tuple[str, str] | None = None, limit: int = 100) -> list[Row]:
+        """Return one page of items."""
+        ...
+
+    async def show(self, queue_id: str) -> list[Row]:
+        """Return every item of one message."""
+        ...
+
+    async def count(self, wanted: Wanted) -> int:
+        """Return how many items *wanted* means."""
+        ...
+
+    async def stats(self, limit: int = 1000) -> list[DestinationRow]:
+        """Return the destinations with most items."""
+        ...
+
+    async def change(self, request: ChangeRequest) -> int:
+        """Do something to items."""
+        ...
+
+
+class StoppedQueue:
+    """The queue of a daemon that does not run."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+
+    async def page(self, wanted: Wanted, after: tuple[str, str] | None = None, limit: int = 100) -> list[Row]:
+        """Return one page of items."""
+        place = (QueueId(after[0]), after[1]) if after else None
+        return [row_of(row) for row in await self._spool.select(wanted.filter(), after=place, limit=limit)]
+
+    async def show(self, queue_id: str) -> list[Row]:
+        """Return every item of one message."""
+        wanted = Filter(queue_ids=(QueueId(queue_id),))
+        return [row_of(row) for row in await self._spool.select(wanted, limit=100_000)]
+
+    async def count(self, wanted: Wanted) -> int:
+        """Return how many items *wanted* means."""
+        return await self._spool.count(wanted.filter())
+
+    async def stats(self, limit: int = 1000) -> list[DestinationRow]:
+        """Return the destinations with most items."""
+        return [
+            DestinationRow(
+                destination=row.destination,
+                items=row.items,
+                held=row.held,
+                oldest_us=row.oldest_us,
+                next_due_us=row.next_due_us,
+            )
+            for row in await self._spool.stats(limit)
+        ]
+
+    async def change(self, request: ChangeRequest) -> int:
+        """Do something to items; notices can only be written by a running daemon."""
+        if request.verb == "bounce":
+            text = "only a running server can return mail to its senders: start it with mailrail serve"
+            raise CommandFailed(Exit.UNAVAILABLE, text)
+        return await self._spool.mutate(request.wanted.filter(), Change(request.verb))
+
+
+@asynccontextmanager
+async def open_queue(settings: MailrailSettings) -> AsyncIterator[Queue]:
+    """Reach the queue that *settings* speak of.
+
+    Raises:
+        CommandFailed: neither the daemon nor the spool can be reached; the text says what to do.
+    """
+    path = settings.admin.path(settings.spool.path)
+    try:
+        client = await AdminClient.open(SocketNetwork(settings.net), path)
+    except AdminError as error:
+        if error.trouble is not Trouble.DOWN:
+            raise
+        _check_ownership(path, settings.spool.path)
+    else:
+        async with client:
+            yield client
+        return
+    try:
+        spool = await open_spool(settings.spool, SystemClock(), Bus())
+    except StoreError as refusal:
+        if refusal.trouble is StoreTrouble.LOCKED:
+            text = f"{refusal}\nit does not answer at {path}: is admin.socket another one in its settings?"
+            raise CommandFailed(Exit.UNAVAILABLE, text) from refusal
+        raise
+    try:
+        yield StoppedQueue(spool)
+    finally:
+        await spool.close()
+
+
+def _check_ownership(socket: Path, spool: Path) -> None:
+    """Refuse what would end in files that the daemon cannot open, or in an empty spool nobody asked for."""
+    database = spool / "spool.db"
+    try:
+        owner = (socket if socket.exists() else database).stat().st_uid
+    except FileNotFoundError:
+        text = (
+            f"no server answers at {socket}, and there is no queue in {spool}: start one with mailrail serve"
+        )
+        raise CommandFailed(Exit.UNAVAILABLE, text) from None
+    except PermissionError:
+        raise CommandFailed(Exit.NO_PERMISSION, f"you may not look into {spool}: try it with sudo") from None
+    if owner != os.geteuid():
+        text = f"{spool} belongs to {_name(owner)}: run this as that user, like sudo -u {_name(owner)} mailrail ..."
+        raise CommandFailed(Exit.NO_PERMISSION, text)
+
+
+def _name(user: int) -> str:
+    try:
+        return getpwuid(user).pw_name
+    except KeyError:
+        return f"#{user}"
