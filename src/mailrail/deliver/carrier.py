@@ -1,0 +1,306 @@
+"""Floor 4 · deliver — a lane's hands: one message at a time over one session, kept for the next.
+
+A try walks the addresses of the plan until every recipient has an answer that no other host could
+change. Three things are not failures of the peer and are mended on the spot, once: a session that
+was closed while it rested, a TLS handshake that fails where TLS is only wished for, and content that must
+be encoded for this hop. A session that went wrong in any way is never used again.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final, Protocol
+
+from mailrail.client import ClientSession, SendResult, SessionError, SessionFailed, SessionTerms
+from mailrail.deliver import classify
+from mailrail.deliver.fit import Fit, cleaned, fit
+from mailrail.deliver.parcel import Parcel, Progress, part_of
+from mailrail.deliver.plans import DeadEndpoints
+from mailrail.deliver.settings import DeliverSettings
+from mailrail.model import (
+    Attempt,
+    Blame,
+    Deferred,
+    Delivered,
+    Failed,
+    LocalProtocolError,
+    NetTrouble,
+    Outcome,
+    Recipient,
+    Reply,
+    TlsLevel,
+)
+from mailrail.model import reply as say
+from mailrail.net import Endpoint
+from mailrail.routing import Host, Plan, Route
+from mailrail.smtp import Extensions, Stage
+
+# A handshake that ended like this may go better without TLS.
+_NO_TLS: Final = frozenset({NetTrouble.TLS, NetTrouble.RESET, NetTrouble.TIMEOUT})
+
+
+class Dispatch(Protocol):
+    """What a carrier asks of its courier."""
+
+    settings: DeliverSettings
+    dead: DeadEndpoints
+
+    def route(self, recipient: Recipient) -> Route:
+        """Return where *recipient* goes by the settings."""
+        ...
+
+    async def plan(self, route: Route) -> Plan | Deferred | Failed:
+        """Return the hosts of *route*."""
+        ...
+
+    def terms(self, route: Route, host: Host, endpoint: Endpoint) -> SessionTerms:
+        """Return what a session with *host* is to be like."""
+        ...
+
+    async def open(self, route: Route, host: Host, endpoint: Endpoint, terms: SessionTerms) -> ClientSession:
+        """Open a session."""
+        ...
+
+    def fell_back(self, route: Route, host: Host, error: SessionFailed) -> None:
+        """Tell that TLS failed and the session goes on in the clear."""
+        ...
+
+
+class SmtpCarrier:
+    """Carries by SMTP or LMTP to one destination (the queue's Carrier)."""
+
+    def __init__(self, dispatch: Dispatch, route: Route) -> None:
+        self._dispatch = dispatch
+        self._route = route
+        self._loop = asyncio.get_running_loop()
+        self._session: ClientSession | None = None
+        self._host: Host | None = None
+        self._opened_s = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether a session stands ready for the next message."""
+        session, settings = self._session, self._dispatch.settings
+        return (
+            session is not None
+            and session.is_usable
+            and session.sent < settings.session_messages
+            and self._loop.time() - self._opened_s < settings.session_s
+        )
+
+    async def close(self) -> None:
+        """Say QUIT if a session is open, and forget it; bounded by the client's quit_s."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def carry(self, parcel: Parcel) -> Attempt:
+        """Try *parcel* once.
+
+        Raises:
+            StoreError: its content cannot be read.
+
+        *Cancel-safe:* yes: the session is aborted, the message may have been taken by the peer.
+        """
+        astray = self._astray(parcel)
+        if astray:
+            return await self._carry_astray(parcel, astray)
+        progress = Progress(parcel)
+        try:
+            if self.is_open:
+                await self._hand_over(progress, is_reused=True)
+            if progress.open:
+                await self._walk(progress)
+            if progress.open and progress.is_unclean:
+                await self._walk(progress)  # the first round found out that it must be encoded
+        except BaseException:
+            self._abort()
+            raise
+        return progress.attempt(Deferred(Blame.HOST, say.NO_HOST_ANSWERS))
+
+    # --- From host to host --------------------------------------------------------------
+
+    async def _walk(self, progress: Progress) -> None:
+        """Try the addresses of the plan, until nobody is left whom another host could help."""
+        self._leave()
+        plan = await self._dispatch.plan(self._route)
+        if not isinstance(plan, Plan):
+            progress.note_all(plan)
+            return
+        ways = self._dispatch.dead.in_order(plan)
+        for host, endpoint in islice(ways, self._dispatch.settings.max_endpoints):
+            if await self._open(progress, host, endpoint):
+                await self._hand_over(progress, is_reused=False)
+            if not progress.open:
+                return
+            self._leave()
+
+    async def _open(self, progress: Progress, host: Host, endpoint: Endpoint) -> bool:
+        """Open a session; when none comes about, note why."""
+        dispatch = self._dispatch
+        progress.host, progress.remote, progress.tls = host.name, str(endpoint), ""
+        try:
+            session = await self._open_best(host, endpoint)
+        except SessionError as error:
+            if error.stage is Stage.CONNECT:
+                dispatch.dead.add(endpoint)
+            outcome = classify.from_session_error(error, host.name)
+            progress.note_all(outcome, goes_on=outcome.blame is Blame.HOST)
+            return False
+        dispatch.dead.forget(endpoint)
+        self._session, self._host, self._opened_s = session, host, self._loop.time()
+        return True
+
+    async def _open_best(self, host: Host, endpoint: Endpoint) -> ClientSession:
+        """Open a session, in the clear if TLS is only wished for and fails (RFC 7435 §3)."""
+        dispatch, route = self._dispatch, self._route
+        terms = dispatch.terms(route, host, endpoint)
+        try:
+            return await dispatch.open(route, host, endpoint, terms)
+        except SessionFailed as error:
+            may_fall_back = terms.tls is TlsLevel.MAY and dispatch.settings.plain_fallback
+            if error.stage is not Stage.TLS or error.trouble not in _NO_TLS or not may_fall_back:
+                raise
+            dispatch.fell_back(route, host, error)
+        return await dispatch.open(route, host, endpoint, plain(terms))
+
+    # --- Over a session -----------------------------------------------------------------
+
+    async def _hand_over(self, progress: Progress, *, is_reused: bool) -> None:
+        """Send to every open recipient over the session and note what came of it."""
+        session, host = self._session, self._host
+        assert session is not None
+        assert host is not None
+        progress.host, progress.remote = host.name, str(session.peer)
+        progress.tls = f"{session.tls.version} {session.tls.cipher}" if session.tls else ""
+        extensions = session.extensions
+        places = progress.open
+        recipients = (
+            progress.recipients
+            if len(places) == len(progress.recipients)
+            else tuple(progress.recipients[place] for place in places)
+        )
+        try:
+            result = await self._send(progress, session, recipients)
+        except SessionFailed as error:
+            self._abort()
+            if is_reused and is_stale(error):
+                return
+            self._note_failure(progress, error, host.name, extensions, len(places))
+            return
+        if isinstance(result, Reply):
+            progress.note_all(Failed(Blame.MESSAGE, result, host.name))
+            return
+        if is_reused and was_dismissed(result):
+            self._abort()
+            return
+        outcomes = self._outcomes(result.replies, result.stages, host.name, extensions)
+        progress.note(outcomes, goes_on=is_hosts_fault)
+
+    async def _send(
+        self, progress: Progress, session: ClientSession, recipients: Sequence[Recipient]
+    ) -> SendResult | Reply:
+        """Send once the content fits; a Reply says why it cannot be made to fit."""
+        fitted = await fit(progress.message, progress.content, recipients, session.extensions)
+        if isinstance(fitted, Fit) and not progress.is_unclean:
+            try:
+                return await send(session, fitted, recipients)
+            except LocalProtocolError as error:
+                # A bare CR or LF, which never goes out as it is (A5).
+                progress.is_unclean = True
+                if not session.is_usable:  # found in the middle of a large message
+                    raise SessionFailed(Stage.CONTENT, None, str(error)) from error
+        if isinstance(fitted, Fit):
+            fitted = await cleaned(fitted, session.extensions)
+        return fitted if isinstance(fitted, Reply) else await send(session, fitted, recipients)
+
+    def _outcomes(
+        self,
+        replies: Sequence[Reply | None],
+        stages: Sequence[Stage],
+        host: str,
+        extensions: Extensions,
+        lost: Deferred | None = None,
+    ) -> list[Outcome]:
+        return classify.from_replies(
+            replies,
+            stages,
+            host,
+            passed_dsn=extensions.has_dsn,
+            is_final=self._route.lmtp,
+            lost=lost,
+        )
+
+    def _note_failure(
+        self, progress: Progress, error: SessionFailed, host: str, extensions: Extensions, count: int
+    ) -> None:
+        lost = classify.from_failure(error, host)
+        replies = error.replies or (None,) * count
+        stages = error.stages or (error.stage,) * count
+        outcomes = self._outcomes(replies, stages, host, extensions, lost)
+        is_over = classify.may_have_arrived(error)
+        progress.note(outcomes, goes_on=lambda one: not is_over and is_hosts_fault(one))
+
+    def _leave(self) -> None:
+        """End the session in good order without waiting for the peer."""
+        session, self._session = self._session, None
+        if session is not None:
+            session.leave()
+
+    def _abort(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.abort()
+
+    # --- When the settings have changed ---------------------------------------------------
+
+    def _astray(self, parcel: Parcel) -> dict[str, tuple[Route, list[int]]]:
+        """Group the recipients by route if some goes elsewhere by now; empty as long as none does."""
+        item, recipients = parcel.lease.item, parcel.lease.message.envelope.recipients
+        key, route_of = self._route.destination, self._dispatch.route
+        if all(route_of(recipients[one.index]).destination == key for one in item.pending):
+            return {}
+        groups: dict[str, tuple[Route, list[int]]] = {}
+        for place, one in enumerate(item.pending):
+            route = route_of(recipients[one.index])
+            groups.setdefault(route.destination, (route, []))[1].append(place)
+        return groups
+
+    async def _carry_astray(self, parcel: Parcel, groups: dict[str, tuple[Route, list[int]]]) -> Attempt:
+        """Carry each group by a session of its own: mail queued under a route that is no more."""
+        outcomes: dict[int, Outcome] = {}
+        attempt = Attempt(())
+        for route, places in groups.values():
+            carrier = SmtpCarrier(self._dispatch, route)
+            try:
+                attempt = await carrier.carry(part_of(parcel, places))
+            finally:
+                await carrier.close()
+            outcomes.update(zip(places, attempt.outcomes, strict=True))
+        ordered = tuple(outcomes[place] for place in sorted(outcomes))
+        return Attempt(ordered, attempt.host, attempt.remote, attempt.tls)
+
+
+async def send(session: ClientSession, fitted: Fit, recipients: Sequence[Recipient]) -> SendResult:
+    """Send *fitted* over *session*."""
+    return await session.send(fitted.envelope, fitted.source, recipients=recipients, body=fitted.body)
+
+
+def plain(terms: SessionTerms) -> SessionTerms:
+    """Return *terms* without TLS, for a second chance; a login is not taken along."""
+    return SessionTerms(hello_name=terms.hello_name, role=terms.role, tls=TlsLevel.NONE, source=terms.source)
+
+
+def is_hosts_fault(outcome: Outcome) -> bool:
+    """Tell whether another host may do better."""
+    return not isinstance(outcome, Delivered) and outcome.blame is Blame.HOST
+
+
+def is_stale(error: SessionFailed) -> bool:
+    """Tell whether a kept session was gone before it was used: nothing of this message was answered."""
+    return error.stage is Stage.MAIL and all(reply is None for reply in error.replies)
+
+
+def was_dismissed(result: SendResult) -> bool:
+    """Tell whether a kept session was ended by the peer in place of an answer to MAIL (RFC 5321 §3.8)."""
+    return result.stages[0] is Stage.MAIL and result.replies[0].code == 421

@@ -1,0 +1,136 @@
+"""Floor 4 · deliver — makes carriers, and holds what they share: plans, dead addresses, TLS sessions."""
+
+import ssl
+from dataclasses import dataclass
+
+from mailrail.client import ClientSession, ClientSettings, SessionFailed, SessionTerms
+from mailrail.deliver.carrier import SmtpCarrier
+from mailrail.deliver.events import SessionOpenedOut, TlsFellBack
+from mailrail.deliver.plans import DeadEndpoints, Plans
+from mailrail.deliver.settings import DeliverSettings
+from mailrail.model import Deferred, Failed, Recipient, TlsLevel
+from mailrail.net import Endpoint, Network, SessionCache, client_context
+from mailrail.observe import Bus
+from mailrail.routing import Host, Plan, Route, Router
+from mailrail.smtp import Role
+from mailrail.spool import Lease
+
+
+@dataclass(frozen=True, slots=True)
+class ClientContexts:
+    """The two ways to do TLS with a next hop.
+
+    Attributes:
+        verifying: for `tls = "verify"`.
+        opportunistic: for every other level: any certificate is better than none (RFC 7435).
+    """
+
+    verifying: ssl.SSLContext
+    opportunistic: ssl.SSLContext
+
+    @classmethod
+    def default(cls) -> "ClientContexts":
+        """Make them with the system's authorities; costs some milliseconds."""
+        return cls(client_context(verify=True), client_context(verify=False))
+
+
+class SmtpCourier:
+    """Makes carriers for SMTP and LMTP (the queue's Courier). Make it inside the running loop.
+
+    Args:
+        hello_name: our host name, as said in EHLO.
+        contexts: made once, kept for good.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        router: Router,
+        settings: DeliverSettings,
+        client_settings: ClientSettings,
+        contexts: ClientContexts,
+        *,
+        hello_name: str,
+        bus: Bus,
+    ) -> None:
+        self.settings = settings
+        self.dead = DeadEndpoints(settings.avoid_s)
+        self._network = network
+        self._router = router
+        self._plans = Plans(router)
+        self._client_settings = client_settings
+        self._contexts = contexts
+        self._tls_sessions = SessionCache()
+        self._hello_name = hello_name
+        self._bus = bus
+
+    def carrier(self, destination: str, lease: Lease) -> SmtpCarrier:
+        """Return a new lane to *destination*, whose route is that of *lease*'s first pending recipient.
+
+        When the settings have changed since the mail was queued, *destination* is only a name: the
+        carrier goes by today's routes.
+        """
+        recipients = lease.message.envelope.recipients
+        return SmtpCarrier(self, self.route(recipients[lease.item.pending[0].index]))
+
+    # --- For the carriers ---------------------------------------------------------------
+
+    def route(self, recipient: Recipient) -> Route:
+        """Return where *recipient* goes by the settings."""
+        return self._router.route(recipient.forward_path)
+
+    async def plan(self, route: Route) -> Plan | Deferred | Failed:
+        """Return the hosts of *route*."""
+        return await self._plans.plan(route)
+
+    def terms(self, route: Route, host: Host, endpoint: Endpoint) -> SessionTerms:
+        """Return what a session with *host* is to be like."""
+        contexts = self._contexts
+        is_verified = route.tls is TlsLevel.VERIFY
+        return SessionTerms(
+            hello_name=self._hello_name,
+            role=Role.LMTP if route.lmtp else Role.SMTP,
+            tls=route.tls,
+            implicit_tls=route.implicit_tls,
+            context=contexts.verifying if is_verified else contexts.opportunistic,
+            tls_sessions=self._tls_sessions,
+            server_name=_server_name(host, endpoint),
+            login=route.login,
+            # Said by the operator, and by the client still only done on this machine.
+            may_login_in_clear=route.tls is TlsLevel.NONE,
+            source=self._source(endpoint),
+        )
+
+    async def open(self, route: Route, host: Host, endpoint: Endpoint, terms: SessionTerms) -> ClientSession:
+        """Open a session and tell of it."""
+        session = await ClientSession.open(self._network, endpoint, terms, self._client_settings)
+        if self._bus.wants(SessionOpenedOut):
+            tls = session.tls
+            self._bus.emit(
+                SessionOpenedOut(
+                    destination=route.destination,
+                    host=host.name,
+                    remote=str(endpoint),
+                    tls=f"{tls.version} {tls.cipher}" if tls else "",
+                    verified=tls is not None and tls.verified,
+                )
+            )
+        return session
+
+    def fell_back(self, route: Route, host: Host, error: SessionFailed) -> None:
+        """Tell that TLS failed and the session goes on in the clear."""
+        self._bus.emit(TlsFellBack(destination=route.destination, host=host.name, error=str(error)))
+
+    def _source(self, endpoint: Endpoint) -> str | None:
+        if endpoint.is_unix:
+            return None
+        settings = self.settings
+        source = settings.source_ipv6 if ":" in endpoint.host else settings.source_ipv4
+        return str(source) if source is not None else None
+
+
+def _server_name(host: Host, endpoint: Endpoint) -> str | None:
+    """Return what a certificate must be good for: the host's name, or its address if it has no name."""
+    if endpoint.is_unix:
+        return None
+    return endpoint.host if host.name.startswith("[") else host.name

@@ -1,0 +1,29 @@
+"""Floor 4 · deliver — the facts that delivery tells; what became of the mail is told by the queue."""
+
+from mailrail.observe import Event
+
+
+class SessionOpenedOut(Event, frozen=True, kw_only=True):
+    """A session with a next hop stands.
+
+    Attributes:
+        destination: key of the destination.
+        host: its name.
+        remote: its address and port.
+        tls: version and cipher, "" in the clear.
+        verified: its certificate was checked and is good.
+    """
+
+    destination: str
+    host: str
+    remote: str
+    tls: str = ""
+    verified: bool = False
+
+
+class TlsFellBack(Event, frozen=True, kw_only=True):
+    """A TLS handshake failed and, because TLS was only wished for, the mail goes in the clear."""
+
+    destination: str
+    host: str
+    error: str

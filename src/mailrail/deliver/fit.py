@@ -1,0 +1,108 @@
+"""Floor 4 · deliver — makes a message fit what the hop at the other end offers.
+
+What a hop cannot take is converted where the RFCs allow it and refused where they do not; an
+8th bit is never stripped and an address never mangled (A29, A30). A message that fits passes as it is,
+read from the spool in blocks.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from mailrail.client import Source, WholeSource
+from mailrail.message import CONVERT_BYTES, Obstacle, convert, needs_smtputf8
+from mailrail.model import Body, Envelope, Message, Recipient, Reply
+from mailrail.model import reply as say
+from mailrail.smtp import Extensions
+
+INLINE_BYTES: Final = 64 * 1024  # converting more would hold up the loop: about 10 MB/s
+
+_OBSTACLES: Final = {
+    Obstacle.HEADER: say.NEXT_HOP_NO_SMTPUTF8,
+    Obstacle.SEALED: say.NEXT_HOP_NO_8BIT,
+    Obstacle.BROKEN: replace(say.NEXT_HOP_NO_8BIT, enhanced_code="5.6.1"),
+    Obstacle.TOO_BIG: say.NEXT_HOP_TOO_SMALL,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A message as one hop can take it."""
+
+    envelope: Envelope
+    body: Body
+    source: Source
+
+
+async def fit(
+    message: Message, source: Source, recipients: Sequence[Recipient], extensions: Extensions
+) -> Fit | Reply:
+    """Make *message* fit a hop that offers *extensions*, or return why it cannot be.
+
+    Raises:
+        StoreError: *source* cannot be read.
+    """
+    envelope = message.envelope
+    if envelope.smtputf8 and not extensions.has_smtputf8:
+        if await _needs_smtputf8(envelope, recipients, message, source):
+            return say.NEXT_HOP_NO_SMTPUTF8
+        envelope = replace(envelope, smtputf8=False)
+    if envelope.body is Body.BINARY:
+        if extensions.has_binarymime:
+            return Fit(envelope, Body.BINARY, source)
+        return await _converted(envelope, source, may_8bit=extensions.has_8bitmime)
+    if not message.has_8bit:
+        return Fit(envelope, Body.SEVEN_BIT, source)
+    if extensions.has_8bitmime:
+        return Fit(envelope, Body.EIGHT_BIT, source)
+    return await _converted(envelope, source, may_8bit=False)
+
+
+async def cleaned(fitted: Fit, extensions: Extensions) -> Fit | Reply:
+    """Encode what has a bare CR or LF, which never goes out as it is (A5)."""
+    return await _converted(fitted.envelope, fitted.source, may_8bit=extensions.has_8bitmime)
+
+
+async def _needs_smtputf8(
+    envelope: Envelope, recipients: Sequence[Recipient], message: Message, source: Source
+) -> bool:
+    """Tell whether addresses or header fields cannot do without SMTPUTF8 (RFC 6531 §3.6)."""
+    sender = envelope.reverse_path
+    if sender is not None and sender.needs_smtputf8:
+        return True
+    if any(recipient.forward_path.needs_smtputf8 for recipient in recipients):
+        return True
+    if not message.has_8bit:
+        return False
+    if source.size_bytes > CONVERT_BYTES:
+        return True
+    content = await _read_whole(source)
+    if len(content) <= INLINE_BYTES:
+        return needs_smtputf8(content)
+    return await asyncio.get_running_loop().run_in_executor(None, needs_smtputf8, content)
+
+
+async def _converted(envelope: Envelope, source: Source, *, may_8bit: bool) -> Fit | Reply:
+    if source.size_bytes > CONVERT_BYTES:
+        return _OBSTACLES[Obstacle.TOO_BIG]
+    content = await _read_whole(source)
+    if len(content) <= INLINE_BYTES:
+        result = convert(content, may_8bit=may_8bit)
+    else:
+        loop = asyncio.get_running_loop()
+        result = await loop.run_in_executor(None, lambda: convert(content, may_8bit=may_8bit))
+    if isinstance(result, Obstacle):
+        return _OBSTACLES[result]
+    body = Body.EIGHT_BIT if may_8bit and not result.isascii() else Body.SEVEN_BIT
+    return Fit(envelope, body, WholeSource(result))
+
+
+async def _read_whole(source: Source) -> bytes:
+    if source.whole is not None:
+        return source.whole
+    blocks, offset = [], 0
+    while offset < source.size_bytes and (block := await source.read(offset, INLINE_BYTES)):
+        blocks.append(block)
+        offset += len(block)
+    return b"".join(blocks)

@@ -1,0 +1,89 @@
+"""Floor 4 · deliver — what is carried, and what became of it so far."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from mailrail.model import Attempt, Failed, Message, Outcome, Recipient
+from mailrail.spool import Content, Lease
+
+
+class Parcel(Protocol):
+    """A leased item and its content; the queue's Job fits."""
+
+    @property
+    def lease(self) -> Lease:
+        """The item."""
+        ...
+
+    @property
+    def content(self) -> Content:
+        """Its content."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A parcel for some of a parcel's recipients."""
+
+    lease: Lease
+    content: Content
+
+
+def part_of(parcel: Parcel, places: Sequence[int]) -> Part:
+    """Return *parcel* for the pending recipients at *places* only."""
+    lease = parcel.lease
+    pending = tuple(lease.item.pending[place] for place in places)
+    return Part(replace(lease, item=replace(lease.item, pending=pending)), parcel.content)
+
+
+class Progress:
+    """One try in the making.
+
+    Attributes:
+        message: what is carried.
+        content: its content.
+        recipients: the pending ones, in the item's order.
+        open: places (in *recipients*) that may still be tried at another host.
+        host, remote, tls: whom we talked to last, see `Attempt`.
+        is_unclean: the content has a bare CR or LF and must be encoded before it is sent.
+    """
+
+    __slots__ = (
+        "_outcomes", "content", "host", "is_unclean", "message", "open", "recipients", "remote", "tls",
+    )  # fmt: skip
+
+    def __init__(self, parcel: Parcel) -> None:
+        lease = parcel.lease
+        self.message: Message = lease.message
+        self.content = parcel.content
+        recipients = lease.message.envelope.recipients
+        self.recipients: tuple[Recipient, ...] = tuple(recipients[one.index] for one in lease.item.pending)
+        self.open = list(range(len(self.recipients)))
+        self.host = self.remote = self.tls = ""
+        self.is_unclean = False
+        self._outcomes: list[Outcome | None] = [None] * len(self.recipients)
+
+    def note(self, outcomes: Sequence[Outcome], *, goes_on: Callable[[Outcome], bool]) -> None:
+        """Take an outcome for each open place; those that *goes_on* accepts stay open.
+
+        As long as one host may take the mail later, another's "never" ends nothing: a deferral
+        that was noted stays when a later host fails on its own behalf.
+        """
+        still = []
+        for place, outcome in zip(self.open, outcomes, strict=True):
+            is_open = goes_on(outcome)
+            if is_open:
+                still.append(place)
+            if not (is_open and isinstance(outcome, Failed) and self._outcomes[place] is not None):
+                self._outcomes[place] = outcome
+        self.open = still
+
+    def note_all(self, outcome: Outcome, *, goes_on: bool = False) -> None:
+        """Take the same outcome for every open place."""
+        self.note([outcome] * len(self.open), goes_on=lambda _: goes_on)
+
+    def attempt(self, default: Outcome) -> Attempt:
+        """Return how it ended; *default* for whom nothing was noted."""
+        outcomes = tuple(default if one is None else one for one in self._outcomes)
+        return Attempt(outcomes, self.host, self.remote, self.tls)
