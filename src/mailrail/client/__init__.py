@@ -1,5 +1,7 @@
 """Floor 3 · client — the asynchronous client: sessions for delivery, `Client` and `send` for everybody."""
 
+from mailrail.client.client import Client, send, send_sync
+from mailrail.client.compose import SendOptions
 from mailrail.client.errors import (
     AllRecipientsRefused,
     AuthFailed,
@@ -14,6 +16,8 @@ from mailrail.client.errors import (
     SessionRefused,
     TlsFailed,
 )
+from mailrail.client.outcome import Result
+from mailrail.client.resolve import Resolve, system_resolve
 from mailrail.client.session import ClientSession, SendResult
 from mailrail.client.settings import ClientSettings
 from mailrail.client.source import Source, WholeSource
@@ -23,12 +27,16 @@ __all__ = [
     "AllRecipientsRefused",
     "AuthFailed",
     "CannotSend",
+    "Client",
     "ClientSession",
     "ClientSettings",
     "ConnectFailed",
     "ConnectionLost",
     "DataRefused",
+    "Resolve",
+    "Result",
     "SendError",
+    "SendOptions",
     "SendResult",
     "SenderRefused",
     "SessionError",
@@ -38,4 +46,7 @@ __all__ = [
     "Source",
     "TlsFailed",
     "WholeSource",
+    "send",
+    "send_sync",
+    "system_resolve",
 ]

@@ -5,6 +5,7 @@ unless it never leaves this machine and the caller said so.
 """
 
 from ipaddress import ip_address
+from typing import Final
 
 from mailrail import sasl
 from mailrail.client.errors import SessionFailed, SessionRefused
@@ -15,6 +16,8 @@ from mailrail.model import NetError, RemoteProtocolError, TlsLevel
 from mailrail.model.reply import AUTH_NEEDS_TLS, TLS_NOT_POSSIBLE, UNKNOWN_MECHANISM
 from mailrail.net import Endpoint, Network
 from mailrail.smtp import Answered, Challenged, ClientConnection, Role, Stage
+
+_NO_EHLO: Final = frozenset({500, 501, 502, 504, 550})  # RFC 5321 §4.1.4, §4.3.2
 
 
 async def open_wire(
@@ -56,12 +59,13 @@ async def _expect_greeting(wire: Wire) -> None:
 
 
 async def _say_hello(wire: Wire, terms: SessionTerms) -> None:
-    wire.protocol.hello(terms.hello_name)
+    name = terms.hello_name or _literal(wire.connection.local)
+    wire.protocol.hello(name)
     wire.flush()
     reply = await wire.answer()
     # RFC 5321 §3.2: HELO for a server that knows no EHLO.
-    if reply.is_permanent and terms.role is Role.SMTP and reply.code in (500, 501, 502, 504, 550):
-        wire.protocol.hello(terms.hello_name, extended=False)
+    if reply.code in _NO_EHLO and terms.role is Role.SMTP:
+        wire.protocol.hello(name, extended=False)
         wire.flush()
         reply = await wire.answer()
     if not reply.is_positive:
@@ -108,6 +112,13 @@ async def _log_in(wire: Wire, terms: SessionTerms) -> None:
     assert isinstance(event, Answered), event
     if not event.reply.is_positive:
         raise SessionRefused(Stage.AUTH, event.reply)
+
+
+def _literal(local: Endpoint) -> str:
+    """Introduce ourselves by address where no name was given (RFC 5321 §4.1.4)."""
+    if local.is_unix:
+        return "localhost"
+    return f"[IPv6:{local.host}]" if ":" in local.host else f"[{local.host}]"
 
 
 def _is_here(peer: Endpoint) -> bool:

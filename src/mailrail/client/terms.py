@@ -13,7 +13,7 @@ class SessionTerms:
     """How to introduce ourselves, and what the peer must give.
 
     Attributes:
-        hello_name: our host name or address literal for EHLO (RFC 5321 §4.1.1.1).
+        hello_name: our host name for EHLO (RFC 5321 §4.1.1.1); "": the address literal of our side.
         role: SMTP or LMTP.
         tls: how much STARTTLS is wanted; with implicit_tls any level but NONE means TLS.
         implicit_tls: TLS from the first byte (RFC 8314 §3.3).

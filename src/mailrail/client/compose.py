@@ -1,0 +1,149 @@
+"""Floor 3 · client — from what a program has (EmailMessage or bytes) to envelope and content.
+
+Bytes travel as they are, with two exceptions: a bare LF becomes CRLF, for that is how text is kept on this
+side of the wire, and Bcc fields go, for they name whom nobody is to know. A bare CR is refused: what was
+meant by it, nobody can tell (A5).
+"""
+
+import copy
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from email.headerregistry import AddressHeader
+from email.message import EmailMessage
+from email.parser import HeaderParser
+from email.policy import SMTP, SMTPUTF8
+
+from mailrail.client.errors import CannotSend
+from mailrail.message import fields, needs_smtputf8
+from mailrail.model import Address, AddressError, Body, Envelope, Notify, Recipient, Ret, parse_address
+from mailrail.smtp import Stage, is_clean
+
+_SECRET = frozenset({b"bcc", b"resent-bcc"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """Wishes for delivery notices (RFC 3461); said only to a server that offers DSN.
+
+    Attributes:
+        notify: when to be told.
+        ret: how much of the message comes back with a notice.
+        envid: a name of yours that comes back with it, 1 to 100 printable ASCII characters.
+    """
+
+    notify: Notify = Notify.DEFAULT
+    ret: Ret | None = None
+    envid: str = ""
+
+
+def compose(
+    message: EmailMessage | bytes,
+    sender: str | None,
+    recipients: Sequence[str] | None,
+    options: SendOptions,
+) -> tuple[Envelope, bytes]:
+    """Make the envelope and the bytes to send.
+
+    Args:
+        message: its Resent- fields are not looked at.
+        sender: reverse-path; "" is the null reverse-path; None: the message's Sender, else its From.
+        recipients: None: everybody in To, Cc and Bcc.
+
+    Raises:
+        CannotSend: an address is none, nobody is named, or the bytes have a bare CR.
+    """
+    header = _read_header(message) if isinstance(message, bytes) else message
+    if sender is None:
+        sender = _sender_of(header)
+    if recipients is None:
+        recipients = [*_addresses(header, "To"), *_addresses(header, "Cc"), *_addresses(header, "Bcc")]
+    reverse_path = _parsed(sender) if sender else None
+    targets = tuple(_recipient(_parsed(text), options) for text in dict.fromkeys(recipients))
+    if not targets:
+        raise CannotSend(
+            Stage.RCPT, "nobody to send to: no recipients were given and To, Cc and Bcc name none"
+        )
+    addresses = [target.forward_path for target in targets] + ([reverse_path] if reverse_path else [])
+    is_international = any(address.needs_smtputf8 for address in addresses)
+    content = _clean(message) if isinstance(message, bytes) else _serialised(message, is_international)
+    envelope = Envelope(
+        reverse_path,
+        targets,
+        body=_body_of(content),
+        smtputf8=is_international or needs_smtputf8(content),
+        ret=options.ret,
+        envid=options.envid,
+    )
+    return envelope, content
+
+
+def _read_header(content: bytes) -> EmailMessage:
+    """Read the fields of raw bytes; addresses in UTF-8 stay readable (RFC 6532 §3.2)."""
+    end = min(n for n in (content.find(b"\n\n"), content.find(b"\r\n\r\n"), len(content)) if n >= 0)
+    # What is no UTF-8 becomes surrogates, which no address may have.
+    return HeaderParser(policy=SMTPUTF8).parsestr(content[:end].decode("utf-8", "surrogateescape"))
+
+
+def _sender_of(header: EmailMessage) -> str:
+    addresses = _addresses(header, "Sender") or _addresses(header, "From")
+    if len(addresses) != 1:
+        raise CannotSend(Stage.MAIL, "no sender was given, and the message does not name exactly one")
+    return addresses[0]
+
+
+def _addresses(header: EmailMessage, name: str) -> list[str]:
+    found: list[str] = []
+    for value in header.get_all(name, []):
+        if isinstance(value, AddressHeader):
+            found += [str(address.addr_spec) for address in value.addresses]
+    return found
+
+
+def _parsed(text: str) -> Address:
+    try:
+        return parse_address(text)
+    except AddressError as error:
+        raise CannotSend(Stage.MAIL, str(error), recipients=(text,)) from error
+
+
+def _recipient(address: Address, options: SendOptions) -> Recipient:
+    if options == SendOptions():
+        return Recipient(address)
+    return Recipient(address, options.notify, f"{'utf-8' if address.needs_smtputf8 else 'rfc822'};{address}")
+
+
+def _serialised(message: EmailMessage, is_international: bool) -> bytes:
+    # A shallow copy has its own list of fields: the caller's message keeps its Bcc.
+    public = copy.copy(message)
+    del public["Bcc"]
+    del public["Resent-Bcc"]
+    utf8 = is_international or any(not address.isascii() for address in _named_in(message))
+    return _clean(public.as_bytes(policy=SMTPUTF8 if utf8 else SMTP))
+
+
+def _named_in(message: EmailMessage) -> Iterable[str]:
+    for name in ("From", "Sender", "Reply-To", "To", "Cc"):
+        yield from _addresses(message, name)
+
+
+def _clean(content: bytes) -> bytes:
+    if not is_clean(content):
+        if content.count(b"\r") != content.count(b"\r\n"):
+            raise CannotSend(Stage.DATA, "the message has a bare CR (RFC 5321 §2.3.8)")
+        content = content.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    if not content.endswith(b"\r\n"):
+        content += b"\r\n"
+    return _without_secrets(content)
+
+
+def _without_secrets(content: bytes) -> bytes:
+    secret = [(field.start, field.end) for field in fields(content) if field.name in _SECRET]
+    for start, end in reversed(secret):
+        content = content[:start] + content[end:]
+    return content
+
+
+def _body_of(content: bytes) -> Body:
+    if b"\0" in content:
+        return Body.BINARY
+    return Body.SEVEN_BIT if content.isascii() else Body.EIGHT_BIT
