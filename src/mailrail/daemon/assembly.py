@@ -14,7 +14,7 @@ from typing import Final, Self
 from mailrail.admin import AdminServer, Status
 from mailrail.config import ListenerSettings, MailrailSettings, Role
 from mailrail.daemon.events import DaemonStarted, DaemonStopped, DaemonStopping, HousekeepingFailed
-from mailrail.deliver import SmtpCourier
+from mailrail.deliver import ClientContexts, SmtpCourier
 from mailrail.dns import DnsResolver
 from mailrail.intake import HeaderLimits, Intake
 from mailrail.model import Address, Clock, QueueIds, Rng, StoreError, parse_address
@@ -68,7 +68,8 @@ class Daemon:
             self.router,
             settings.deliver,
             settings.client,
-            hostname=settings.hostname,
+            ClientContexts.default(),
+            hello_name=settings.hostname,
             bus=bus,
         )
 
