@@ -6,6 +6,13 @@ from mailrail.model import Recipient, Reply
 from mailrail.smtp import Extensions
 
 
+def fits_one_round(recipients: Sequence[Recipient], extensions: Extensions) -> bool:
+    """Tell, cheaply, whether the peer surely takes all *recipients* in one transaction."""
+    return (extensions.rcpt_max is None or len(recipients) <= extensions.rcpt_max) and (
+        extensions.rcpt_domain_max is None or len(recipients) == 1
+    )
+
+
 def take_round(
     waiting: Sequence[int], recipients: Sequence[Recipient], extensions: Extensions
 ) -> tuple[list[int], list[int]]:

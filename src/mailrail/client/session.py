@@ -11,7 +11,7 @@ from typing import Final
 
 from mailrail.client.errors import SessionFailed
 from mailrail.client.opening import open_wire
-from mailrail.client.rounds import is_surplus, take_round
+from mailrail.client.rounds import fits_one_round, is_surplus, take_round
 from mailrail.client.settings import ClientSettings
 from mailrail.client.source import Source
 from mailrail.client.terms import SessionTerms
@@ -117,12 +117,11 @@ class ClientSession:
         if extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes:
             # RFC 1870 §6.2: what it says it will not take is not even tried.
             return SendResult((NEXT_HOP_TOO_SMALL,) * len(targets), (Stage.MAIL,) * len(targets))
-        if extensions.rcpt_max is None and extensions.rcpt_domain_max is None:
+        ended = None
+        if fits_one_round(targets, extensions):
             ended = await self._transact(envelope, targets, content, body)
             if Stage.END not in ended.stages or not any(map(is_surplus, ended.replies)):
                 return SendResult(ended.replies, ended.stages)
-        else:
-            ended = None
         return await self._in_rounds(envelope, targets, content, body, ended)
 
     async def close(self) -> None:
