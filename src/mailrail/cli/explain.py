@@ -1,0 +1,135 @@
+"""Floor 5 · cli — `mailrail explain`: what would happen to mail for an address, and why.
+
+The same objects decide here as in the daemon, made from the same settings, so the answer is not a guess.
+"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import click
+
+from mailrail.cli.options import config_option, settings_of
+from mailrail.cli.progress import progress
+from mailrail.config import MailrailSettings
+from mailrail.dns import DnsResolver
+from mailrail.model import Address, AddressError, parse_address, system_rng
+from mailrail.net import SocketNetwork
+from mailrail.policy import RelayRules
+from mailrail.routing import Plan, RoutingRules, SettingsRouter, explain_plan, explain_route
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One address that would be tried."""
+
+    host: str
+    preference: int
+    endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer, for people (the lines) and for programs.
+
+    Attributes:
+        is_taken: the server would take the recipient from this client.
+        policy: why, in words.
+        destination: the queue's key of where it would go.
+        route: which rule decides, in words.
+        plan: which hosts would be tried, in words.
+        tries: the same for programs; empty when it would wait or fail.
+        notices: where a notice to the sender would go, in words; empty without a sender.
+    """
+
+    recipient: str
+    is_taken: bool
+    policy: list[str]
+    destination: str
+    route: list[str]
+    plan: list[str]
+    tries: list[Try]
+    notices: list[str]
+
+
+@click.command()
+@click.argument("recipient", metavar="RECIPIENT")
+@click.option(
+    "--from", "sender", metavar="ADDRESS", default="", help="Sender: says where its notices would go."
+)
+@click.option("--ip", metavar="IP", default="", help="Client that brings the mail; default: a stranger.")
+@click.option("--user", metavar="NAME", default="", help="Login of that client.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
+@config_option
+def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, config: Path) -> None:
+    """Say what would happen to mail for RECIPIENT: whether it is taken, by which route and to which hosts it goes,
+    with how much TLS, and which rule says so. The DNS is asked; nothing is sent.
+
+    \b
+    Examples:
+      mailrail explain bob@example.org
+      mailrail explain bob@example.org --ip 192.0.2.7
+      mailrail explain bob@example.org --from alice@example.com --json
+    """
+    settings = settings_of(config)
+    to, reverse_path = _address(recipient), _address(sender) if sender not in ("", "<>") else None
+    found = asyncio.run(_explain(settings, to, reverse_path, ip, user))
+    if as_json:
+        click.echo(json.dumps(asdict(found), ensure_ascii=False))
+        return
+    for line in _lines(found):
+        click.echo(line)
+
+
+def _address(text: str) -> Address:
+    try:
+        return parse_address(text.removeprefix("<").removesuffix(">"))
+    except AddressError as error:
+        raise click.UsageError(str(error)) from None
+
+
+async def _explain(
+    settings: MailrailSettings, recipient: Address, sender: Address | None, client: str, user: str
+) -> Explanation:
+    rules = RelayRules(settings.relay.networks, tuple(settings.domain))
+    rng = system_rng()
+    router = SettingsRouter(
+        RoutingRules(settings.routing, settings.route, settings.domain),
+        DnsResolver(SocketNetwork(settings.net), settings.dns, rng),
+        rng,
+        own_names=(settings.hostname,),
+        own_endpoints=tuple(listener.endpoint for listener in settings.listener),
+    )
+    route = router.route(recipient)
+    with progress("Asking the DNS"):
+        plan = await router.plan(route)
+    verdict = rules.decide(recipient, may_relay=rules.may_relay(client, user))
+    return Explanation(
+        recipient=recipient.shown(),
+        is_taken=verdict.refusal is None,
+        policy=rules.explain(recipient, client, user),
+        destination=route.destination,
+        route=explain_route(route),
+        plan=explain_plan(plan),
+        tries=_tries(plan) if isinstance(plan, Plan) else [],
+        notices=explain_route(router.route(sender)) if sender else [],
+    )
+
+
+def _tries(plan: Plan) -> list[Try]:
+    return [
+        Try(host.name, host.preference, str(endpoint)) for host in plan.hosts for endpoint in host.endpoints
+    ]
+
+
+def _lines(found: Explanation) -> Iterator[str]:
+    yield found.recipient
+    yield f"  {'taken' if found.is_taken else 'refused'}, because:"
+    yield from (f"    {line}" for line in found.policy)
+    yield "  it would go out:" if found.is_taken else "  were it taken, it would go out:"
+    yield from (f"    {line}" for line in (*found.route, *found.plan))
+    if found.notices:
+        yield "  a notice to the sender would go:"
+        yield from (f"    {line}" for line in found.notices)
