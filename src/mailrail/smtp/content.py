@@ -63,9 +63,9 @@ class ContentGate:
         if has_nul:
             self.fault = self.fault or say.NUL_IN_DATA
         self.size_bytes += len(content)
-        if self.size_bytes > limits.message_size:
+        if self.size_bytes > limits.message_bytes:
             self.fault = self.fault or say.TOO_BIG
-        if self._body is not Body.BINARY and self._has_long_line(content, limits.text_line):
+        if self._body is not Body.BINARY and self._has_long_line(content, limits.text_line_bytes):
             self.fault = self.fault or say.TEXT_LINE_TOO_LONG
         return content if self.fault is None else b""
 

@@ -10,22 +10,22 @@ class Limits(Protocol):
     """What the core needs to know; every buffer is bounded by one of these."""
 
     @property
-    def command_line(self) -> int:
+    def command_line_bytes(self) -> int:
         """Octets of a command line, CRLF included (RFC 5321 §4.5.3.1.4: at least 512)."""
         ...
 
     @property
-    def auth_line(self) -> int:
+    def auth_line_bytes(self) -> int:
         """Octets of a line in a SASL exchange (RFC 4954 §4: 12288)."""
         ...
 
     @property
-    def text_line(self) -> int:
+    def text_line_bytes(self) -> int:
         """Octets of a line of content, CRLF not counted (RFC 5321 §4.5.3.1.6: at least 998)."""
         ...
 
     @property
-    def message_size(self) -> int:
+    def message_bytes(self) -> int:
         """Octets of a message (RFC 5321 §4.5.3.1.7: at least 64 KiB)."""
         ...
 

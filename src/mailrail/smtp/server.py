@@ -34,6 +34,7 @@ from mailrail.smtp.paths import parse_forward_path, parse_reverse_path, split_pa
 from mailrail.smtp.states import NEXT, Accepted, State
 
 _CRLF: Final = b"\r\n"
+_TLS_HANDSHAKE: Final = b"\x16"  # RFC 8446 §5.1: the first octet of a record that carries a ClientHello
 # RFC 2920 §3.1: these end a group; whoever sends more behind them does not wait for answers.
 _ENDS_GROUP: Final = frozenset({"EHLO", "HELO", "LHLO", "DATA", "VRFY", "EXPN", "NOOP", "HELP", "AUTH"})
 # A10: a web browser or another protocol was led to our port (ALPACA).
@@ -59,7 +60,7 @@ class ServerConnection:
         is_esmtp: it said EHLO (or LHLO).
         is_tls: the session is under TLS.
         is_authenticated: AUTH succeeded.
-        may_run_ahead: the client may ignore the order of pipelining (trusted clients; A7).
+        may_run_ahead: the client may ignore the order of pipelining (A7): it is trusted, or has logged in.
         errors: bad commands so far, forgiven when a message is accepted.
     """
 
@@ -82,7 +83,8 @@ class ServerConnection:
         self._at = 0
         self._out: list[bytes] = []
         self._read: Callable[[], Read] = self._read_command
-        self._is_skipping = False
+        self._is_refused = False  # the line that is coming in was refused already: drop the rest of it
+        self._is_run_on = False  # an LF alone came: what stands up to the next CRLF is no command
         self._junk = 0
         self._messages = 0
         self._forget()
@@ -157,8 +159,11 @@ class ServerConnection:
 
     def reply_each(self, replies: Sequence[Reply]) -> None:
         """Answer EndOfData of LMTP: one reply for each accepted recipient, in order (RFC 2033 §4.2)."""
-        if self._asked is not Accepted.END_OF_DATA or len(replies) != self._accepted:
-            raise LocalProtocolError(f"{self._accepted} recipients wait for a reply each, got {len(replies)}")
+        if not self._is_lmtp or self._asked is not Accepted.END_OF_DATA or len(replies) != self._accepted:
+            raise LocalProtocolError(
+                f"one reply for each recipient is for the end of data by LMTP, with {self._accepted} recipients;"
+                f" got {len(replies)}"
+            )
         self._asked = None
         for reply in replies:
             self._say(reply)
@@ -225,35 +230,51 @@ class ServerConnection:
     def _read_command(self) -> Read:
         end = self._buffer.find(b"\n", self._at)
         if end < 0:
-            self._bound_line(self._limits.command_line)
+            self._bound_line(self._limits.command_line_bytes)
             return None
         line = self._buffer[self._at : end + 1]
         self._at = end + 1
-        if self._is_skipping:
-            self._is_skipping = False
-            return AGAIN
-        if len(line) > self._limits.command_line:
+        if line[-2:] != _CRLF or self._is_refused or self._is_run_on:
+            return self._read_broken_line(line)
+        if len(line) > self._limits.command_line_bytes:
             return self._error(say.LINE_TOO_LONG)
-        if line[-2:] != _CRLF or line.find(b"\r", 0, -2) >= 0:
+        if line.find(b"\r", 0, -2) >= 0:
             return self._error(say.BARE_LINE_END)
         try:
             text = line[:-2].decode()
         except UnicodeDecodeError:
-            return self._error(say.BAD_ARGUMENTS.with_text("Not UTF-8"))
+            return self._refuse_garbage(line, say.BAD_ARGUMENTS.with_text("Not UTF-8"))
         if not text.isprintable():
-            return self._error(say.BAD_ARGUMENTS.with_text("Control characters in a command"))
+            return self._refuse_garbage(line, say.BAD_ARGUMENTS.with_text("Control characters in a command"))
         verb, _, rest = text.partition(" ")
         return self._command(verb.upper(), rest)
 
+    def _read_broken_line(self, line: bytes) -> Read:
+        """Refuse a line that ends with a bare LF, each time one comes, and all that stands up to the next CRLF."""
+        is_refused, self._is_refused = self._is_refused, False
+        is_end, self._is_run_on = self._is_run_on, line[-2:] != _CRLF
+        if is_refused:
+            return AGAIN
+        if len(line) > self._limits.command_line_bytes:
+            return self._error(say.LINE_TOO_LONG)
+        if is_end and not self._is_run_on:
+            return AGAIN
+        return self._refuse_garbage(line, say.BARE_LINE_END)
+
+    def _refuse_garbage(self, line: bytes, reply: Reply) -> Read:
+        if line.startswith(_TLS_HANDSHAKE) and self._state is State.GREETED:
+            self.close_with(say.NOT_SMTP)  # A11: a TLS ClientHello on a plain port
+            return None
+        return self._error(reply)
+
     def _bound_line(self, limit: int) -> None:
         """Bound a line that does not end: refuse it once, then drop what comes until it ends (A13)."""
-        if self._buffer[self._at : self._at + 1] == b"\x16" and self._state is State.GREETED:
-            self._at = len(self._buffer)
-            self.close_with(say.NOT_SMTP)  # A11: a TLS ClientHello on a plain port
-        elif len(self._buffer) - self._at > limit or self._is_skipping:
-            self._buffer, self._at = b"", 0
-            if not self._is_skipping:
-                self._is_skipping = True
+        if self._buffer.startswith(_TLS_HANDSHAKE, self._at) and self._state is State.GREETED:
+            self.close_with(say.NOT_SMTP)
+        elif len(self._buffer) - self._at > limit or self._is_refused:
+            self._buffer, self._at = b"\r" if self._buffer.endswith(b"\r") else b"", 0
+            if not self._is_refused:
+                self._is_refused = True
                 self._error(say.LINE_TOO_LONG)
 
     def _command(self, verb: str, rest: str) -> Read:
@@ -272,7 +293,7 @@ class ServerConnection:
         return verb in _ENDS_GROUP or (bool(self.hello_name) and not self.is_esmtp)
 
     def _unknown(self, verb: str) -> Read:
-        if verb in _OTHER_PROTOCOLS or verb.startswith(("SSH-", "\x16")):
+        if verb in _OTHER_PROTOCOLS or verb.startswith("SSH-"):
             self.close_with(say.NOT_SMTP)
             return None
         return self._error(say.UNKNOWN_COMMAND)
@@ -324,7 +345,7 @@ class ServerConnection:
             return self._bad_parameter(error)
         if not parameters.smtputf8 and not inner.isascii():
             return self._error(say.NEEDS_SMTPUTF8)
-        if parameters.size_bytes is not None and parameters.size_bytes > self._limits.message_size:
+        if parameters.size_bytes is not None and parameters.size_bytes > self._limits.message_bytes:
             return self._error(say.TOO_BIG)
         self._smtputf8, self._body = parameters.smtputf8, parameters.body
         self._ask(Accepted.MAIL)
@@ -347,7 +368,7 @@ class ServerConnection:
             return self._error(say.BAD_RECIPIENT.with_text(f"Bad recipient address syntax: {error}"))
         except ParameterError as error:
             return self._bad_parameter(error)
-        if not self._smtputf8 and not inner.isascii():
+        if not self._smtputf8 and not rest.isascii():  # RFC 6533 §3: nor may ORCPT have UTF-8 then
             return self._error(say.NEEDS_SMTPUTF8)
         if self._accepted >= self._limits.recipients:
             self._say(say.TOO_MANY_RECIPIENTS)  # A21: those accepted stay
@@ -360,7 +381,7 @@ class ServerConnection:
         if reply.is_positive:
             self._accepted += 1
             self._step(step)
-        elif not self._accepted:
+        elif not self._accepted and reply.is_permanent:
             # Guessing at addresses counts as error; a list with some stale members does not.
             self._count_error()
 
@@ -368,7 +389,7 @@ class ServerConnection:
         self._say(reply)
         if reply.is_positive:
             self._step(step)
-        else:
+        elif reply.is_permanent:  # "try again later" is no mistake of the client's
             self._count_error()
 
     def _data(self, verb: str, rest: str) -> Read:
@@ -394,7 +415,7 @@ class ServerConnection:
             return self._error(say.BAD_ARGUMENTS.with_text("RSET takes no argument"))
         if Accepted.RSET not in NEXT[self._state]:
             return self._refuse_order()
-        if self._state in (State.IDLE, State.GREETED) and self._count_junk():
+        if self._count_junk():
             return None
         self._step(Accepted.RSET)
         self._forget()
@@ -483,8 +504,8 @@ class ServerConnection:
             return
         self._auth_over()
         if reply.is_positive:
-            self.is_authenticated = True
-        else:
+            self.is_authenticated = self.may_run_ahead = True
+        elif reply.is_permanent:
             self._count_error()
 
     def _auth_over(self) -> None:
@@ -493,14 +514,15 @@ class ServerConnection:
 
     def _read_auth(self) -> Read:
         end = self._buffer.find(b"\n", self._at)
-        if end < 0 or end - self._at >= self._limits.auth_line:
-            if len(self._buffer) - self._at > self._limits.auth_line:
+        if end < 0 or end - self._at >= self._limits.auth_line_bytes:
+            if len(self._buffer) - self._at > self._limits.auth_line_bytes:
                 # Nobody needs more than 12288 octets; what follows would be read as commands.
                 self.close_with(say.AUTH_LINE_TOO_LONG)
             return None
         line = self._buffer[self._at : end + 1]
         self._at = end + 1
-        response = _unbase64(line[:-2]) if line[-2:] == _CRLF else None
+        self._is_run_on = line[-2:] != _CRLF
+        response = None if self._is_run_on else _unbase64(line[:-2])
         if response is None:
             self._auth_over()
             self._error(say.AUTH_CANCELLED if line == b"*\r\n" else say.AUTH_BAD_BASE64)
@@ -532,7 +554,8 @@ class ServerConnection:
         self._say_to_all(fault)
         self._step(Accepted.END_OF_DATA)
         self._forget()
-        self._count_error()
+        if fault.is_permanent:
+            self._count_error()
         return events.Refused(fault)
 
     def _say_to_all(self, reply: Reply) -> None:
@@ -550,6 +573,8 @@ class ServerConnection:
         self._messages += 1
         if is_accepted:
             self.errors = self._junk = 0
+        if self._at < len(self._buffer) and not self.is_esmtp and not self.may_run_ahead:
+            self.close_with(say.EARLY_TALKER)  # A7: behind HELO nothing may come before our answer
 
     # --- BDAT (RFC 3030 §2) ------------------------------------------------------------------
 
@@ -562,6 +587,8 @@ class ServerConnection:
             return None
         self._chunk_size = self._chunk_left = int(size)
         self._is_last_chunk = bool(last)
+        if not self._chunk_size and not last and self._count_junk():  # A20: it could go on for ever
+            return None
         self._read = self._read_chunk
         self._chunk_fault = self._refuse_chunk()
         if self._chunk_fault is None and self._gate is None:
@@ -576,7 +603,7 @@ class ServerConnection:
         if self._gate is not None and self._gate.fault is not None:
             return say.BDAT_AFTER_FAILURE
         so_far = self._gate.size_bytes if self._gate is not None else 0
-        return say.TOO_BIG if so_far + self._chunk_size > self._limits.message_size else None
+        return say.TOO_BIG if so_far + self._chunk_size > self._limits.message_bytes else None
 
     def _answer_chunk(self, step: Accepted, reply: Reply) -> None:
         if reply.is_positive:
@@ -625,8 +652,10 @@ class ServerConnection:
         if self._gate is None:
             self._gate = ContentGate(self._limits, self._body)
         self._gate.fault = self._gate.fault or fault
-        self._state = NEXT[self._state][Accepted.CHUNK]
-        self._error(fault)
+        self._step(Accepted.CHUNK)
+        self._say(fault)
+        if fault.is_permanent:
+            self._count_error()
         return AGAIN if fault is say.BDAT_AFTER_FAILURE else events.Refused(fault)
 
 
