@@ -27,6 +27,7 @@ class FakeLoop:
         self.readers: dict[int, Callable[[], None]] = {}
         self.writers: dict[int, Callable[[], None]] = {}
         self.timers: list[FakeTimer] = []
+        self.soon: list[Callable[[], None]] = []
 
     def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
         self.readers[fd] = callback
@@ -44,9 +45,14 @@ class FakeLoop:
         self.timers.append(FakeTimer(delay, callback))
         return self.timers[-1]
 
-    def shared(self, settings: NetSettings) -> Shared:
+    def call_soon(self, callback: Any, *args: Any, context: Any = None) -> None:
+        self.soon.append(callback)
+
+    def shared(self, settings: NetSettings, *, is_one_shot: bool = False) -> Shared:
         """What connections on this loop share."""
-        return Shared(cast(asyncio.AbstractEventLoop, self), settings)  # has the few methods used
+        shared = Shared(cast(asyncio.AbstractEventLoop, self), settings)  # has the few methods used
+        shared.is_one_shot = is_one_shot
+        return shared
 
 
 class FakeSocket:

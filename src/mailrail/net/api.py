@@ -49,7 +49,9 @@ class Endpoint:
             raise ValueError(f"{port} is not a port: write one from 1 to 65535")
         is_bracketed = host.startswith("[") and host.endswith("]")
         if ":" in host and not is_bracketed:
-            raise ValueError(f'{text!r} is not clear: write an IPv6 address in brackets, like "[{host}]:{port}"')
+            raise ValueError(
+                f'{text!r} is not clear: write an IPv6 address in brackets, like "[{host}]:{port}"'
+            )
         try:
             address = ip_address(host[1:-1] if is_bracketed else host)
         except ValueError:

@@ -34,10 +34,22 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
 class Shared:
     """What all connections of one network have in common: the loop, the receive buffer, the numbers."""
 
-    __slots__ = ("buffer", "high_water", "linger_bytes", "linger_s", "loop", "low_water", "view")
+    __slots__ = (
+        "buffer",
+        "high_water",
+        "is_one_shot",
+        "linger_bytes",
+        "linger_s",
+        "loop",
+        "low_water",
+        "view",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, settings: NetSettings) -> None:
         self.loop = loop
+        # asyncio wakes us as long as there is something to read. uvloop stops after one call for a socket
+        # that has failed, even with bytes left to read before the failure: there we read until it is dry.
+        self.is_one_shot = not isinstance(loop, asyncio.SelectorEventLoop)
         self.buffer = bytearray(settings.read_bytes)
         self.view = memoryview(self.buffer)
         self.high_water = settings.high_water_bytes
@@ -179,8 +191,9 @@ class SocketConnection:
                 self._end()
                 return
             self._receiver.received(bytes(shared.view[:count]))
-            if count < len(shared.buffer):  # the system has no more, or will wake us again
+            if count < len(shared.buffer) and not shared.is_one_shot:  # no more, or we are woken again
                 return
+        self._read_more()
 
     def _writable(self) -> None:
         pending = self._pending
@@ -252,6 +265,8 @@ class SocketConnection:
         if self._open:
             self._read_off()
             return
+        if self._fd < 0:
+            return
         try:
             count = self._sock.recv_into(self._shared.buffer)
         except (BlockingIOError, InterruptedError):
@@ -265,6 +280,13 @@ class SocketConnection:
             self._read_off()
         elif count == 0 or self._limit < 0:
             self._vanish()
+        else:
+            self._read_more()
+
+    def _read_more(self) -> None:
+        """Come back when the others had their turn; most loops wake us by themselves."""
+        if self._shared.is_one_shot:
+            self._shared.loop.call_soon(self._readable)
 
     def _vanish(self) -> None:
         if self._fd < 0:

@@ -58,6 +58,7 @@ class TlsConnection:
         "_closed",
         "_context",
         "_contexts",
+        "_deaf",
         "_end",
         "_failed",
         "_full",
@@ -98,6 +99,7 @@ class TlsConnection:
         self._choked = False  # the peer makes OpenSSL answer but does not read the answers
         self._full = False  # the receiver was told to wait
         self._closed = False
+        self._deaf = False  # close_notify or a broken record: nothing more is decrypted (law 2)
         self._end: tuple[NetError | None] | None = None  # found, but not yet told
         self._timer: asyncio.TimerHandle | None = None  # runs while the handshake does
 
@@ -214,6 +216,7 @@ class TlsConnection:
     def abort(self) -> None:
         """Close now and drop what waits; the peer sees a cut stream."""
         if not self._closed:
+            self._remember()
             self._settle()
             self._plain.abort()
 
@@ -296,8 +299,8 @@ class TlsConnection:
     # -- what comes from below -----------------------------------------------------------------
 
     def _take(self, data: bytes) -> None:
-        if self._closed or self._end is not None:
-            return  # after close_notify there is nothing (law 2)
+        if self._closed or self._deaf:
+            return
         if self._ssl is None and self._contexts is not None:
             self._greet(data)
             return
@@ -316,6 +319,7 @@ class TlsConnection:
         elif self._end is None:
             cut = NetError(NetTrouble.RESET, f"{self.peer} cut the stream off without a TLS close_notify")
             self._end = (error or cut,)
+            self._choked = False  # nothing will drain any more
             self._go_on()
 
     def _drained(self) -> None:
@@ -333,23 +337,27 @@ class TlsConnection:
         parts: list[bytes] = []
         try:
             # Asking first saves the exception that a read from an empty buffer would cost.
-            while self._incoming.pending and self._end is None:
+            while self._incoming.pending and not self._deaf:
                 part = self._ssl.read(_RECORD_BYTES)
                 if part:
                     parts.append(part)
-                else:  # close_notify
-                    self._end = (None,)
+                else:
+                    self._hush(None)  # close_notify
         except ssl.SSLWantReadError:
             pass  # half a record
         except ssl.SSLZeroReturnError:
-            self._end = (None,)
+            self._hush(None)
         except ssl.SSLError as error:
-            self._end = (tls_error(error),)
+            self._hush(tls_error(error))
         self._flush()
         if parts:
             self._receiver.received(parts[0] if len(parts) == 1 else b"".join(parts))
         if self._end is not None:
             self._tell_end()
+
+    def _hush(self, error: NetError | None) -> None:
+        self._deaf = True
+        self._end = (error,)
 
     def _tell_end(self) -> None:
         if self._paused or self._receiver is None or self._end is None:
@@ -359,13 +367,15 @@ class TlsConnection:
             self._receiver = None
             self._plain.pause()
         else:
+            if error.trouble is not NetTrouble.TLS:
+                self._remember()  # many servers never say close_notify
             self._settle()
             self._plain.close()  # carries the alert away; what still comes in is thrown away
         receiver.ended(error)
 
     def _break(self, error: NetError) -> None:
-        if not self._closed and self._end is None:
-            self._end = (error,)
+        if not self._closed and not self._deaf:
+            self._hush(error)
             self._tell_end()
 
     def _flush(self) -> None:
@@ -385,14 +395,12 @@ class TlsConnection:
     def _say_goodbye(self) -> None:
         assert self._ssl is not None
         self._remember()
-        with contextlib.suppress(
-            ssl.SSLError
-        ):  # sent, but the peer's own has not come: nobody waits for that
-            self._ssl.unwrap()
+        with contextlib.suppress(ssl.SSLError):
+            self._ssl.unwrap()  # fails because the peer's own has not come: nobody waits for that
         self._plain.write(self._outgoing.read())
 
     def _remember(self) -> None:
-        if self._sessions is not None and self._context is not None and self._ssl is not None:
+        if self._up and self._sessions is not None and self._context is not None and self._ssl is not None:
             self._sessions.put(self._context, self._server_name, self._ssl.session)
 
     def _settle(self) -> None:

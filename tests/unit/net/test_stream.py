@@ -21,11 +21,11 @@ SETTINGS = NetSettings(
 class Bench:
     """A connection on fakes."""
 
-    def __init__(self, *, attached: bool = True) -> None:
+    def __init__(self, *, attached: bool = True, is_one_shot: bool = False) -> None:
         self.loop, self.sock, self.told = FakeLoop(), FakeSocket(), Recorder()
         self.connection = SocketConnection(
             cast(socket.socket, self.sock),  # a fake with the few methods used
-            self.loop.shared(SETTINGS),
+            self.loop.shared(SETTINGS, is_one_shot=is_one_shot),
             Endpoint("192.0.2.1", 25),
             Endpoint("198.51.100.7", 1024),
         )
@@ -59,6 +59,29 @@ def test_a_fast_sender_gets_a_few_reads_and_then_others_have_their_turn(bench: B
     bench.sock.incoming = [bytes(4096)] * 100
     bench.readable()
     assert 1 < bench.sock.reads < 10
+
+
+def test_a_loop_that_wakes_only_once_is_read_dry_in_turns() -> None:
+    bench = Bench(is_one_shot=True)
+    bench.sock.incoming = [b"short"] * 10 + [failure(errno.ECONNRESET)]
+    bench.readable()
+    while bench.loop.soon:
+        assert bench.sock.reads % 4 == 0
+        bench.loop.soon.pop()()
+    assert len(bench.told.chunks) == 10
+    assert len(bench.told.ends) == 1
+
+
+def test_such_a_loop_is_also_read_dry_while_lingering() -> None:
+    bench = Bench(is_one_shot=True)
+    bench.connection.close()
+    bench.sock.incoming = [b"late", b""]
+    bench.readable()
+    again = bench.loop.soon.pop()
+    again()
+    assert bench.sock.state == "closed"
+    again()  # it was scheduled, and then the time was up
+    assert bench.sock.reads == 2
 
 
 def test_a_wake_up_for_nothing_is_nothing(bench: Bench) -> None:

@@ -1,5 +1,6 @@
 """TlsConnection on a connection below that a test moves by hand: who is slowed down, and when."""
 
+import asyncio
 import contextlib
 import ssl
 from pathlib import Path
@@ -150,5 +151,30 @@ def test_closing_says_close_notify(tls: Tls) -> None:
         assert bench.client.read(100) == b"221 bye\r\n"
         assert bench.client.read(100) == b""  # OpenSSL's word for a good end
         assert bench.below.is_closed
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("is_good_end", [True, False])
+def test_an_end_below_does_not_overtake_bytes_that_wait_above(tls: Tls, is_good_end: bool) -> None:
+    """Seen where the last bytes came with the client's Finished, and the end of the stream right behind."""
+
+    async def scenario() -> None:
+        bench = Bench(tls)
+        bench.shake()
+        bench.client.write(b"QUIT\r\n")
+        if is_good_end:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                bench.client.unwrap()
+        bench.server.attach(bench.told)
+        bench.server.pause()
+        bench.below.receiver.received(bench.outgoing.read())
+        bench.below.receiver.ended(None)
+        assert bench.told.chunks == []
+        bench.server.resume()
+        await asyncio.sleep(0)
+        assert bench.told.got == b"QUIT\r\n"
+        assert [error is None for error in bench.told.ends] == [is_good_end]
+        bench.server.close()
 
     run(scenario())
