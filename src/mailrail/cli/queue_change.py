@@ -38,6 +38,7 @@ _DOING: Final[dict[str, str]] = {
     "bounce": "Returning",
 }
 _FINAL: Final = ("delete", "bounce")
+_NARROWED: Final[dict[str, bool]] = {"hold": False, "release": True}
 
 
 def _changing(command: Command) -> Command:
@@ -140,6 +141,9 @@ def _change(
             if everything
             else f"say what to {verb}: ids, --sender, --recipient, --domain, --destination, --held or --all"
         )
+    if chosen.held is None and not chosen.queue_ids and verb in _NARROWED:
+        # So that the count says what has changed, not what was so already.
+        chosen = chosen.model_copy(update={"held": _NARROWED[verb]})
     is_sure = yes or dry_run or verb not in _FINAL or bool(chosen.queue_ids)
     if not is_sure and not sys.stdin.isatty():
         raise click.UsageError(f"{verb} cannot be undone: add --yes, or see with --dry-run what is meant")
