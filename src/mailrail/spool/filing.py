@@ -114,6 +114,11 @@ class Filing:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def settled(self) -> None:
+        """Wait for the background work that is begun now."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks))
+
     async def drain(self) -> None:
         """Wait for the background work."""
         while self._tasks:

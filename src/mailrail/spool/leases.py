@@ -4,17 +4,25 @@ They end with the process (promise 5), so there is nothing to store. What is sto
 that an item is not waiting, to keep it out of the index of those that are.
 """
 
+from typing import Final
+
 from mailrail.model import Item, Message, QueueId
 from mailrail.spool.api import Lease
 
+_FENCE_BITS: Final = 40  # a million leases a second for twelve days, then the next opening's begin
+
 
 class Leases:
-    """The leases of one process; as many as items are being tried."""
+    """The leases of one process; as many as items are being tried.
 
-    def __init__(self) -> None:
+    Args:
+        opening: a number that no earlier process had: its leases must not fit ours.
+    """
+
+    def __init__(self, opening: int) -> None:
         # (fence, the queue id as a number: reading it again costs a microsecond)
         self._held: dict[tuple[QueueId, str], tuple[int, int]] = {}
-        self._last_fence = 0
+        self._last_fence = opening << _FENCE_BITS
 
     def begin(self, message: Message, item: Item, number: int) -> Lease:
         """Lease *item*."""

@@ -58,6 +58,7 @@ class MemoryStore:
     """
 
     messages: dict[QueueId, _Stored] = field(default_factory=dict)
+    last_fence: int = 0
     refuses: StoreTrouble | None = None
 
     def check(self) -> None:
@@ -102,7 +103,6 @@ class MemorySpool:
     def __init__(self, clock: Clock, store: MemoryStore | None = None) -> None:
         self.store = MemoryStore() if store is None else store
         self._clock = clock
-        self._last_fence = 0
         now_us = clock.now_us()
         for state in self._states():
             if state.fence:
@@ -210,7 +210,8 @@ class MemorySpool:
             if change is Change.DELETE:
                 self._remove(state)
             elif change is Change.RETRY:
-                state.item = replace(state.item, due_us=min(state.item.due_us, self._clock.now_us()))
+                if not state.fence:
+                    state.item = replace(state.item, due_us=min(state.item.due_us, self._clock.now_us()))
             else:
                 state.item = replace(state.item, held=change is Change.HOLD)
         return len(found)
@@ -254,8 +255,8 @@ class MemorySpool:
         return (state for state in self._states() if matches(wanted, state.message, state.item))
 
     def _lease(self, state: _State) -> Lease:
-        self._last_fence += 1
-        state.fence = self._last_fence
+        self.store.last_fence += 1
+        state.fence = self.store.last_fence
         return Lease(state.message, state.item, state.fence)
 
     def _held(self, lease: Lease) -> _State | None:

@@ -21,6 +21,7 @@ class Ground:
     """What an open spool stands on.
 
     Attributes:
+        opening: how often the spool was opened, this time included.
         recovered: items that the process before had leased.
     """
 
@@ -41,7 +42,7 @@ class Ground:
                 sync_directory(directory)
                 self.writer = Writer(database, settings.cache_bytes)
                 undo.callback(self.writer.close)
-                self.recovered = self.writer.recover(now_us())
+                self.opening, self.recovered = self.writer.recover(now_us())
                 self.reader = Reader(database, settings.cache_bytes // 4)
                 undo.callback(self.reader.close)
             except Exception as error:

@@ -10,6 +10,7 @@ What each table is for, and why it looks so:
   perhaps earlier (claim corrects that). It is what makes a claim cheap: with a million items behind
   a dead destination, their lane is passed over without looking at one of them (A72).
 - `damaged`: what did not read back, whole, for the operator.
+- `opening`: one row, how often the spool was opened, so that a fence number never comes twice.
 """
 
 from typing import Final
@@ -39,6 +40,8 @@ STEPS: Final = (
     CREATE TABLE damaged(
         id INTEGER PRIMARY KEY, why TEXT NOT NULL, set_aside_us INTEGER NOT NULL,
         sender TEXT, recipients TEXT, record BLOB, body BLOB);
+    CREATE TABLE opening(number INTEGER NOT NULL);
+    INSERT INTO opening VALUES (0);
     """,
 )
 
@@ -89,8 +92,12 @@ def prepare(db: apsw.Connection, cache_bytes: int) -> None:
             db.execute(f"PRAGMA user_version = {step + 1}")
 
 
-def recover(db: apsw.Connection, now_us: int) -> int:
-    """End the leases of the process before: what it held is due (promise 5); return how many."""
+def recover(db: apsw.Connection, now_us: int) -> tuple[int, int]:
+    """End the leases of the process before: what it held is due (promise 5).
+
+    Returns:
+        The number of this opening, and how many items had been leased.
+    """
     with db:
         db.execute(
             "INSERT INTO lane SELECT destination, min(min(due_us), ?) FROM item"
@@ -98,5 +105,6 @@ def recover(db: apsw.Connection, now_us: int) -> int:
             " ON CONFLICT DO UPDATE SET next_due_us = min(next_due_us, excluded.next_due_us)",
             (now_us,),
         )
+        opening = int(db.execute("UPDATE opening SET number = number + 1 RETURNING number").get)
         db.execute("UPDATE item SET state = 0, due_us = min(due_us, ?) WHERE state = 1", (now_us,))
-    return db.changes()
+    return opening, db.changes()

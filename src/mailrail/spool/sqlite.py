@@ -82,7 +82,7 @@ class SqliteSpool:
         self._filing = Filing(ground.blobs)
         self._clock = clock
         self._bus = bus
-        self._leases = Leases()
+        self._leases = Leases(ground.opening)
         self._group = GroupCommit(ground.writer.write, writing, self)
         self._is_closed = False
 
@@ -123,6 +123,7 @@ class SqliteSpool:
 
     async def resolve(self, queue_id: QueueId) -> bool:
         """Tell whether *queue_id* is stored."""
+        await self._filing.settled()  # a large message may be on its way to its row
         try:
             return await self._work(Resolve(parse_id(queue_id)))
         except ValueError:

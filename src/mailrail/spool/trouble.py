@@ -13,7 +13,7 @@ import apsw
 from mailrail.model import StoreError, StoreTrouble
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-# Result codes after which writing may go on; FULL is what SQLite makes of ENOSPC, IOERR_WRITE of EDQUOT.
+# Result codes after which writing may go on.
 _CURABLE: Final = frozenset(
     {
         apsw.SQLITE_FULL,
@@ -47,10 +47,21 @@ def store_error(error: Exception, doing: str) -> StoreError:
     return StoreError(StoreTrouble.FAILED, text)
 
 
+def with_cause(error: Exception, system_errno: int) -> Exception:
+    """Return what *error* of the database really is, by the errno behind it.
+
+    SQLite says "full" for ENOSPC only; a quota or a size limit is an unspecific write error to it.
+    """
+    is_write = getattr(error, "extendedresult", None) == apsw.SQLITE_IOERR_WRITE
+    return OSError(system_errno, f"{error}") if is_write and system_errno in _NO_ROOM else error
+
+
 def is_breaking(error: Exception) -> bool:
     """Tell whether nothing may be written any more after *error* came from the database."""
     if isinstance(error, StoreError):
         return False
+    if isinstance(error, OSError):
+        return error.errno not in _NO_ROOM
     # apsw adds both numbers to what SQLite reports; an error of another origin has neither.
     result, extended = getattr(error, "result", None), getattr(error, "extendedresult", None)
     return result not in _CURABLE and extended not in _CURABLE_EXTENDED

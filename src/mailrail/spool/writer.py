@@ -16,6 +16,7 @@ import apsw
 from mailrail.model import StoreError
 from mailrail.spool.batch import ITEM_COLUMNS, MESSAGE_COLUMNS, Batch, Value, Work, Written
 from mailrail.spool.schema import check_library, prepare, recover
+from mailrail.spool.trouble import with_cause
 
 # Rows in one statement. Measured: 64 takes a third of the time of 1; 256 is no better.
 _CHUNKS: Final = (64, 16, 4, 1)
@@ -62,8 +63,8 @@ class Writer:
             self._db.close()
             raise
 
-    def recover(self, now_us: int) -> int:
-        """End the leases of the process before; return how many."""
+    def recover(self, now_us: int) -> tuple[int, int]:
+        """End the leases of the process before; return the number of this opening, and how many."""
         return recover(self._db, now_us)
 
     def write(self, batch: Batch) -> Written:
@@ -71,7 +72,7 @@ class Writer:
 
         Raises:
             DuplicateIds: write the rest again without them.
-            apsw.Error: nothing was written.
+            Exception: nothing was written; what it means is in trouble.py.
         """
         db, written = self._db, Written()
         db.execute("BEGIN IMMEDIATE")
@@ -82,14 +83,14 @@ class Writer:
             for work in batch.works:
                 written.results.append(self._do(work))
             db.execute("COMMIT")
-        except BaseException as error:
+        except Exception as error:
+            cause = with_cause(error, db.system_errno)
             # SQLite itself rolls back after some errors; then there is nothing to roll back.
             if not db.get_autocommit():
                 db.execute("ROLLBACK")
-            duplicates = self._duplicates(batch) if isinstance(error, apsw.ConstraintError) else frozenset()
-            if duplicates:
-                raise DuplicateIds(duplicates) from error
-            raise
+            if isinstance(error, apsw.ConstraintError):
+                self._raise_duplicates(batch)
+            raise cause from error
         return written
 
     def checkpoint(self) -> None:
@@ -147,10 +148,12 @@ class Writer:
         there = self._stored(numbers)
         return [number for number in numbers if number not in there]
 
-    def _duplicates(self, batch: Batch) -> frozenset[int]:
+    def _raise_duplicates(self, batch: Batch) -> None:
         numbers = [number for number in batch.messages[::MESSAGE_COLUMNS] if isinstance(number, int)]
         twice = {number for number, times in Counter(numbers).items() if times > 1}
-        return frozenset(twice | self._stored(numbers)) if numbers else frozenset()
+        duplicates = twice | self._stored(numbers) if numbers else twice
+        if duplicates:
+            raise DuplicateIds(frozenset(duplicates))
 
     def _stored(self, numbers: list[int]) -> set[int]:
         ids = (apsw.carray(array("q", numbers)),)
