@@ -2,14 +2,17 @@
 
 from mailrail.deliver.carrier import SmtpCarrier
 from mailrail.deliver.courier import ClientContexts, SmtpCourier
+from mailrail.deliver.direct import Delivery, deliver
 from mailrail.deliver.events import SessionOpenedOut, TlsFellBack
 from mailrail.deliver.settings import DeliverSettings
 
 __all__ = [
     "ClientContexts",
     "DeliverSettings",
+    "Delivery",
     "SessionOpenedOut",
     "SmtpCarrier",
     "SmtpCourier",
     "TlsFellBack",
+    "deliver",
 ]

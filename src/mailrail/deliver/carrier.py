@@ -158,8 +158,10 @@ class SmtpCarrier:
         try:
             return await dispatch.open(route, host, endpoint, terms)
         except SessionFailed as error:
-            may_fall_back = terms.tls is TlsLevel.MAY and dispatch.settings.plain_fallback
-            if error.stage is not Stage.TLS or error.trouble not in _NO_TLS or not may_fall_back:
+            is_about_tls = error.stage is Stage.TLS and error.trouble in _NO_TLS
+            # With a login there is more to lose than the privacy of one message.
+            may_fall_back = terms.tls is TlsLevel.MAY and terms.login is None
+            if not (is_about_tls and may_fall_back and dispatch.settings.plain_fallback):
                 raise
             dispatch.fell_back(route, host, error)
         return await dispatch.open(route, host, endpoint, plain(terms))
@@ -287,7 +289,7 @@ async def send(session: ClientSession, fitted: Fit, recipients: Sequence[Recipie
 
 
 def plain(terms: SessionTerms) -> SessionTerms:
-    """Return *terms* without TLS, for a second chance; a login is not taken along."""
+    """Return *terms* without TLS, for a second chance."""
     return SessionTerms(hello_name=terms.hello_name, role=terms.role, tls=TlsLevel.NONE, source=terms.source)
 
 

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from mailrail.client import Source
 from mailrail.model import Attempt, Failed, Message, Outcome, Recipient
-from mailrail.spool import Content, Lease
+from mailrail.spool import Lease
 
 
 class Parcel(Protocol):
@@ -17,7 +18,7 @@ class Parcel(Protocol):
         ...
 
     @property
-    def content(self) -> Content:
+    def content(self) -> Source:
         """Its content."""
         ...
 
@@ -27,7 +28,7 @@ class Part:
     """A parcel for some of a parcel's recipients."""
 
     lease: Lease
-    content: Content
+    content: Source
 
 
 def part_of(parcel: Parcel, places: Sequence[int]) -> Part:
@@ -67,15 +68,16 @@ class Progress:
     def note(self, outcomes: Sequence[Outcome], *, goes_on: Callable[[Outcome], bool]) -> None:
         """Take an outcome for each open place; those that *goes_on* accepts stay open.
 
-        As long as one host may take the mail later, another's "never" ends nothing: a deferral
-        that was noted stays when a later host fails on its own behalf.
+        As long as one host may take the mail later, another's "never" ends nothing; and that a
+        later host did not answer tells the sender less than what an earlier one said.
         """
         still = []
         for place, outcome in zip(self.open, outcomes, strict=True):
             is_open = goes_on(outcome)
             if is_open:
                 still.append(place)
-            if not (is_open and isinstance(outcome, Failed) and self._outcomes[place] is not None):
+            tells_less = isinstance(outcome, Failed) or outcome.reply.enhanced_code == "4.4.1"
+            if not (is_open and tells_less and self._outcomes[place] is not None):
                 self._outcomes[place] = outcome
         self.open = still
 

@@ -1,0 +1,149 @@
+"""Floor 4 · deliver — direct-to-MX delivery for programs: one try, no queue, no retry.
+
+What a mail transfer agent does for each message, as one call: find the hosts of each recipient's domain,
+talk to them, tell what became of everybody. Whoever gets a Deferred here must try again later
+himself, or hand the message to a server that does.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Final
+
+from mailrail.client import ClientSettings, SendOptions, WholeSource
+from mailrail.client.compose import compose
+from mailrail.deliver.carrier import SmtpCarrier
+from mailrail.deliver.courier import ClientContexts, SmtpCourier
+from mailrail.deliver.parcel import Part
+from mailrail.deliver.settings import DeliverSettings
+from mailrail.dns import DnsResolver, DnsSettings, Resolver
+from mailrail.model import (
+    Deferred,
+    Delivered,
+    Envelope,
+    Failed,
+    Item,
+    Message,
+    Outcome,
+    Pending,
+    QueueIds,
+    SystemClock,
+    system_rng,
+)
+from mailrail.net import Network, SocketNetwork
+from mailrail.observe import Bus
+from mailrail.routing import Route, Router, RoutingRules, SettingsRouter
+from mailrail.spool import Lease
+
+AT_ONCE: Final = 20  # destinations talked to at the same time
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of every recipient.
+
+    Attributes:
+        outcomes: address and outcome, in the order given.
+    """
+
+    outcomes: tuple[tuple[str, Outcome], ...]
+
+    @property
+    def delivered(self) -> dict[str, Delivered]:
+        """Whose next hop took the message."""
+        return {address: one for address, one in self.outcomes if isinstance(one, Delivered)}
+
+    @property
+    def deferred(self) -> dict[str, Deferred]:
+        """Who is worth another try, later."""
+        return {address: one for address, one in self.outcomes if isinstance(one, Deferred)}
+
+    @property
+    def failed(self) -> dict[str, Failed]:
+        """Who will never get it, and why."""
+        return {address: one for address, one in self.outcomes if isinstance(one, Failed)}
+
+
+async def deliver(
+    message: EmailMessage | bytes,
+    sender: str | None = None,
+    recipients: Sequence[str] | None = None,
+    *,
+    hello_name: str = "",
+    options: SendOptions | None = None,
+    resolver: Resolver | None = None,
+    router: Router | None = None,
+    network: Network | None = None,
+    settings: DeliverSettings | None = None,
+    client_settings: ClientSettings | None = None,
+) -> Delivery:
+    """Deliver *message* straight to the mail hosts of its recipients' domains; one try.
+
+    Args:
+        message: an EmailMessage, or bytes of an RFC 5322 message, in which a bare LF is made CRLF. Bcc
+            fields are taken out. What a host cannot take is converted where the RFCs allow it.
+        sender: reverse-path; "" is the null reverse-path; default: the message's Sender, else its From.
+        recipients: default: everybody in To, Cc and Bcc.
+        hello_name: our host name for EHLO; default: our address. Many hosts refuse one without DNS records.
+        options: wishes for delivery notices.
+        resolver: who asks the DNS; default: the system's resolvers.
+        router: who finds the way; default: MX records and nothing else.
+        network: where to connect; default: real sockets.
+        settings: limits of the try.
+        client_settings: timeouts.
+
+    Raises:
+        CannotSend: an address is none, nobody is named, or the bytes have a bare CR.
+
+    *Cancel-safe:* yes: sessions are aborted; some recipients may have got the message.
+    """
+    envelope, content = compose(message, sender, recipients, options or SendOptions())
+    rng, bus = system_rng(), Bus()
+    network = network or SocketNetwork()
+    if router is None:
+        resolver = resolver or DnsResolver(network, DnsSettings(), rng)
+        router = SettingsRouter(RoutingRules(), resolver, rng)
+    courier = SmtpCourier(
+        network,
+        router,
+        settings or DeliverSettings(),
+        client_settings or ClientSettings(),
+        ClientContexts.default(),
+        hello_name=hello_name,
+        bus=bus,
+    )
+    outcomes = await _deliver_all(courier, envelope, content)
+    addresses = [str(recipient.forward_path) for recipient in envelope.recipients]
+    return Delivery(tuple(zip(addresses, outcomes, strict=True)))
+
+
+async def _deliver_all(courier: SmtpCourier, envelope: Envelope, content: bytes) -> list[Outcome]:
+    """Carry to every destination, several at a time, and put the outcomes into the recipients' order."""
+    clock = SystemClock()
+    message = Message(
+        QueueIds(clock).make(), clock.now_us(), envelope, len(content), has_8bit=not content.isascii()
+    )
+    places: dict[str, list[int]] = {}
+    routes: dict[str, Route] = {}
+    for index, recipient in enumerate(envelope.recipients):
+        route = courier.route(recipient)
+        routes[route.destination] = route
+        places.setdefault(route.destination, []).append(index)
+    outcomes: dict[int, Outcome] = {}
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def carry(destination: str, indexes: list[int]) -> None:
+        item = Item(message.queue_id, destination, tuple(map(Pending, indexes)))
+        carrier = SmtpCarrier(courier, routes[destination])
+        async with turn:
+            try:
+                attempt = await carrier.carry(Part(Lease(message, item, 0), WholeSource(content)))
+            finally:
+                await carrier.close()
+        outcomes.update(zip(indexes, attempt.outcomes, strict=True))
+
+    async with asyncio.TaskGroup() as group:
+        for destination, indexes in places.items():
+            group.create_task(carry(destination, indexes))
+    return [outcomes[index] for index in range(len(envelope.recipients))]
