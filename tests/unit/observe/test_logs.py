@@ -80,7 +80,7 @@ def test_a_json_line_has_time_level_event_and_the_fields_that_say_something() ->
     line = json_line(Knock(session="s1", peer="a", ip=IPv4Address("192.0.2.1"), colour=Colour.RED), NOON_US)
     assert line == (
         b'{"time":"2026-11-23T12:00:00.123456Z","level":"info","event":"Knock",'
-        b'"session":"s1","peer":"a","tries":0,"ip":"192.0.2.1","colour":"red"}\n'
+        b'"session":"s1","peer":"a","ip":"192.0.2.1","colour":"red"}\n'
     )
 
 
