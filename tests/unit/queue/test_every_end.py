@@ -27,12 +27,12 @@ class Weather:
     def answer(self, job: Job) -> list[Outcome]:
         if self.chance.random() < 0.02:
             raise RuntimeError("a fault of our own")
-        kinds = [OK, NEVER, NOT_NOW, NOT_NOW, HOST_DOWN, OURS]
+        kinds: list[Outcome] = [OK, NEVER, NOT_NOW, NOT_NOW, HOST_DOWN, OURS]
         outcomes = self.chance.choices(kinds, k=len(job.lease.item.pending))
         for pending, outcome in zip(job.lease.item.pending, outcomes, strict=True):
             if isinstance(outcome, Delivered | Failed):
                 self.finals.setdefault((job.lease.item.queue_id, pending.index), []).append(outcome)
-        return list(outcomes)
+        return outcomes
 
 
 async def disturb(queue: Bench, chance: random.Random) -> None:
