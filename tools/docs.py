@@ -109,7 +109,7 @@ def _event_fields(event: type[Event]) -> Iterator[str]:
     if fields:
         yield ""
     for name in fields:
-        yield f"- `{name}`: {words.get(name, name.replace('_', ' '))}"
+        yield f"- `{name}`: {words[name]}" if name in words else f"- `{name}`"
 
 
 def _attributes(doc: str) -> dict[str, str]:

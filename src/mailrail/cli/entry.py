@@ -13,6 +13,7 @@ from mailrail.model import MailrailError
 
 _COMMANDS: Final = {
     "serve": Lazy("mailrail.cli.serve", "serve", "Run the mail server."),
+    "status": Lazy("mailrail.cli.status", "status", "Ask the running server how it is."),
     "send": Lazy("mailrail.cli.send", "send", "Send one message to a server."),
     "queue": Lazy("mailrail.cli.queue", "queue", "See and change what waits to be delivered."),
     "explain": Lazy(

@@ -65,8 +65,12 @@ class Order:
 @click.option("--notify", metavar="WHEN", help="never, or any of success,failure,delay (RFC 3461).")
 @click.option("--ret", type=click.Choice(["full", "hdrs"]), help="How much of the message a notice returns.")
 @click.option("--envid", metavar="ID", default="", help="Comes back in notices.")
-@click.option("--subject", metavar="TEXT", default="", help="With --text: the subject.")
-@click.option("--text", metavar="TEXT", help="Send this text instead of a file; needs --from and --to.")
+@click.option(
+    "--subject",
+    metavar="TEXT",
+    help="Make a message of the input, with this subject; needs --from and --to.",
+)
+@click.option("--text", metavar="TEXT", help="The same with this text instead of an input.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each recipient.")
 @config_option
 def send(
@@ -83,7 +87,7 @@ def send(
     notify: str | None,
     ret: str | None,
     envid: str,
-    subject: str,
+    subject: str | None,
     text: str | None,
     as_json: bool,
     config: Path,
@@ -110,7 +114,11 @@ def send(
         lmtp=lmtp,
     )
     options = SendOptions(notify=_notify(notify), ret=Ret(ret.upper()) if ret else None, envid=envid)
-    message = _composed(sender, recipients, subject, text) if text is not None else _read(file)
+    if text is None and subject is None:
+        message: bytes | EmailMessage = _read(file)
+    else:
+        words = _read(file).decode("utf-8", "replace") if text is None else text
+        message = _composed(sender, recipients, subject or "", words)
     null_or_sender = "" if sender == "<>" else sender
     return asyncio.run(
         _send(Order(client, message, null_or_sender, recipients or None, options), as_json=as_json)
@@ -211,7 +219,7 @@ def _notify(words: str | None) -> Notify:
 
 def _read(file: BinaryIO) -> bytes:
     if file.isatty():
-        click.echo("Type the message, its header first; end with Ctrl-D.", err=True)
+        click.echo("Type what to send; end with Ctrl-D on a line of its own.", err=True)
     message = file.read()
     if not message.strip():
         raise CommandFailed(
@@ -222,7 +230,7 @@ def _read(file: BinaryIO) -> bytes:
 
 def _composed(sender: str | None, recipients: tuple[str, ...], subject: str, text: str) -> EmailMessage:
     if not sender or not recipients:
-        raise click.UsageError("--text needs --from and --to")
+        raise click.UsageError("--subject and --text need --from and --to")
     message = EmailMessage()
     now_us = SystemClock().now_us()
     address = sender.removeprefix("<").removesuffix(">")

@@ -171,3 +171,9 @@ def test_the_queue_of_another_user_is_refused(
     said = mailrail("queue", "list")
     assert said.code == Exit.NO_PERMISSION
     assert "run this as that user, like sudo -u" in said.err
+
+
+def test_status_says_when_nobody_answers(mailrail: Program) -> None:
+    said = mailrail("status")
+    assert said.code == Exit.UNAVAILABLE
+    assert "nobody answers at" in said.err

@@ -179,6 +179,14 @@ def test_a_text_is_made_a_message(script: Script, mailrail: Program) -> None:
     assert made.get_content() == "How are you?\n"
 
 
+def test_with_a_subject_the_input_is_the_text(script: Script, message: str, mailrail: Program) -> None:
+    line = ("--from", "<>", "--to", "b@example.org", "--subject", "Grüße")
+    assert mailrail("send", message, *line).code == 0
+    assert isinstance(script.message, EmailMessage)
+    assert script.message["Subject"] == "Grüße"
+    assert script.message.get_content().endswith("hello\n")
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -186,7 +194,7 @@ def test_a_text_is_made_a_message(script: Script, mailrail: Program) -> None:
         (["--server", "mx.example.org:0"], "write it with its port"),
         (["--notify", "sometimes"], "it is one of"),
         (["--notify", "never,delay"], "never stands alone"),
-        (["--text", "x"], "--text needs --from and --to"),
+        (["--text", "x"], "need --from and --to"),
         (["--text", "x", "--from", "a@b.example", "--to", "c@d.example", "--subject", "a\nb"], "linefeed"),
     ],
 )
