@@ -9,7 +9,6 @@ from mailrail.client.settings import ClientSettings
 from mailrail.config.listener import ListenerSettings
 from mailrail.config.relay import RelaySettings
 from mailrail.deliver.settings import DeliverSettings
-from mailrail.deliver.settings import DeliverSettings
 from mailrail.dns.settings import DnsSettings
 from mailrail.model import AddressError, parse_domain
 from mailrail.net import NetSettings, TlsSettings
@@ -73,7 +72,6 @@ class MailrailSettings(Settings):
     queue: QueueSettings = setting(QueueSettings(), "When and how fast mail goes out.")
     deliver: DeliverSettings = setting(DeliverSettings(), "How one try to deliver goes.")
     client: ClientSettings = setting(ClientSettings(), "How long a next hop may take.")
-    deliver: DeliverSettings = setting(DeliverSettings(), "One try to deliver.")
     report: ReportSettings = setting(ReportSettings(), "Notices to senders.")
     log: LogSettings = setting(LogSettings(), "The log, on standard error.")
     admin: AdminSettings = setting(AdminSettings(), "The operator's door.")

@@ -32,6 +32,7 @@ from mailrail.model.message import Item, Message, Origin, Pending
 from mailrail.model.next_hop import Login, TlsLevel
 from mailrail.model.outcome import Blame, Deferred, Delivered, Failed, Outcome
 from mailrail.model.reply import Reply, printable, register
+from mailrail.model.value import value
 
 __all__ = [
     "LOCAL_PART_OCTETS",
@@ -84,4 +85,5 @@ __all__ = [
     "show_domain",
     "system_rng",
     "utc",
+    "value",
 ]

@@ -6,11 +6,11 @@ used for a decision.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from mailrail.model.domain import parse_domain, show_domain
 from mailrail.model.errors import AddressError
+from mailrail.model.value import value
 
 LOCAL_PART_OCTETS: Final = 64  # RFC 5321 §4.5.3.1.1
 PATH_OCTETS: Final = 256  # RFC 5321 §4.5.3.1.3, brackets included
@@ -29,7 +29,7 @@ _NEEDS_BACKSLASH: Final = re.compile(r'(["\\])')
 _INVISIBLE: Final = re.compile("[\u0080-\u009f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Address:
     """A mailbox: what stands before the @ and after it.
 

@@ -3,12 +3,11 @@
 `deliver` makes it, `queue` acts on it; the two never meet, so the word lives here.
 """
 
-from dataclasses import dataclass
-
 from mailrail.model.outcome import Outcome
+from mailrail.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Attempt:
     """An outcome for each pending recipient, in the item's order, and whom we talked to last.
 

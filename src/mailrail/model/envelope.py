@@ -4,10 +4,10 @@ The words are those of RFC 5321 and 3461. An envelope never changes once accepte
 what becomes of a recipient is the queue's business.
 """
 
-from dataclasses import dataclass
 from enum import Enum, Flag
 
 from mailrail.model.address import Address
+from mailrail.model.value import value
 
 
 class Body(Enum):
@@ -38,7 +38,7 @@ class Notify(Flag):
     DELAY = 8
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Recipient:
     """One forward-path and the wishes that came with it.
 
@@ -54,7 +54,7 @@ class Recipient:
     orcpt: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Envelope:
     """The sender, the recipients and the transaction's parameters.
 

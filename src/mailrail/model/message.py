@@ -4,13 +4,12 @@ A message never changes once stored. What changes is kept in its *items*: one it
 each destination that still owes an answer for some of the recipients.
 """
 
-from dataclasses import dataclass
-
 from mailrail.model.envelope import Envelope
 from mailrail.model.ids import QueueId
+from mailrail.model.value import value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Origin:
     """Where a message came from, for the trace, the operator and the notices.
 
@@ -32,7 +31,7 @@ class Origin:
     is_local: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Message:
     """What was accepted: the facts beside the content.
 
@@ -56,7 +55,7 @@ class Message:
     is_notice: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Pending:
     """One recipient that still waits.
 
@@ -69,7 +68,7 @@ class Pending:
     last_reply: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Item:
     """The work that one message makes at one destination: the unit of scheduling and leasing.
 

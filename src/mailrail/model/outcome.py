@@ -3,10 +3,10 @@
 Only `deliver/classify.py` makes these out of replies and errors.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 from mailrail.model.reply import Reply
+from mailrail.model.value import value
 
 
 class Blame(Enum):
@@ -19,7 +19,7 @@ class Blame(Enum):
     OURSELVES = "ourselves"  # our disk, our settings, our resolver: nobody is bounced
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Delivered:
     """The next hop took responsibility.
 
@@ -38,7 +38,7 @@ class Delivered:
     is_final: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Deferred:
     """Not now: try again later."""
 
@@ -47,7 +47,7 @@ class Deferred:
     host: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Failed:
     """Never: the recipient leaves the queue and the sender is told."""
 

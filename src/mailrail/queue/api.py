@@ -5,14 +5,13 @@ implements Notifier, and `daemon/assembly.py` joins them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from mailrail.model import Attempt, Message, Outcome
+from mailrail.model import Attempt, Message, Outcome, value
 from mailrail.spool import Content, Lease, NewMessage
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Job:
     """One try: a leased item and its content."""
 

@@ -17,6 +17,7 @@ from mailrail.model import (
     Outcome,
     Pending,
     reply,
+    value,
 )
 from mailrail.queue.retry import Uniform, is_expired, next_wait_s, vary
 from mailrail.queue.settings import RetrySettings
@@ -25,7 +26,7 @@ from mailrail.spool import Lease
 _NONE: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Decision:
     """How an item goes on.
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
-from mailrail.model import Item, Message, QueueId
+from mailrail.model import Item, Message, QueueId, value
 
 SMALL_BYTES: Final = 256 * 1024  # above this a message is never whole in memory
 
@@ -51,7 +51,7 @@ class Content(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Lease:
     """The right to settle one item, held since `claim` (or since birth) with a fence number."""
 
@@ -60,7 +60,7 @@ class Lease:
     fence: int
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class NewMessage:
     """A message made here, small and whole: a notice."""
 
@@ -69,7 +69,7 @@ class NewMessage:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settlement:
     """How one leased item goes on.
 
@@ -189,7 +189,7 @@ class Draft(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Committed:
     """What `commit` gives back."""
 
@@ -293,7 +293,7 @@ class Spool(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Settled:
     """What `settle` gives back.
 
