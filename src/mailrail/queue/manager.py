@@ -381,6 +381,10 @@ class Manager:
 
     def _start(self, chore: Coroutine[Any, Any, None]) -> None:
         assert self._tasks is not None
+        if self._over.is_set():
+            # Too late: leases end with the process, and what was not stored is done again.
+            chore.close()
+            return
         task = self._tasks.create_task(chore)
         self._chores.add(task)
         task.add_done_callback(self._chore_over)

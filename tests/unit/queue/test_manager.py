@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from tests.support.simloop import simulate
 from tests.unit.queue.bench import Carriage, bench
-from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS
+from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS, item, message
 
 from mailrail.model import Blame, Deferred, Failed, Reply, StoreTrouble
 from mailrail.queue import (
@@ -419,6 +419,23 @@ def test_stop_aborts_what_does_not_finish_within_the_grace() -> None:
             assert asyncio.get_running_loop().time() - started_s < 10
             (left,) = queue.stored()
             assert left.attempts == 0
+
+    simulate(main())
+
+
+def test_mail_that_is_offered_after_the_stop_stays_in_the_spool() -> None:
+    async def main() -> None:
+        async with bench() as queue:
+            of = message(7)
+            draft = queue.spool.begin(of.queue_id)
+            draft.write(b"hello")
+            committed = await draft.commit(of, [item(of)], lease=True)
+            await queue.manager.stop(1.0)
+            await asyncio.sleep(1)
+            queue.manager.offer(committed.leases, committed.content)
+            async with bench(store=queue.spool.store) as restarted:
+                await asyncio.sleep(1)
+                assert restarted.stored() == []
 
     simulate(main())
 
