@@ -107,13 +107,19 @@ def _orcpt(found: RcptParameters, value: str) -> None:
     kind, semicolon, address = value.partition(";")
     if not semicolon or not address or len(value) > ORCPT_CHARACTERS or not _KEYWORD.fullmatch(kind):
         raise ParameterError("ORCPT wants type;address")
-    if kind.lower() == "utf-8":
-        try:
-            found.orcpt = f"utf-8;{xtext.decode_utf8(address)}"
-        except ValueError as error:
-            raise ParameterError(f"ORCPT: {error}") from None
-    else:
-        found.orcpt = f"{kind.lower()};{_xtext(address, 'ORCPT')}"
+    kind = kind.lower()
+    try:
+        if kind == "utf-8":
+            plain = xtext.decode_utf8(address)
+        elif kind == "rfc822":
+            # LENIENT: seen from Postfix 3.7, whose internationalised addresses are "rfc822" and UTF-8 in xtext.
+            plain = xtext.decode_octets(address)
+            kind = "rfc822" if plain.isascii() else "utf-8"
+        else:
+            plain = xtext.decode(address)
+    except ValueError as error:
+        raise ParameterError(f"ORCPT: {error}") from None
+    found.orcpt = f"{kind};{plain}"
 
 
 def _xtext(value: str, keyword: str) -> str:

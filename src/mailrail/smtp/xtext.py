@@ -20,12 +20,28 @@ def decode(text: str) -> str:
     Raises:
         ValueError: not xtext, or it hides something that is not printable US-ASCII.
     """
+    plain = decode_octets(text)
+    if not plain.isascii():
+        raise ValueError(f"{text!r} hides what is not US-ASCII")
+    return plain
+
+
+def decode_octets(text: str) -> str:
+    """Return what the xtext *text* stands for when the octets it hides are UTF-8.
+
+    Raises:
+        ValueError: not xtext, not UTF-8, or it hides something unprintable.
+    """
     if _XTEXT.fullmatch(text) is None:
         raise ValueError(f"{text!r} is not xtext")
     if "+" not in text:
         return text
-    plain = _HEX.sub(lambda found: chr(int(found[1], 16)), text)
-    if not (plain.isascii() and plain.isprintable()):
+    octets = _HEX.sub(lambda found: chr(int(found[1], 16)), text).encode("latin-1")
+    try:
+        plain = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ValueError(f"{text!r} hides what is not UTF-8") from None
+    if not plain.isprintable():
         raise ValueError(f"{text!r} hides an unprintable character")
     return plain
 
