@@ -16,11 +16,8 @@ import resource
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
-
-import apsw
 
 from mailrail.model import (
     Address,
@@ -193,6 +190,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    assert threading.current_thread() is threading.main_thread()
-    assert apsw.using_amalgamation
     main()

@@ -24,7 +24,7 @@ _IN_PAGE: Final = "(message_id, destination) IN (SELECT value ->> 0, value ->> 1
 _WAKE_LANES: Final = (
     "INSERT INTO lane SELECT destination, min(due_us) FROM item WHERE (message_id, destination)"
     " IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1)) AND state = 0 AND held = 0 GROUP BY destination"
-    " ON CONFLICT DO UPDATE SET next_due_us = min(ifnull(next_due_us, excluded.next_due_us), excluded.next_due_us)"
+    " ON CONFLICT DO UPDATE SET next_due_us = excluded.next_due_us WHERE excluded.next_due_us < next_due_us"
 )
 
 

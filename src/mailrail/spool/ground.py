@@ -1,7 +1,7 @@
 """Floor 3 · spool — the directory itself: ours alone, and nothing in it is a link (A70).
 
 A spool that someone else can write to is a way to read and forge mail (CVE-2020-28014 and its
-family), so a wrong owner is refused, a too open mode is closed, and links are never followed.
+family), so a wrong owner is refused, what is inside is private, and links are never followed.
 """
 
 import os
@@ -22,6 +22,12 @@ def prepare_directory(path: Path) -> Path:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         real = path.resolve(strict=True)
         _check(real)
+        if real.lstat().st_mode & 0o022:
+            # Not ours to close: it may be a directory that others need, named here by mistake.
+            raise StoreError(
+                StoreTrouble.UNSUITABLE,
+                f"others may write to {path}: chmod 700 it, or name another spool.path",
+            )
     except FileExistsError as error:
         raise StoreError(StoreTrouble.UNSUITABLE, f"{path} is not a directory") from error
     except OSError as error:
@@ -42,6 +48,7 @@ def prepare_inner(path: Path) -> None:
         sync_directory(path.parent)
     except FileExistsError:
         _check(path)
+        path.chmod(0o700)
 
 
 def prepare_file(path: Path) -> None:
@@ -94,5 +101,3 @@ def _check(path: Path) -> None:
             StoreTrouble.UNSUITABLE,
             f"{path} belongs to user {status.st_uid}, mailrail runs as {os.geteuid()}: chown it",
         )
-    if status.st_mode & 0o077:
-        path.chmod(0o700)

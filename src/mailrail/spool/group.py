@@ -100,6 +100,11 @@ class GroupCommit:
                 self._idle = self._loop.create_future()
             await asyncio.shield(self._idle)
 
+    async def close(self) -> None:
+        """Write what is left, and refuse what comes after."""
+        await self.drain()
+        self.broken = StoreError(StoreTrouble.FAILED, "the spool is closed")
+
     def _start(self) -> None:
         self._is_scheduled = False
         if self._running or not self._pending:

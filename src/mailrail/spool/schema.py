@@ -102,7 +102,8 @@ def recover(db: apsw.Connection, now_us: int) -> tuple[int, int]:
         db.execute(
             "INSERT INTO lane SELECT destination, min(min(due_us), ?) FROM item"
             " WHERE state = 1 AND held = 0 GROUP BY destination"
-            " ON CONFLICT DO UPDATE SET next_due_us = min(next_due_us, excluded.next_due_us)",
+            " ON CONFLICT DO UPDATE SET next_due_us = excluded.next_due_us"
+            " WHERE excluded.next_due_us < next_due_us",
             (now_us,),
         )
         opening = int(db.execute("UPDATE opening SET number = number + 1 RETURNING number").get)

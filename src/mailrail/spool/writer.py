@@ -31,8 +31,7 @@ _REPLACE_ITEM: Final = (
     " pending = excluded.pending"
 )
 _LOWER_LANE: Final = (
-    " ON CONFLICT DO UPDATE SET next_due_us = excluded.next_due_us"
-    " WHERE excluded.next_due_us < ifnull(next_due_us, excluded.next_due_us + 1)"
+    " ON CONFLICT DO UPDATE SET next_due_us = excluded.next_due_us WHERE excluded.next_due_us < next_due_us"
 )
 _DELETE_EMPTY: Final = (
     "DELETE FROM message WHERE id IN (SELECT value FROM carray(?))"

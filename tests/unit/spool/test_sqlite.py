@@ -331,9 +331,33 @@ async def test_everything_is_private(disk: SqliteDisk, mail: Mail) -> None:
     spool = await disk.open()
     message = mail.message(size_bytes=2 * SMALL_BYTES)
     await store(spool, message, mail.items(message))
-    for path in (disk.path, *disk.path.rglob("*")):
+    for path in disk.path.rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
     await spool.close()
+
+
+@in_loop
+async def test_a_directory_that_others_may_write_to_is_refused_and_left_as_it_is(disk: SqliteDisk) -> None:
+    """A70: it may be one that others need, named by mistake."""
+    disk.path.mkdir()
+    disk.path.chmod(0o777)
+    with pytest.raises(StoreError, match="others may write") as caught:
+        await disk.open()
+    assert caught.value.trouble is StoreTrouble.UNSUITABLE
+    assert disk.path.stat().st_mode & 0o777 == 0o777
+
+
+@in_loop
+async def test_a_closed_spool_refuses_everything(disk: SqliteDisk, mail: Mail) -> None:
+    spool = await disk.open()
+    (lease,) = await keep(spool, mail, lease=True)
+    await spool.close()
+    with pytest.raises(StoreError, match="is closed"):
+        spool.begin(mail.message().queue_id)
+    with pytest.raises(StoreError, match="is closed"):
+        await spool.settle(Settlement(lease, None))
+    with pytest.raises(StoreError, match="is closed"):
+        await spool.count(EVERYTHING)
 
 
 # -- what does not read back -----------------------------------------------------------------------
