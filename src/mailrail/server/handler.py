@@ -144,7 +144,10 @@ class Handler:
         return say.CANNOT_VERIFY
 
     def reset(self) -> None:
-        """Forget the transaction: RSET, a refused message, a new EHLO, or the end of the session."""
+        """Forget the transaction: RSET, a refused message, a new EHLO, or the end of the session.
+
+        Not called for a message that `end` has begun to take, unless that raised.
+        """
         self._content.clear()
 
     def closed(self) -> None:

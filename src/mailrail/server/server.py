@@ -1,11 +1,13 @@
 """Floor 2 · server — listeners, their sessions, and the sweep that watches the clock for all of them."""
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Self
 
 from mailrail.model import Clock, NetError, QueueIds, Reply, SystemClock
+from mailrail.model import reply as say
 from mailrail.net import (
     Connection,
     Endpoint,
@@ -17,7 +19,7 @@ from mailrail.net import (
     TlsInfo,
 )
 from mailrail.observe import Bus
-from mailrail.server.events import ConnectionRefused, SessionOpened
+from mailrail.server.events import ConnectionRefused, SessionFailed, SessionOpened
 from mailrail.server.gate import ConnectionGate, Networks
 from mailrail.server.handler import Handler
 from mailrail.server.session import Result, Session
@@ -145,8 +147,11 @@ class Server:
 
         Raises:
             NetError: the address is taken or not ours.
+            ValueError: TLS is wanted, but the server has no certificates.
         """
         assert self._network is not None
+        if port.implicit_tls and self._tls is None:
+            raise ValueError(f"{port.endpoint}: TLS from the first byte needs certificates: give tls=")
         offer = Offer(
             hostname=self._hostname,
             size_bytes=self.limits.message_bytes,
@@ -167,6 +172,9 @@ class Server:
     # --- New connections ------------------------------------------------------------------
 
     def _accept(self, connection: Connection, line: "_Line") -> None:
+        if self._is_draining:  # it was accepted before the listener closed
+            self._turn_away(connection, say.SHUTTING_DOWN, line.port)
+            return
         refusal = self._gate.enter(connection.peer.host, self.loop.time())
         if refusal is not None:
             self._turn_away(connection, refusal, line.port)
@@ -175,7 +183,7 @@ class Server:
             self._shake_hands(
                 connection,
                 lambda tls, info: self._open(tls, line, info),
-                lambda: self._gate.leave(connection.peer.host),
+                lambda error: self._no_session(connection, f"TLS: {error}"),
             )
         else:
             self._open(connection, line, None)
@@ -186,20 +194,29 @@ class Server:
         connection.close()
         self.bus.emit(ConnectionRefused(client=connection.peer.host, reply=str(refusal)))
 
+    def _no_session(self, connection: Connection, reason: str) -> None:
+        self._gate.leave(connection.peer.host)
+        self.bus.emit(ConnectionRefused(client=connection.peer.host, reply=reason))
+
     def _open(self, connection: Connection, line: "_Line", tls: TlsInfo | None) -> None:
         is_trusted = self._gate.is_trusted(connection.peer.host)
         core = ServerConnection(self.limits, line.offers, is_lmtp=line.port.is_lmtp, is_tls=tls is not None)
         core.may_run_ahead = is_trusted
-        session = Session(
-            self,
-            connection,
-            core,
-            line.handler,
-            session_id=self._ids.make(),
-            is_lmtp=line.port.is_lmtp,
-            is_trusted=is_trusted,
-            tls=tls,
-        )
+        session_id = self._ids.make()
+        try:
+            session = Session(
+                self,
+                connection,
+                core,
+                line.handler,
+                session_id=session_id,
+                is_lmtp=line.port.is_lmtp,
+                is_trusted=is_trusted,
+                tls=tls,
+            )
+        except Exception as error:
+            self._handler_failed(connection, session_id, error)
+            return
         self._sessions.add(session)
         if self.bus.wants(SessionOpened):
             self.bus.emit(
@@ -209,12 +226,24 @@ class Server:
             )
         connection.attach(session)
         session.greet()
+        if self._is_draining:  # a handshake ended during the drain
+            session.drain()
+
+    def _handler_failed(self, connection: Connection, session_id: str, error: Exception) -> None:
+        """Turn a client away because no Handler could be made for it (STYLE §18)."""
+        connection.write(say.INTERNAL_421.wire)
+        connection.close()
+        self._gate.leave(connection.peer.host)
+        trace = "".join(traceback.format_exception(error))
+        self.bus.emit(
+            SessionFailed(session=session_id, client=connection.peer.host, step="handler", trace=trace)
+        )
 
     def _shake_hands(
         self,
         plain: Connection,
         secured: Callable[[TlsConnection, TlsInfo], None],
-        failed: Callable[[], None],
+        failed: Callable[[NetError], None],
     ) -> None:
         assert self._tls is not None
         tls = TlsConnection.server(plain, self._tls)
@@ -226,8 +255,7 @@ class Server:
 
         def broken(error: NetError) -> None:
             self._handshakes.discard(tls)
-            self.bus.emit(ConnectionRefused(client=plain.peer.host, reply=f"TLS: {error}"))
-            failed()
+            failed(error)
 
         tls.start(done, broken, timeout_s=self.timeouts.handshake_s)
 
@@ -237,10 +265,10 @@ class Server:
         """Begin the handshake on the session's connection."""
 
         def secured(tls: TlsConnection, info: TlsInfo) -> None:
-            session.secured(tls, info)
             tls.attach(session)
+            session.secured(tls, info)
 
-        self._shake_hands(session.connection, secured, session.abort)
+        self._shake_hands(session.connection, secured, session.ended)
 
     def spawn(self, work: Awaitable[Result]) -> "asyncio.Future[Result]":
         """Run a handler's coroutine; the server keeps the task until it is done."""
@@ -257,11 +285,11 @@ class Server:
             self._empty.set_result(None)
 
     def _sweep(self) -> None:
+        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
         now = self.loop.time()
         for session in tuple(self._sessions):
             session.check(now)
         self._gate.sweep(now)
-        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
 
     # --- The end ----------------------------------------------------------------------------
 
@@ -273,6 +301,7 @@ class Server:
 
         *Cancel-safe:* yes: what is left is closed at once.
         """
+        self._is_draining = True
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()
@@ -292,7 +321,7 @@ class Server:
         if self._sweeper is not None:
             self._sweeper.cancel()
         for session in tuple(self._sessions):
-            session.abort()
+            session.close_with(say.SHUTTING_DOWN)
         for handshake in tuple(self._handshakes):
             handshake.abort()
         for task in tuple(self._tasks):

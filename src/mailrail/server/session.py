@@ -6,11 +6,15 @@ deadlines are looked at by the server's one sweep a second (`check`).
 
 One answer at a time: while the handler thinks, what arrives is kept by the core, and
 reading stops once that is more than a window full. Replies of a batch leave in one write.
+
+Over the house's 450 lines on purpose: waiting for the handler, for the client and for the end touch
+the same few switches, and are right only when read together.
 """
 
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Final, Protocol
 
 from mailrail.message import protocol_keyword
@@ -99,14 +103,17 @@ class Session:
         self._opened = self._active = host.loop.time()
         self._waits: asyncio.Future[Result] | None = None
         self._waited_event: Event | None = None
+        self._waits_since = 0.0
         self._is_late = False
         self._is_paused = False
         self._is_stalled = False
+        self._stalled_since = 0.0
         self._is_draining = False
         self._has_ended = False
         self._pending: Recipient | None = None
+        self._received = 0
         self._data_since = 0.0
-        self._data_bytes = 0
+        self._data_from = 0
         self._errors_answered = 0
         self._is_gone = False
         self._reason = "lost"
@@ -136,16 +143,19 @@ class Session:
     def greet(self) -> None:
         """Say the banner as soon as the handler has decided on it."""
         try:
-            answer: Result | Awaitable[Result] = self.handler.connect()
+            answer = self.handler.connect()
         except Exception as error:
-            answer = self._failed("connect", error)
-        self._answered_by(answer, None)
+            self._take(self._failed("connect", error), None)
+        else:
+            self._answered_by(answer, None)
+        self._pump()
 
     def received(self, data: bytes, /) -> None:
         """Take bytes from the client."""
         self._active = self._host.loop.time()
+        self._received += len(data)
         self.core.receive(data)
-        if self._waits is None and not self._is_late and not self._is_stalled:
+        if self._waits is None:
             self._pump()
         if self.core.buffered > WINDOW and not self._is_paused:
             self._is_paused = True
@@ -155,20 +165,23 @@ class Session:
         """Go on after the client has read its replies."""
         self._is_stalled = False
         self._active = self._host.loop.time()
-        if self._waits is None and not self._is_late:
-            self._pump()
+        self._pump()
 
     def ended(self, error: NetError | None, /) -> None:
         """Know that the client is gone; a message whose end had arrived is still kept (A43)."""
         self._reason = "closed by the client" if error is None else str(error)
-        if self._waits is not None and error is None and not self.connection.is_closed:
+        if self._waits is not None and error is None:
             self._has_ended = True  # it may still read the answer to its last command
+            self._is_stalled = False  # nobody will tell us that it reads; nor does anything more come in
             return
-        self._over()
+        self._close()
 
     # --- Events to the handler, answers to the core -------------------------------------------
 
     def _pump(self) -> None:
+        """Deal with what has arrived, as long as neither handler nor client must be waited for."""
+        if self._is_stalled or self._is_late:
+            return
         core = self.core
         while self._waits is None:
             event = core.next_event()
@@ -178,7 +191,7 @@ class Session:
                 answer = _STEPS[type(event)](self, event)
             except Exception as error:
                 answer = self._failed(type(event).__name__, error)
-            if answer is not None:
+            if answer is not None or core.is_waiting:
                 self._answered_by(answer, event)
         self._flush()
         if self._is_paused and self._waits is None and core.buffered <= WINDOW:
@@ -191,59 +204,67 @@ class Session:
         self._host.bus.emit(
             SessionFailed(session=self.session_id, client=self.peer.host, step=step, trace=trace)
         )
+        if step == "EndOfData":
+            self._forget()
         return say.INTERNAL_ERROR
 
     def _answered_by(self, answer: "Result | Awaitable[Result]", event: Event | None) -> None:
         """Give the core its answer now, or when it is there."""
-        if isinstance(answer, Reply | Sequence):
-            self._take(answer, event)
-        elif answer is not None:
+        if isinstance(answer, Awaitable):
             waits = answer if isinstance(answer, asyncio.Future) else self._host.spawn(answer)
             self._waits, self._waited_event = waits, event
-            self._active = self._host.loop.time()
+            self._waits_since = self._host.loop.time()
             waits.add_done_callback(self._answer_came)
+        else:
+            self._take(answer, event)
 
     def _answer_came(self, waits: "asyncio.Future[Result]") -> None:
-        if self._waits is not waits:
-            return
-        event, self._waits, self._waited_event = self._waited_event, None, None
+        is_late = self._waits is not waits
+        event = self._waited_event
         if waits.cancelled():
             answer: Result = say.PROCESSING_TIMEOUT
+        elif (error := waits.exception()) is not None:
+            answer = self._failed(_name(event), error)  # told even if the client has gone meanwhile
         else:
-            error = waits.exception()
-            answer = self._failed(type(event).__name__, error) if error is not None else waits.result()
-        self._active = self._host.loop.time()
-        if answer is not None:
-            self._take(answer, event)
-        if self.connection.is_closed:
-            self._over()
+            answer = waits.result()
+        if is_late:
             return
-        self._pump()
-        if self._has_ended:
-            self.connection.close()
-            self._over()
+        self._waits = self._waited_event = None
+        self._active = self._host.loop.time()
+        self._take(answer, event)
+        if self.connection.is_closed:
+            self._close()
+        else:
+            self._pump()
 
-    def _take(self, answer: Reply | Sequence[Reply], event: Event | None) -> None:
+    def _take(self, answer: Result, event: Event | None) -> None:
+        """Hand an answer to the core; one that makes no sense is the handler's failure."""
+        try:
+            self._settle(answer, event)
+        except Exception as error:
+            self._settle(self._failed(_name(event), error), event)
+
+    def _settle(self, answer: Result, event: Event | None) -> None:
         """Hand an answer to the core and keep our own books of it."""
         core = self.core
         if event is None:
-            core.greet(answer if isinstance(answer, Reply) else answer[0])
-            self._pump()
-            return
-        if core.is_over:
+            core.greet(_greeting(answer))
             return
         if not core.is_waiting:
-            # Content could not be taken: no command waits that could be refused.
-            core.close_with(say.INTERNAL_421)
+            if answer is not None:
+                # Content could not be taken: no command waits that could be refused.
+                core.close_with(say.INTERNAL_421)
             return
         if isinstance(answer, Reply):
             core.reply(answer)
             is_positive = answer.is_positive
             if not is_positive:
                 self._tell_refusal(type(event).__name__, answer)
-        else:
+        elif answer is not None:
             core.reply_each(answer)
             is_positive = any(reply.is_positive for reply in answer)
+        else:
+            raise TypeError(f"{_name(event)} wants a Reply, the handler gave None")
         settle = _SETTLE.get(type(event))
         if settle is not None:
             settle(self, is_positive)
@@ -260,14 +281,16 @@ class Session:
             self._answer_late()
             return
         data = core.data_to_send()
-        if data and not self.connection.write(data):
-            self._is_stalled = True
-        if core.is_over and not self._has_ended:
+        if data and not self.connection.write(data) and not self._has_ended:
+            self._is_stalled, self._stalled_since = True, self._host.loop.time()
+        if core.is_over:
             self._reason = "closed by us"
-            self.connection.close()
-            self._over()
-        elif self._is_draining and self.transaction is None and self._waits is None:
-            self.drain()
+            self._close()
+        elif self._waits is None:
+            if self._has_ended:
+                self._close()
+            elif self._is_draining:
+                self.drain()
 
     def _answer_late(self) -> None:
         """Let a client that makes many mistakes wait for each further answer."""
@@ -277,7 +300,7 @@ class Session:
 
     def _late_is_over(self) -> None:
         self._is_late = False
-        if not self.connection.is_closed:
+        if not self._is_gone:
             self._pump()
 
     # --- The steps ------------------------------------------------------------------------------
@@ -309,11 +332,10 @@ class Session:
 
     def _on_data(self, event: DataStart) -> "Result | Awaitable[Result]":
         assert self.transaction is not None
-        self._data_since, self._data_bytes = self._active, 0
+        self._data_since, self._data_from = self._active, self._received
         return self.handler.data(self.transaction)
 
     def _on_chunk(self, event: Chunk) -> "Result | Awaitable[Result]":
-        self._data_bytes += len(event.content)
         return self.handler.chunk(event.content)
 
     def _on_end(self, event: EndOfData) -> "Result | Awaitable[Result]":
@@ -334,7 +356,10 @@ class Session:
     def _forget(self) -> None:
         if self.transaction is not None:
             self.transaction = None
-            self.handler.reset()
+            try:
+                self.handler.reset()
+            except Exception as error:
+                self._failed("reset", error)
 
     def _on_starttls(self, event: StartTls) -> Reply:
         return say.TLS_READY
@@ -352,6 +377,8 @@ class Session:
         self.transaction = None
         self.core.tls_started()
         self._active = self._host.loop.time()
+        if self._is_draining:
+            self.drain()
 
     def _on_auth(self, event: Auth) -> "Result | Awaitable[Result]":
         return self.handler.auth(event.mechanism, event.initial)
@@ -371,12 +398,14 @@ class Session:
         """Close the session if it took too long; called about once a second."""
         timeouts = self._host.timeouts
         quiet = now - self._active
+        if self.core.state is State.HANDSHAKE:
+            return  # it has a deadline of its own, and the wire is not ours meanwhile
         if self._is_stalled:
-            if quiet > timeouts.write_s:
+            if now - self._stalled_since > timeouts.write_s:
                 self._reason = "reads no replies"
                 self.abort()
         elif self._waits is not None:
-            if quiet > timeouts.processing_s:
+            if now - self._waits_since > timeouts.processing_s:
                 self._waits.cancel()
         elif self.core.state in (State.DATA, State.CHUNKS):
             self._check_data(now, quiet)
@@ -388,24 +417,32 @@ class Session:
     def _check_data(self, now: float, quiet: float) -> None:
         timeouts = self._host.timeouts
         elapsed = now - self._data_since
-        is_slow = elapsed > 60 and self._data_bytes < timeouts.minimum_rate_bytes * elapsed
+        is_slow = elapsed > 60 and self._received - self._data_from < timeouts.minimum_rate_bytes * elapsed
         if quiet > timeouts.data_s or is_slow:
             self.close_with(say.TOO_SLOW)
 
     def drain(self) -> None:
         """End as soon as no transaction is running (A44)."""
         self._is_draining = True
-        if self.transaction is None and self._waits is None:
+        is_idle = self.transaction is None and self._waits is None
+        if is_idle and self.core.state is not State.HANDSHAKE:
             self.close_with(say.SHUTTING_DOWN)
 
     def close_with(self, reply: Reply) -> None:
-        """Say *reply* and close."""
+        """Say *reply* and close; during a handshake nothing can be said."""
+        self._reason = str(reply)
+        if self.core.state is State.HANDSHAKE:
+            self.abort()
+            return
         if self.core.state is State.FRESH:
             self.core.greet(reply)
         else:
             self.core.close_with(reply)
-        self._reason = str(reply)
         self.connection.write(self.core.data_to_send())
+        self._close()
+
+    def _close(self) -> None:
+        """Close when all that was said is sent."""
         self.connection.close()
         self._over()
 
@@ -417,13 +454,21 @@ class Session:
     def _over(self) -> None:
         """Tell everybody, once, that the session has ended."""
         waits, self._waits = self._waits, None
-        if waits is not None and not isinstance(self._waited_event, EndOfData):
+        # The end of a message that had arrived whole goes on: it is out of our hands (A43).
+        is_ending = waits is not None and isinstance(self._waited_event, EndOfData)
+        if waits is not None and not is_ending:
             waits.cancel()
         if self._is_gone:
             return
         self._is_gone = True
-        self._forget()
-        self.handler.closed()
+        if is_ending:
+            self.transaction = None
+        else:
+            self._forget()
+        try:
+            self.handler.closed()
+        except Exception as error:
+            self._failed("closed", error)
         self._host.gone(self)
         bus = self._host.bus
         if bus.wants(SessionClosed):
@@ -440,6 +485,17 @@ class Session:
             reason=self._reason,
             tls=f"{self.tls.version} {self.tls.cipher}" if self.tls is not None else "",
         )
+
+
+def _name(event: Event | None) -> str:
+    return "connect" if event is None else type(event).__name__
+
+
+def _greeting(answer: Result) -> Reply:
+    """Return what may stand for a banner: 220, 421 or 5yz (RFC 5321 §3.1, §4.3.2)."""
+    if not isinstance(answer, Reply):
+        raise TypeError(f"connect wants a Reply, the handler gave {answer!r}")
+    return replace(answer, code=421) if answer.is_temporary else answer
 
 
 _STEPS: Final[dict[type, Callable[..., "Result | Awaitable[Result]"]]] = {

@@ -1,0 +1,241 @@
+"""What a handler does wrong costs one reply, never the session's books, never the server (STYLE §18)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from tests.unit.server.lobby import LETTER, Lobby, make_lobby, play, turns
+
+from mailrail.model import Recipient, Reply
+from mailrail.model import reply as say
+from mailrail.server import Answer, EndAnswer, Handler, LimitSettings, Session, Transaction
+from mailrail.server.events import SessionFailed
+
+SCRIPT = (
+    b"EHLO client.example\r\n",
+    b"MAIL FROM:<ann@example.org>\r\n",
+    b"RCPT TO:<bob@example.net>\r\n",
+    b"DATA\r\n",
+    b"Subject: hi\r\n",
+    b"\r\ntext\r\n.\r\n",
+    b"RSET\r\n",
+    b"VRFY bob\r\n",
+    b"NOOP\r\n",
+    b"QUIT\r\n",
+)
+
+
+class Clumsy(Handler):
+    """Raises, or answers nonsense, at one step."""
+
+    step = ""
+    kind = ""
+
+    def _stumble(self, step: str, answer: Answer) -> Answer:
+        if step != self.step:
+            return answer
+        if self.kind == "raises":
+            raise ZeroDivisionError(step)
+        if self.kind == "raises later":
+            return self._later()
+        if self.kind == "gives None":
+            return None  # type: ignore[return-value]
+        if self.kind == "gives None later":
+            return self._none()  # type: ignore[return-value]
+        return "250 fine"  # type: ignore[return-value]
+
+    async def _later(self) -> Reply:
+        await asyncio.sleep(1)
+        raise ZeroDivisionError(self.step)
+
+    async def _none(self) -> None:
+        await asyncio.sleep(1)
+
+    def connect(self) -> Answer:
+        return self._stumble("connect", say.GREETING)
+
+    def hello(self, name: str) -> Answer:
+        return self._stumble("hello", say.HELLO)
+
+    def mail(self, transaction: Transaction) -> Answer:
+        return self._stumble("mail", say.SENDER_OK)
+
+    def rcpt(self, transaction: Transaction, recipient: Recipient) -> Answer:
+        return self._stumble("rcpt", say.RECIPIENT_OK)
+
+    def data(self, transaction: Transaction) -> Answer:
+        return self._stumble("data", say.START_DATA)
+
+    def end(self, transaction: Transaction) -> EndAnswer:
+        return self._stumble("end", say.DONE)
+
+    def verify(self, text: str) -> Answer:
+        return self._stumble("verify", say.CANNOT_VERIFY)
+
+
+def one_that(step: str, kind: str) -> Callable[[Session], Handler]:
+    def make(session: Session) -> Handler:
+        handler = Clumsy(session)
+        handler.step, handler.kind = step, kind
+        return handler
+
+    return make
+
+
+async def hold(lobby: Lobby) -> list[str]:
+    client, lines = lobby.arrive(), []
+    await asyncio.sleep(2)
+    lines.append(client.heard())
+    for line in SCRIPT:
+        client.say(line)
+        await asyncio.sleep(2)
+        lines.append(client.heard())
+    assert client.is_closed
+    assert lobby.server.session_count == 0
+    return lines
+
+
+@pytest.mark.parametrize(
+    "kind", ["raises", "raises later", "gives None", "gives None later", "gives nonsense"]
+)
+@pytest.mark.parametrize("step", ["connect", "hello", "mail", "rcpt", "data", "end", "verify"])
+def test_a_step_that_goes_wrong_is_answered_451_and_told(step: str, kind: str) -> None:
+    async def scenario() -> None:
+        lobby = make_lobby(one_that(step, kind), limits=LimitSettings(soft_errors=100, errors=100))
+        lines = await hold(lobby)
+        code = "421 4.3.0" if step == "connect" else "451 4.3.0"
+        assert any(line.startswith(code) for line in lines), lines
+        assert len(lobby.told(SessionFailed)) == 1
+        assert lobby.arrive() is not None
+        await turns()
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_a_handler_that_cannot_be_made_is_answered_421_and_leaves_no_trace() -> None:
+    def broken(session: Session) -> Handler:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        lobby = make_lobby(broken, limits=LimitSettings(connections_per_client=1))
+        for _ in range(3):
+            client = lobby.arrive()
+            assert client.heard() == "421 4.3.0 Internal error, try again later\n"
+            assert client.is_closed
+        assert len(lobby.told(SessionFailed)) == 3
+        await lobby.server.stop()
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+def test_content_that_cannot_be_taken_ends_the_session_with_421(is_late: bool) -> None:
+    class Full(Handler):
+        def chunk(self, content: bytes) -> Awaitable[None] | None:
+            if not is_late:
+                raise OSError("no")
+            return self._later()
+
+        async def _later(self) -> None:
+            await asyncio.sleep(1)
+            raise OSError("no")
+
+    async def scenario() -> None:
+        lobby = make_lobby(Full)
+        client = lobby.greeted()
+        client.say(LETTER)
+        client.heard()
+        client.say(b"text\r\n.\r\n")
+        await asyncio.sleep(2)
+        assert client.heard() == "421 4.3.0 Internal error, try again later\n"
+        assert client.is_closed
+        await lobby.server.stop()
+
+    play(scenario)
+
+
+def test_reset_and_closed_that_raise_are_told_and_the_session_is_forgotten() -> None:
+    class Untidy(Handler):
+        def reset(self) -> None:
+            raise ZeroDivisionError
+
+        def closed(self) -> None:
+            raise ZeroDivisionError
+
+    async def scenario() -> None:
+        lobby = make_lobby(Untidy, limits=LimitSettings(connections_per_client=1))
+        for _ in range(2):
+            client = lobby.greeted()
+            client.say(b"MAIL FROM:<ann@example.org>\r\nEHLO client.example\r\n")
+            client.say(b"MAIL FROM:<ann@example.org>\r\n")
+            client.leave()
+            assert lobby.server.session_count == 0
+        assert len(lobby.told(SessionFailed)) == 6
+        await lobby.server.stop()
+
+    play(scenario)
+
+
+def test_an_end_that_raises_is_followed_by_a_reset_one_that_refuses_is_not() -> None:
+    resets: list[str] = []
+
+    class Picky(Handler):
+        def end(self, transaction: Transaction) -> EndAnswer:
+            if transaction.reverse_path is None:
+                raise ZeroDivisionError
+            return say.TRANSACTION_FAILED
+
+        def reset(self) -> None:
+            resets.append("reset")
+
+    async def scenario() -> None:
+        lobby = make_lobby(Picky)
+        client = lobby.greeted()
+        client.say(LETTER)
+        client.say(b".\r\n")
+        assert client.last().startswith("554 5.0.0")
+        assert resets == []
+        client.say(LETTER.replace(b"ann@example.org", b""))
+        client.say(b".\r\n")
+        assert client.last().startswith("451 4.3.0")
+        assert resets == ["reset"]
+        await lobby.server.stop(0)
+        assert resets == ["reset"]
+
+    play(scenario)
+
+
+def test_replies_for_each_recipient_are_for_lmtp_only() -> None:
+    class Each(Handler):
+        def end(self, transaction: Transaction) -> EndAnswer:
+            return [say.DONE, say.STORE_FAILED]
+
+    async def scenario() -> None:
+        for is_lmtp in (True, False):
+            lobby = make_lobby(Each, is_lmtp=is_lmtp)
+            client = lobby.arrive()
+            client.say(b"LHLO client.example\r\n" if is_lmtp else b"EHLO client.example\r\n")
+            client.say(LETTER.replace(b"DATA", b"RCPT TO:<eve@example.net>\r\nDATA"))
+            client.heard()
+            client.say(b".\r\n")
+            said = client.heard().splitlines()
+            assert [line[:9] for line in said] == (["250 2.0.0", "451 4.3.0"] if is_lmtp else ["451 4.3.0"])
+            await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_a_greeting_that_puts_the_client_off_is_421() -> None:
+    class Busy(Handler):
+        def connect(self) -> Answer:
+            return say.STORE_FULL
+
+    async def scenario() -> None:
+        lobby = make_lobby(Busy)
+        client = lobby.arrive()
+        assert client.heard().startswith("421 4.3.1 ")
+        assert client.is_closed
+        await lobby.server.stop()
+
+    play(scenario)
