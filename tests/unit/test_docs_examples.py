@@ -1,4 +1,4 @@
-"""Every example in the manual is one that works: settings load, commands parse, Python compiles."""
+"""Every example in the manual is one that works: settings load, commands parse, Python runs."""
 
 import re
 import shlex
@@ -63,8 +63,6 @@ def test_commands_in_the_manual_are_commands(arguments: list[str]) -> None:
 
 
 @pytest.mark.parametrize("text", cases("python"))
-def test_python_in_the_manual_compiles_and_imports_what_there_is(text: str) -> None:
-    compile(text, "example", "exec")
-    for line in text.splitlines():
-        if line.startswith(("from mailrail", "import mailrail")):
-            exec(line, {})
+def test_python_in_the_manual_uses_what_there_is(text: str) -> None:
+    # Run without its last line, which would talk to the network.
+    exec(compile(text.replace("\nasyncio.run(main())", ""), "example", "exec"), {"__name__": "example"})
