@@ -8,7 +8,7 @@ from mailrail.admin.settings import AdminSettings
 from mailrail.client.settings import ClientSettings
 from mailrail.config.listener import ListenerSettings
 from mailrail.config.relay import RelaySettings
-from mailrail.deliver.settings import DeliverSettings
+from mailrail.delivery.settings import DeliverySettings
 from mailrail.dns.settings import DnsSettings
 from mailrail.model import AddressError, parse_domain
 from mailrail.net import NetSettings, TlsSettings
@@ -70,7 +70,7 @@ class MailrailSettings(Settings):
     net: NetSettings = setting(NetSettings(), "How sockets behave; few sites ever change this.")
     dns: DnsSettings = setting(DnsSettings(), "Whom to ask for names.")
     queue: QueueSettings = setting(QueueSettings(), "When and how fast mail goes out.")
-    deliver: DeliverSettings = setting(DeliverSettings(), "How one try to deliver goes.")
+    delivery: DeliverySettings = setting(DeliverySettings(), "How one try to deliver goes.")
     client: ClientSettings = setting(ClientSettings(), "How long a next hop may take.")
     report: ReportSettings = setting(ReportSettings(), "Notices to senders.")
     log: LogSettings = setting(LogSettings(), "The log, on standard error.")

@@ -14,7 +14,7 @@ from typing import Final, Self
 from mailrail.admin import AdminServer, Status
 from mailrail.config import ListenerSettings, MailrailSettings, Role
 from mailrail.daemon.events import DaemonStarted, DaemonStopped, DaemonStopping, HousekeepingFailed
-from mailrail.deliver import ClientContexts, SmtpCourier
+from mailrail.delivery import ClientContexts, SmtpCourier
 from mailrail.dns import DnsResolver
 from mailrail.intake import HeaderLimits, Intake
 from mailrail.model import Address, Clock, QueueIds, Rng, StoreError, parse_address
@@ -66,7 +66,7 @@ class Daemon:
         courier = SmtpCourier(
             world.network,
             self.router,
-            settings.deliver,
+            settings.delivery,
             settings.client,
             ClientContexts.default(),
             hello_name=settings.hostname,

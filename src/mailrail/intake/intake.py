@@ -114,8 +114,9 @@ class Incoming:
         self._watch = HeaderWatch(intake.limits.header_bytes, intake.limits.header_lines)
         self._began_us = intake.clock.now_us()
         self._draft = intake.spool.begin(self.queue_id)
-        # What waits until the header section is whole: our own lines go in front of it.
+        # What waits until our own lines can be written in front of it: for a submission all of the header.
         self._held: list[bytes] = []
+        self._has_begun = False
         recipients = envelope.recipients
         self._trace = received_line(
             origin,
@@ -125,8 +126,6 @@ class Incoming:
             tls=tls,
             recipient=recipients[0].forward_path if len(recipients) == 1 else None,
         )
-        if not is_submission:
-            self._held.append(self._trace)
 
     def write(self, content: bytes) -> Awaitable[None] | None:
         """Take content; an awaitable makes the sender wait."""
@@ -134,27 +133,31 @@ class Incoming:
         watch.feed(content)
         if watch.is_too_big:
             return None
+        if self._has_begun:
+            return self._draft.write(content)
+        self._held.append(content)
         if self._is_submission and not watch.is_complete:
-            self._held.append(content)
             return None
-        if self._held:
-            if self._is_submission:
-                self._held.insert(0, self._trace + self._missing_fields())
-                self._is_submission = False
-            self._held.append(content)
-            content = b"".join(self._held)
-            self._held.clear()
-        elif self._is_submission:
-            content = self._trace + self._missing_fields() + content
-            self._is_submission = False
-        return self._draft.write(content)
+        return self._draft.write(self._opening())
 
-    def _missing_fields(self) -> bytes:
+    def _opening(self) -> bytes:
+        """Return what has come so far behind what we put in front of it."""
+        self._has_begun = True
+        content = b"".join(self._held)
+        self._held.clear()
+        # A first line that begins with a space is no field: it must not become a continuation of ours.
+        has_no_header = content.startswith((b" ", b"\t"))
+        ours = self._trace
+        if self._is_submission:
+            ours += self._missing_fields(has_no_header=has_no_header)
+        return ours + (b"\r\n" if has_no_header else b"") + content
+
+    def _missing_fields(self, *, has_no_header: bool) -> bytes:
         """Return the fields that a submission should have had (RFC 6409 §8.2, §8.3)."""
         fields = b""
-        if not self._watch.has(b"date"):
+        if has_no_header or not self._watch.has(b"date"):
             fields += f"Date: {date_text(self._began_us)}\r\n".encode()
-        if not self._watch.has(b"message-id"):
+        if has_no_header or not self._watch.has(b"message-id"):
             fields += f"Message-ID: {message_id(self.queue_id, self._intake.hostname)}\r\n".encode()
         return fields
 
@@ -163,11 +166,17 @@ class Incoming:
         refusal = self._judge()
         if refusal is not None:
             return self._refuse(refusal)
-        self._flush()
+        if not self._has_begun:  # all header, or no content at all
+            self._draft.write(self._opening())
         message = self._message()
         taker = self._intake.taker
         items = _items(message, self._intake.route)
-        commit = self._draft.commit(message, items, lease=taker.has_room([item.destination for item in items]))
+        is_wanted = taker.has_room([item.destination for item in items])
+        try:
+            commit = self._draft.commit(message, items, lease=is_wanted)
+        except StoreError as error:
+            self._draft.discard()
+            return self._failed(error)
         done: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
         asyncio.ensure_future(commit).add_done_callback(
             lambda committed: self._committed(committed, done, message)
@@ -184,15 +193,6 @@ class Incoming:
             return say.LOOP
         return None
 
-    def _flush(self) -> None:
-        """Write what still waits: a message that is all header, or has no content at all."""
-        if self._is_submission:
-            self._held.insert(0, self._trace + self._missing_fields())
-            self._is_submission = False
-        if self._held:
-            self._draft.write(b"".join(self._held))
-            self._held.clear()
-
     def _message(self) -> Message:
         return Message(
             queue_id=self.queue_id,
@@ -207,18 +207,17 @@ class Incoming:
         self, committed: "asyncio.Future[Committed]", done: "asyncio.Future[Reply]", message: Message
     ) -> None:
         intake = self._intake
-        error = committed.exception()
-        if error is not None:
-            reply = self._failed(error)
-        else:
-            reply = _queued_reply(self.queue_id)
-            if intake.bus.wants(MessageAccepted):
-                intake.bus.emit(self._accepted(message))
-            result = committed.result()
-            if result.leases:
-                intake.taker.offer(result.leases, result.content)
+        error = asyncio.CancelledError() if committed.cancelled() else committed.exception()
+        reply = _queued_reply(self.queue_id) if error is None else self._failed(error)
         if not done.done():
-            done.set_result(reply)
+            done.set_result(reply)  # first of all: whatever comes of the rest, this is true
+        if error is not None:
+            return
+        if intake.bus.wants(MessageAccepted):
+            intake.bus.emit(self._accepted(message))
+        result = committed.result()
+        if result.leases:
+            intake.taker.offer(result.leases, result.content)
 
     def _accepted(self, message: Message) -> MessageAccepted:
         return MessageAccepted(

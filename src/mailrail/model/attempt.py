@@ -1,6 +1,6 @@
 """Floor 0 · model — how one try ended for everybody it was for.
 
-`deliver` makes it, `queue` acts on it; the two never meet, so the word lives here.
+`delivery` makes it, `queue` acts on it; the two never meet, so the word lives here.
 """
 
 from mailrail.model.outcome import Outcome

@@ -1,6 +1,6 @@
 """Floor 0 · model — how one try for one recipient ended.
 
-Only `deliver/classify.py` makes these out of replies and errors.
+Only `delivery/classify.py` makes these out of replies and errors.
 """
 
 from enum import Enum

@@ -1,6 +1,6 @@
 """Floor 4 · queue — what the queue asks of the rooms beside it, as Protocols.
 
-Siblings never import one another: `deliver` implements Courier and Carrier, `report`
+Siblings never import one another: `delivery` implements Courier and Carrier, `report`
 implements Notifier, and `daemon/assembly.py` joins them.
 """
 

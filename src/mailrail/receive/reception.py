@@ -118,8 +118,9 @@ class Reception(Handler):
     def end(self, transaction: Transaction) -> EndAnswer:
         """Commit, and answer when the message is safe."""
         assert self._incoming is not None
-        incoming, self._incoming = self._incoming, None
-        return incoming.finish()
+        answer = self._incoming.finish()
+        self._incoming = None  # not before: if that raised, reset has something to discard
+        return answer
 
     def reset(self) -> None:
         """Forget the draft."""

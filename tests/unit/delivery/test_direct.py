@@ -7,10 +7,10 @@ from tests.support.fake_resolver import FakeResolver
 from tests.support.memory_net import MemoryNetwork
 from tests.support.simloop import simulate
 from tests.unit.client.toy_server import ToyServer
-from tests.unit.deliver.world import DNS, ONE, TWO
+from tests.unit.delivery.world import DNS, ONE, TWO
 
 from mailrail.client import CannotSend
-from mailrail.deliver import Delivery, deliver
+from mailrail.delivery import Delivery, deliver
 from mailrail.net import Endpoint
 
 SECOND = {"other.example": ["MX 1 mx2.example.org"], **DNS}

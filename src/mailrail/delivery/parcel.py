@@ -1,4 +1,4 @@
-"""Floor 4 · deliver — what is carried, and what became of it so far."""
+"""Floor 4 · delivery — what is carried, and what became of it so far."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

@@ -1,12 +1,12 @@
-"""Floor 4 · deliver — what can be set about one try."""
+"""Floor 4 · delivery — what can be set about one try."""
 
 from ipaddress import IPv4Address, IPv6Address
 
 from mailrail.settings import Duration, Settings, setting
 
 
-class DeliverSettings(Settings):
-    """Delivery: `[deliver]`."""
+class DeliverySettings(Settings):
+    """Delivery: `[delivery]`."""
 
     max_endpoints: int = setting(
         5, "Addresses tried for one message before it waits for its next turn.",

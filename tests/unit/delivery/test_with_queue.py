@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from tests.support.simloop import SimClock, seeded, simulate
 from tests.unit.client.toy_server import ToyServer
-from tests.unit.deliver.world import DNS, ONE, TWO, World
+from tests.unit.delivery.world import DNS, ONE, TWO, World
 
 from mailrail.model import QueueIds
 from mailrail.observe import Bus

@@ -1,4 +1,4 @@
-"""Floor 4 · deliver — direct-to-MX delivery for programs: one try, no queue, no retry.
+"""Floor 4 · delivery — direct-to-MX delivery for programs: one try, no queue, no retry.
 
 What a mail transfer agent does for each message, as one call: find the hosts of each recipient's domain,
 talk to them, tell what became of everybody. Whoever gets a Deferred here must try again later
@@ -13,10 +13,10 @@ from typing import Final
 
 from mailrail.client import ClientSettings, SendOptions, WholeSource
 from mailrail.client.compose import compose
-from mailrail.deliver.carrier import SmtpCarrier
-from mailrail.deliver.courier import ClientContexts, SmtpCourier
-from mailrail.deliver.parcel import Part
-from mailrail.deliver.settings import DeliverSettings
+from mailrail.delivery.carrier import SmtpCarrier
+from mailrail.delivery.courier import ClientContexts, SmtpCourier
+from mailrail.delivery.parcel import Part
+from mailrail.delivery.settings import DeliverySettings
 from mailrail.dns import DnsResolver, DnsSettings, Resolver
 from mailrail.model import (
     Deferred,
@@ -75,7 +75,7 @@ async def deliver(
     resolver: Resolver | None = None,
     router: Router | None = None,
     network: Network | None = None,
-    settings: DeliverSettings | None = None,
+    settings: DeliverySettings | None = None,
     client_settings: ClientSettings | None = None,
 ) -> Delivery:
     """Deliver *message* straight to the mail hosts of its recipients' domains; one try.
@@ -107,7 +107,7 @@ async def deliver(
     courier = SmtpCourier(
         network,
         router,
-        settings or DeliverSettings(),
+        settings or DeliverySettings(),
         client_settings or ClientSettings(),
         ClientContexts.default(),
         hello_name=hello_name,

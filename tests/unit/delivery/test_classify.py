@@ -3,7 +3,7 @@
 import pytest
 
 from mailrail.client import SessionFailed, SessionRefused
-from mailrail.deliver import classify
+from mailrail.delivery import classify
 from mailrail.model import Blame, Deferred, Delivered, Failed, NetTrouble, Reply
 from mailrail.smtp import Stage
 

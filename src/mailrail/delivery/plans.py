@@ -1,4 +1,4 @@
-"""Floor 4 · deliver — what the lanes to a destination learn from one another: its plan, and dead addresses."""
+"""Floor 4 · delivery — what the lanes to a destination learn from one another: its plan, and dead addresses."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Floor 4 · deliver — a lane's hands: one message at a time over one session, kept for the next.
+"""Floor 4 · delivery — a lane's hands: one message at a time over one session, kept for the next.
 
 A try walks the addresses of the plan until every recipient has an answer that no other host could
 change. Three things are not failures of the peer and are mended on the spot, once: a session that
@@ -12,11 +12,11 @@ from itertools import islice
 from typing import Final, Protocol
 
 from mailrail.client import ClientSession, SendResult, SessionError, SessionFailed, SessionTerms
-from mailrail.deliver import classify
-from mailrail.deliver.fit import Fit, cleaned, fit
-from mailrail.deliver.parcel import Parcel, Progress, part_of
-from mailrail.deliver.plans import DeadEndpoints
-from mailrail.deliver.settings import DeliverSettings
+from mailrail.delivery import classify
+from mailrail.delivery.fit import Fit, cleaned, fit
+from mailrail.delivery.parcel import Parcel, Progress, part_of
+from mailrail.delivery.plans import DeadEndpoints
+from mailrail.delivery.settings import DeliverySettings
 from mailrail.model import (
     Attempt,
     Blame,
@@ -42,7 +42,7 @@ _NO_TLS: Final = frozenset({NetTrouble.TLS, NetTrouble.RESET, NetTrouble.TIMEOUT
 class Dispatch(Protocol):
     """What a carrier asks of its courier."""
 
-    settings: DeliverSettings
+    settings: DeliverySettings
     dead: DeadEndpoints
 
     def route(self, recipient: Recipient) -> Route:

@@ -9,8 +9,8 @@ from tests.support.simloop import START_US, seeded, simulate
 from tests.unit.client.toy_server import ToyServer
 
 from mailrail.client import ClientSettings, WholeSource
-from mailrail.deliver import ClientContexts, DeliverSettings, SmtpCarrier, SmtpCourier
-from mailrail.deliver.parcel import Part
+from mailrail.delivery import ClientContexts, DeliverySettings, SmtpCarrier, SmtpCourier
+from mailrail.delivery.parcel import Part
 from mailrail.model import (
     Attempt,
     Body,
@@ -44,7 +44,7 @@ class World:
     servers: Mapping[Endpoint, ToyServer]
     dns: Mapping[str, Iterable[str]] = field(default_factory=lambda: DNS)
     routes: tuple[RouteSettings, ...] = ()
-    settings: DeliverSettings = field(default_factory=DeliverSettings)
+    settings: DeliverySettings = field(default_factory=DeliverySettings)
     timeouts: ClientSettings = field(default_factory=ClientSettings)
     events: list[Event] = field(default_factory=list)
     network: MemoryNetwork = field(init=False)

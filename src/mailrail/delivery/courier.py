@@ -1,13 +1,13 @@
-"""Floor 4 · deliver — makes carriers, and holds what they share: plans, dead addresses, TLS sessions."""
+"""Floor 4 · delivery — makes carriers, and holds what they share: plans, dead addresses, TLS sessions."""
 
 import ssl
 from dataclasses import dataclass
 
 from mailrail.client import ClientSession, ClientSettings, SessionFailed, SessionTerms
-from mailrail.deliver.carrier import SmtpCarrier
-from mailrail.deliver.events import SessionOpenedOut, TlsFellBack
-from mailrail.deliver.plans import DeadEndpoints, Plans
-from mailrail.deliver.settings import DeliverSettings
+from mailrail.delivery.carrier import SmtpCarrier
+from mailrail.delivery.events import SessionOpenedOut, TlsFellBack
+from mailrail.delivery.plans import DeadEndpoints, Plans
+from mailrail.delivery.settings import DeliverySettings
 from mailrail.model import Deferred, Failed, Recipient, TlsLevel
 from mailrail.net import Endpoint, Network, SessionCache, client_context
 from mailrail.observe import Bus
@@ -46,7 +46,7 @@ class SmtpCourier:
         self,
         network: Network,
         router: Router,
-        settings: DeliverSettings,
+        settings: DeliverySettings,
         client_settings: ClientSettings,
         contexts: ClientContexts,
         *,

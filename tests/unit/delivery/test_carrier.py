@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from tests.support.net_world import make_tls
 from tests.unit.client.toy_server import CUT, SILENCE, ToyServer, ToySession
-from tests.unit.deliver.world import DNS, ONE, TWO, World, one_try, run
+from tests.unit.delivery.world import DNS, ONE, TWO, World, one_try, run
 
 from mailrail.client import ClientSettings
-from mailrail.deliver import DeliverSettings, SessionOpenedOut, TlsFellBack
+from mailrail.delivery import DeliverySettings, SessionOpenedOut, TlsFellBack
 from mailrail.model import Blame, Body, Deferred, Delivered, Failed, Notify, Outcome, Recipient, parse_address
 from mailrail.net import Connection, Endpoint, ServerContexts
 from mailrail.routing import RouteSettings
@@ -63,7 +63,7 @@ def test_a_session_is_given_up_after_enough_messages_and_when_it_is_old() -> Non
         assert len(server.sessions) == 3
         await carrier.close()
 
-    run(World({ONE: server}, settings=DeliverSettings(session_messages=2)), scenario)
+    run(World({ONE: server}, settings=DeliverySettings(session_messages=2)), scenario)
 
 
 @pytest.mark.parametrize("end", [CUT, "421 4.3.2 idle too long"])
@@ -141,7 +141,7 @@ def test_only_so_many_addresses_are_tried() -> None:
         await world.carry("bob@many.example")
         assert asyncio.get_running_loop().time() <= 3 * 30 + 1
 
-    run(World({}, dns=dns, settings=DeliverSettings(max_endpoints=3)), scenario)
+    run(World({}, dns=dns, settings=DeliverySettings(max_endpoints=3)), scenario)
 
 
 def test_521_from_every_host_is_an_answer() -> None:
@@ -247,7 +247,7 @@ def test_a55_a_handshake_that_fails_is_followed_by_a_plain_session_where_tls_is_
 
 
 def test_a55_the_fall_back_can_be_forbidden() -> None:
-    world = World({ONE: with_starttls()}, settings=DeliverSettings(plain_fallback=False))
+    world = World({ONE: with_starttls()}, settings=DeliverySettings(plain_fallback=False))
     (outcome,) = one_try(world).outcomes
     assert isinstance(outcome, Deferred)
     assert outcome.reply.enhanced_code == "4.7.5"

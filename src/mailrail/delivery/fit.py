@@ -1,4 +1,4 @@
-"""Floor 4 · deliver — makes a message fit what the hop at the other end offers.
+"""Floor 4 · delivery — makes a message fit what the hop at the other end offers.
 
 What a hop cannot take is converted where the RFCs allow it and refused where they do not; an
 8th bit is never stripped and an address never mangled (A29, A30). A message that fits passes as it is,

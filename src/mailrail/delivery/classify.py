@@ -1,4 +1,4 @@
-"""Floor 4 · deliver — the one place where replies and errors become outcomes. Pure.
+"""Floor 4 · delivery — the one place where replies and errors become outcomes. Pure.
 
 The question is always "who waits": *recipient*, *message*, *host* (the next MX is tried; if all are
 like this the destination slows down), *destination*, or *ourselves* (nobody is bounced for it). A

@@ -1,4 +1,4 @@
-"""Floor 4 · deliver — the facts that delivery tells; what became of the mail is told by the queue."""
+"""Floor 4 · delivery — the facts that delivery tells; what became of the mail is told by the queue."""
 
 from mailrail.observe import Event
 

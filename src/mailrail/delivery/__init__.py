@@ -1,0 +1,18 @@
+"""Floor 4 · delivery — one try: from the queue's item to the next hop's answer."""
+
+from mailrail.delivery.carrier import SmtpCarrier
+from mailrail.delivery.courier import ClientContexts, SmtpCourier
+from mailrail.delivery.direct import Delivery, deliver
+from mailrail.delivery.events import SessionOpenedOut, TlsFellBack
+from mailrail.delivery.settings import DeliverySettings
+
+__all__ = [
+    "ClientContexts",
+    "Delivery",
+    "DeliverySettings",
+    "SessionOpenedOut",
+    "SmtpCarrier",
+    "SmtpCourier",
+    "TlsFellBack",
+    "deliver",
+]

@@ -1,0 +1,322 @@
+"""The one door into the spool: what is added, what is refused, when a 250 is said."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.simloop import simulate
+from tests.unit.intake.door import ORIGIN, FakeTaker, envelope, make_doorway, settled, take
+
+from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
+from mailrail.model import Item, LocalProtocolError, Message, QueueId, StoreError, StoreTrouble
+from mailrail.spool import Committed, Content, Lease, MemorySpool, MemoryStore
+
+BODY = b"\r\ntext\r\n"
+TRACE = re.compile(
+    rb"Received: from client\.example \(\[192\.0\.2\.9\]\)\r\n\tby mx\.example with ESMTP id ([0-9A-Za-z]{11})\r\n"
+    rb"\tfor <bob@example\.net>;\r\n\tSun, 15 Jun 2025 15:06:40 \+0000\r\n"
+)
+MESSAGES = [
+    b"Subject: hi\r\nDate: x\r\nMessage-ID: <1@a>\r\n" + BODY,
+    b"Subject: hi\r\n" + BODY,
+    b"Subject: header only\r\n",
+    b"Subject: no line end",
+    b"",
+    BODY,
+    b" a first line that continues nothing\r\nDate: in the body\r\n" + BODY,
+    b"\tthe same by tab\r\n",
+    b"just text\r\n",
+    b"\r\n",
+]
+
+
+def kept(content: bytes, *, is_submission: bool = False, piece: int = 0) -> bytes:
+    async def main() -> bytes:
+        doorway = make_doorway()
+        reply = await take(doorway, content, is_submission=is_submission, piece=piece)
+        assert reply.code == 250
+        (stored,) = doorway.stored()
+        (found,) = doorway.store.messages.values()
+        assert next(iter(found.items.values())).message.size_bytes == len(stored)
+        return stored
+
+    return simulate(main())
+
+
+@pytest.mark.parametrize("content", MESSAGES)
+def test_a38_on_the_relay_port_only_the_trace_is_added(content: bytes) -> None:
+    stored = kept(content)
+    found = TRACE.match(stored)
+    assert found is not None
+    rest = stored[found.end() :]
+    # What has no header section gets its end, lest its first line become a part of our field.
+    assert rest == (b"\r\n" + content if content[:1] in (b" ", b"\t") else content)
+
+
+@pytest.mark.parametrize(
+    ("content", "added"),
+    [
+        (b"Date: x\r\nMessage-ID: <1@a>\r\n" + BODY, b""),
+        (b"DATE: x\r\nmessage-id: <1@a>\r\n" + BODY, b""),
+        (b"Subject: a\r\n Date: folded\r\n" + BODY, b"DM"),
+        (b"Date: x\r\n" + BODY, b"M"),
+        (b"Message-ID: <1@a>\r\n" + BODY, b"D"),
+        (b"Subject: a\r\n\r\nDate: in the body\r\n", b"DM"),
+        (b"X-Date: x\r\nMessage-IDs: no\r\n", b"DM"),
+        (BODY, b"DM"),
+        (b"", b"DM"),
+        (b" Date: x\r\nMessage-ID: <1@a>\r\n" + BODY, b"DM"),
+    ],
+)
+@pytest.mark.parametrize("piece", [0, 1, 3])
+def test_a38_a_submission_gets_the_date_and_message_id_that_it_lacks(
+    content: bytes, added: bytes, piece: int
+) -> None:
+    stored = kept(content, is_submission=True, piece=piece)
+    found = TRACE.match(stored)
+    assert found is not None
+    ours, rest = stored[found.end() :], content
+    if b"D" in added:
+        assert ours.startswith(b"Date: Sun, 15 Jun 2025 15:06:40 +0000\r\n")
+        ours = ours.partition(b"\r\n")[2]
+    if b"M" in added:
+        assert ours.startswith(b"Message-ID: <" + found[1] + b"@mx.example>\r\n")
+        ours = ours.partition(b"\r\n")[2]
+    assert ours == (b"\r\n" + rest if rest[:1] == b" " else rest)
+
+
+@given(st.sampled_from(MESSAGES), st.booleans(), st.integers(1, 20))
+def test_the_pieces_in_which_a_message_comes_change_nothing(
+    content: bytes, is_submission: bool, piece: int
+) -> None:
+    whole = kept(content, is_submission=is_submission)
+    assert kept(content, is_submission=is_submission, piece=piece) == whole
+
+
+@pytest.mark.parametrize(
+    ("content", "reply"),
+    [
+        (b"Received: by a\r\n" * 50 + BODY, "554 5.4.6"),
+        (b"received: by a\r\n" * 50, "554 5.4.6"),
+        (b"X: " + b"y" * 3000 + b"\r\n" + BODY, "552 5.3.4"),
+        (b"A: b\r\n" * 61 + BODY, "552 5.3.4"),
+        (b"A: \0\r\n" + BODY, "554 5.6.0"),
+    ],
+    ids=["a64_hops", "a64_lower_case", "a16_bytes", "a16_lines", "a2_nul"],
+)
+@pytest.mark.parametrize("is_submission", [False, True])
+@pytest.mark.parametrize("piece", [0, 7])
+def test_a16_a64_a_header_over_a_limit_is_refused_and_nothing_is_kept(
+    content: bytes, reply: str, is_submission: bool, piece: int
+) -> None:
+    async def main() -> None:
+        doorway = make_doorway()
+        assert str(await take(doorway, content, is_submission=is_submission, piece=piece)).startswith(reply)
+        assert doorway.stored() == []
+        assert len(doorway.told(MessageRefused)) == 1
+        assert doorway.taker.offered == []
+
+    simulate(main())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Received: by a\r\n" * 49 + BODY,
+        b"A: b\r\n" * 60 + BODY,
+        b"__proto__: x\r\n: empty\r\nspace : x\r\n\xff\xfe: x\r\n" + BODY,
+        b"Subject: a\r\n" + b"\r\nReceived: in the body" * 100,
+    ],
+    ids=["one_hop_less", "as_many_lines", "odd_names", "received_in_body"],
+)
+def test_a16_a64_what_is_within_the_limits_passes_opaque(content: bytes) -> None:
+    assert kept(content).endswith(content)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "reply"),
+    [
+        (StoreTrouble.FULL, "452 4.3.1"),
+        (StoreTrouble.FAILED, "451 4.3.0"),
+        (StoreTrouble.DAMAGED, "451 4.3.0"),
+    ],
+)
+def test_a68_a_commit_that_fails_is_answered_4yz_and_told_and_offers_nothing(
+    trouble: StoreTrouble, reply: str
+) -> None:
+    async def main() -> None:
+        store = MemoryStore()
+        doorway = make_doorway(store=store)
+        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+        incoming.write(b"text\r\n")
+        store.refuses = trouble
+        assert str(await settled(incoming.finish())).startswith(reply)
+        assert doorway.stored() == []
+        assert doorway.taker.offered == []
+        assert len(doorway.told(AcceptFailed)) == 1
+        assert doorway.told(MessageAccepted) == []
+
+    simulate(main())
+
+
+def test_a69_a_spool_that_takes_nothing_says_so_at_the_beginning() -> None:
+    async def main() -> None:
+        doorway = make_doorway(store=MemoryStore(refuses=StoreTrouble.FULL))
+        with pytest.raises(StoreError):
+            doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+
+    simulate(main())
+
+
+class OddDraft:
+    """Makes its writers wait, and can fail at once, be cancelled, or raise what nobody expects."""
+
+    def __init__(self, queue_id: QueueId, kind: str) -> None:
+        self.queue_id = queue_id
+        self.size_bytes = 0
+        self.kind = kind
+        self.discarded = 0
+        self.committed: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+
+    def write(self, chunk: bytes, /) -> Awaitable[None] | None:
+        self.size_bytes += len(chunk)
+        return asyncio.sleep(1)
+
+    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> Awaitable[Committed]:
+        if self.kind == "raises":
+            raise StoreError(StoreTrouble.FULL, "no space")
+        if self.kind == "bug":
+            raise LocalProtocolError("a bug")
+        return self.committed
+
+    def discard(self) -> None:
+        self.discarded += 1
+
+
+class OddSpool(MemorySpool):
+    kind = ""
+    draft: OddDraft
+
+    def begin(self, queue_id: QueueId) -> OddDraft:  # type: ignore[override]  # another Draft
+        self.draft = OddDraft(queue_id, self.kind)
+        return self.draft
+
+
+def odd_spool(kind: str) -> OddSpool:
+    from tests.support.simloop import SimClock
+
+    spool = OddSpool(SimClock())
+    spool.kind = kind
+    return spool
+
+
+def test_a_draft_that_wants_its_writer_to_wait_is_waited_for() -> None:
+    async def main() -> None:
+        doorway = make_doorway(odd_spool(""))
+        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+        waits = incoming.write(b"text\r\n")
+        assert waits is not None
+        await waits
+        assert asyncio.get_running_loop().time() == 1
+
+    simulate(main())
+
+
+def test_a68_a_commit_that_raises_at_once_is_a_reply_too_and_the_draft_is_gone() -> None:
+    async def main() -> None:
+        spool = odd_spool("raises")
+        doorway = make_doorway(spool)
+        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=True)
+        assert str(await settled(incoming.finish())).startswith("452 4.3.1")
+        assert spool.draft.discarded == 1
+
+    simulate(main())
+
+
+def test_a_commit_that_is_cancelled_is_answered_451() -> None:
+    async def main() -> None:
+        spool = odd_spool("")
+        doorway = make_doorway(spool)
+        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=True)
+        answer = incoming.finish()
+        spool.draft.committed.cancel()
+        assert str(await settled(answer)).startswith("451 4.3.0")
+
+    simulate(main())
+
+
+def test_who_waits_no_longer_does_not_stop_the_message() -> None:
+    async def main() -> None:
+        doorway = make_doorway()
+        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+        incoming.write(b"text\r\n")
+        answer = incoming.finish()
+        assert isinstance(answer, asyncio.Future)
+        answer.cancel()
+        await asyncio.sleep(1)
+        assert len(doorway.stored()) == 1
+        assert len(doorway.taker.offered) == 1
+
+    simulate(main())
+
+
+def test_the_250_does_not_depend_on_the_queue() -> None:
+    class BrokenTaker(FakeTaker):
+        def offer(self, leases: Sequence[Lease], content: Content) -> None:
+            raise ZeroDivisionError
+
+    complaints: list[object] = []
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        doorway = make_doorway()
+        doorway.intake.taker = BrokenTaker()
+        assert (await take(doorway, b"text\r\n")).code == 250
+
+    simulate(main())
+    assert len(complaints) == 1
+
+
+def test_recipients_are_sorted_into_one_item_for_each_destination() -> None:
+    async def main() -> None:
+        doorway = make_doorway()
+        await take(doorway, b"text\r\n", "a@x.example", "b@y.example", "c@x.example")
+        ((leases, content),) = doorway.taker.offered
+        assert [(lease.item.destination, [p.index for p in lease.item.pending]) for lease in leases] == [
+            ("mx:x.example", [0, 2]),
+            ("mx:y.example", [1]),
+        ]
+        assert doorway.taker.asked == [["mx:x.example", "mx:y.example"]]
+        assert b"for <" not in (content.whole or b"")
+
+    simulate(main())
+
+
+def test_a_queue_without_room_gets_no_lease_and_the_message_waits_in_the_spool() -> None:
+    async def main() -> None:
+        doorway = make_doorway()
+        doorway.taker.is_full = True
+        reply = await take(doorway, b"text\r\n", sender="")
+        assert re.fullmatch(r"250 2\.0\.0 Queued as [0-9A-Za-z]{11}", str(reply))
+        assert doorway.taker.offered == []
+        (accepted,) = doorway.told(MessageAccepted)
+        assert isinstance(accepted, MessageAccepted)
+        assert accepted.sender == "<>"
+        assert accepted.session == "s1"
+        assert accepted.size == len(doorway.stored()[0])
+
+    simulate(main())
+
+
+def test_what_is_discarded_is_gone() -> None:
+    async def main() -> None:
+        doorway = make_doorway()
+        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+        incoming.write(b"text\r\n")
+        incoming.discard()
+        assert doorway.stored() == []
+
+    simulate(main())
