@@ -183,7 +183,10 @@ class OddDraft:
 
     def write(self, chunk: bytes, /) -> Awaitable[None] | None:
         self.size_bytes += len(chunk)
-        return asyncio.sleep(1)
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        loop.call_later(1, lambda: done.cancelled() or done.set_result(None))
+        return done
 
     def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> Awaitable[Committed]:
         if self.kind == "raises":
