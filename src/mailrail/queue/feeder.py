@@ -1,12 +1,13 @@
 """Floor 4 · queue — brings due mail from the spool into memory.
 
-It sleeps until the next item is due, until somebody wakes it, or for a minute; never
+It sleeps until the next item is due, until somebody wakes it or tells it of an earlier one, or for a minute; never
 less than the poll floor, so that a queue full of due mail without room costs nothing. It also
 watches the wall clock: a step forward is taken off every message's age, a step back makes everything
 due, because what was to wait minutes would else wait for as long as the step (A62).
 """
 
 import asyncio
+import math
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -50,7 +51,9 @@ class Feeder:
         self._accept = accept
         self._tidy = tidy
         self._woken = asyncio.Event()
-        self._expects = False
+        self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_s = math.inf
+        self._expected_s = -math.inf
 
     def wake(self) -> None:
         """Look into the spool soon: something was stored, changed, or there is room again."""
@@ -58,9 +61,28 @@ class Feeder:
 
     def expect(self) -> None:
         """Look again after the poll time: something is being stored without a lease."""
-        if not self._expects:
-            self._expects = True
-            asyncio.get_running_loop().call_later(self._poll_s, self._woken.set)
+        # Kept apart from the alarm: one that is due sooner may ring before this is stored.
+        self._expected_s = asyncio.get_running_loop().time() + self._poll_s
+        self._set_alarm(self._expected_s)
+
+    def expect_at(self, due_us: int) -> None:
+        """Look again at *due_us*, or after the poll time if that is later: something was stored for then."""
+        wait_s = max((due_us - self._clock.now_us()) / SECOND_US, self._poll_s)
+        if wait_s < LONGEST_REST_S:
+            self._set_alarm(asyncio.get_running_loop().time() + wait_s)
+
+    def _set_alarm(self, at_s: float) -> None:
+        """Be woken at *at_s* at the latest."""
+        if at_s >= self._alarm_s:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm_s = at_s
+        self._alarm = asyncio.get_running_loop().call_at(at_s, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm_s = math.inf
+        self._woken.set()
 
     async def run(self) -> None:
         """Feed until cancelled."""
@@ -74,14 +96,14 @@ class Feeder:
                 self._bus.emit(SpoolUnreadable(error=str(error), retry_s=rest_s))
                 await asyncio.sleep(rest_s)
                 continue
-            await self._rest(rest_s)
+            left_s = self._expected_s - asyncio.get_running_loop().time()
+            await self._rest(min(rest_s, left_s) if left_s > 0 else rest_s)
 
     async def _turn(self) -> float:
         """Look once and return for how long to rest; 0.0: there is more."""
         await self._watch_clock()
         self._tidy()
         self._woken.clear()
-        self._expects = False
         want = self._want()
         if want.limit <= 0:
             return LONGEST_REST_S

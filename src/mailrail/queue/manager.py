@@ -393,9 +393,11 @@ class Manager:
         self._chores.discard(task)
         self._quiet_now()
 
-    def _done(self, work: Work, leases: Sequence[Lease]) -> None:
+    def _done(self, work: Work, decision: Decision, leases: Sequence[Lease]) -> None:
         """Free the place of *work*, whose result is stored; *leases* are those of its notices."""
         self._free(work)
+        if decision.left is not None and not decision.left.held:
+            self._feeder.expect_at(decision.left.due_us)
         if leases:
             self._enqueue_all(leases)
 

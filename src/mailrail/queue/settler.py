@@ -25,7 +25,7 @@ LONGEST_RETRY_S: Final = 60.0
 
 
 class Settler:
-    """Settles works; each ends with one call of *done*, with the leases of the notices it made.
+    """Settles works; each ends with one call of *done*, once it is stored, with the leases of the notices it made.
 
     Args:
         start: runs a coroutine in the manager's task group.
@@ -39,7 +39,7 @@ class Settler:
         bus: Bus,
         *,
         start: Callable[[Coroutine[Any, Any, None]], object],
-        done: Callable[[Work, Sequence[Lease]], None],
+        done: Callable[[Work, Decision, Sequence[Lease]], None],
         has_room: Callable[[], bool],
     ) -> None:
         self._spool = spool
@@ -80,7 +80,7 @@ class Settler:
             return
         error = stored.exception()
         if error is None:
-            self._done(work, ())
+            self._done(work, decision, ())
         else:
             self._start(self._settle_stubbornly(work, decision, error))
 
@@ -105,7 +105,7 @@ class Settler:
             except Exception as fault:  # the result must outlive any fault of ours (STYLE §18)
                 error = fault
             else:
-                self._done(work, settled.leases)
+                self._done(work, decision, settled.leases)
                 return
 
     async def _notices(self, work: Work, decision: Decision) -> tuple[NewMessage, ...]:
