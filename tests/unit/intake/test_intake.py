@@ -185,7 +185,7 @@ class OddDraft:
         self.size_bytes += len(chunk)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        loop.call_later(1, lambda: done.cancelled() or done.set_result(None))
+        loop.call_later(1, done.set_result, None)
         return done
 
     def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> Awaitable[Committed]:
