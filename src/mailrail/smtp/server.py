@@ -237,9 +237,9 @@ class ServerConnection:
         if line[-2:] != _CRLF or self._is_refused or self._is_run_on:
             return self._read_broken_line(line)
         if len(line) > self._limits.command_line_bytes:
-            return self._error(say.LINE_TOO_LONG)
+            return self._refuse_garbage(line, say.LINE_TOO_LONG)
         if line.find(b"\r", 0, -2) >= 0:
-            return self._error(say.BARE_LINE_END)
+            return self._refuse_garbage(line, say.BARE_LINE_END)
         try:
             text = line[:-2].decode()
         except UnicodeDecodeError:
@@ -256,7 +256,7 @@ class ServerConnection:
         if is_refused:
             return AGAIN
         if len(line) > self._limits.command_line_bytes:
-            return self._error(say.LINE_TOO_LONG)
+            return self._refuse_garbage(line, say.LINE_TOO_LONG)
         if is_end and not self._is_run_on:
             return AGAIN
         return self._refuse_garbage(line, say.BARE_LINE_END)
@@ -269,7 +269,8 @@ class ServerConnection:
 
     def _bound_line(self, limit: int) -> None:
         """Bound a line that does not end: refuse it once, then drop what comes until it ends (A13)."""
-        if self._buffer.startswith(_TLS_HANDSHAKE, self._at) and self._state is State.GREETED:
+        is_new = not (self._is_refused or self._is_run_on)
+        if is_new and self._buffer.startswith(_TLS_HANDSHAKE, self._at) and self._state is State.GREETED:
             self.close_with(say.NOT_SMTP)
         elif len(self._buffer) - self._at > limit or self._is_refused:
             self._buffer, self._at = b"\r" if self._buffer.endswith(b"\r") else b"", 0
@@ -325,7 +326,7 @@ class ServerConnection:
         if self.is_esmtp:
             self._say(self._offers.under_tls if self.is_tls else self._offers.in_clear)
         else:
-            self._say(say.HELLO.with_text(self._offers.offer.hostname))
+            self._say(self._offers.plain)
 
     def _mail(self, verb: str, rest: str) -> Read:
         if Accepted.MAIL not in NEXT[self._state]:
