@@ -1,7 +1,9 @@
 """Next hops that can little: no PIPELINING, no 8BITMIME, no ESMTP; mail is converted, never mangled."""
 
+import contextlib
 import email
 import email.policy
+from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from tests.support.daemon import running, to
 from tests.support.letters import ANN, BOB, letter, send, wire
 from tests.support.peers.exim import exim
+from tests.support.peers.processes import free_port
 from tests.support.raw_client import RawClient
 from tests.support.receiver import Receiver
 
@@ -35,12 +38,23 @@ class Kept:
         return "250 2.0.0 kept"
 
 
+@contextlib.contextmanager
+def aiosmtpd(kept: Kept) -> Iterator[str]:
+    port = free_port()  # it cannot tell which one the kernel gave it
+    controller = Controller(kept, hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        yield f"127.0.0.1:{port}"
+    finally:
+        controller.stop()
+
+
 def text_of(content: bytes) -> str:
     message = email.message_from_bytes(content, policy=email.policy.default)
     assert isinstance(message, EmailMessage)
     body = message.get_body()
     assert body is not None
-    return str(body.get_content())
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 def eight_bit_letter() -> bytes:
@@ -55,51 +69,37 @@ def eight_bit_letter() -> bytes:
 def test_aiosmtpd_gets_mail_command_by_command(tmp_path: Path) -> None:
     """aiosmtpd offers no PIPELINING and closes the session when somebody pipelines all the same."""
     kept = Kept()
-    controller = Controller(kept, hostname="127.0.0.1", port=0)
-    controller.start()
-    try:
-        port = controller.server.sockets[0].getsockname()[1]
-        with running(tmp_path, route=[to(f"127.0.0.1:{port}")]) as daemon:
-            for number in range(5):
-                send(
-                    daemon, letter(f"number {number}"), to=["bob@receiver.example", "carol@receiver.example"]
-                )
-            daemon.wait_for("RecipientDelivered", 10)
-            daemon.stop()
-        assert len(kept.envelopes) == 5
-        for envelope in kept.envelopes:
-            assert envelope.rcpt_tos == ["bob@receiver.example", "carol@receiver.example"]
-            assert b"A line.\r\n.\r\n..two dots\r\nLast line.\r\n" in (envelope.original_content or b"")
-    finally:
-        controller.stop()
+    both = ["bob@receiver.example", "carol@receiver.example"]
+    with aiosmtpd(kept) as address, running(tmp_path, route=[to(address)]) as daemon:
+        for number in range(5):
+            send(daemon, letter(f"number {number}"), to=both)
+        daemon.wait_for("RecipientDelivered", 10)
+        daemon.stop()
+    assert len(kept.envelopes) == 5
+    for envelope in kept.envelopes:
+        assert envelope.rcpt_tos == both
+        assert b"A line.\r\n.\r\n..two dots\r\nLast line.\r\n" in (envelope.original_content or b"")
 
 
 def test_a30_8bit_mail_is_converted_for_aiosmtpd_without_8bitmime(tmp_path: Path) -> None:
     kept = Kept("8BITMIME", "SMTPUTF8")
-    controller = Controller(kept, hostname="127.0.0.1", port=0)
-    controller.start()
-    try:
-        port = controller.server.sockets[0].getsockname()[1]
-        with running(tmp_path, route=[to(f"127.0.0.1:{port}")]) as daemon:
-            send(daemon, eight_bit_letter(), mail=("BODY=8BITMIME",))
-            daemon.wait_for("RecipientDelivered")
-        content = kept.envelopes[0].original_content or b""
-        assert content.isascii()
-        assert text_of(content) == "Größe: 5 µm\n.\nEnde\n"
-    finally:
-        controller.stop()
+    with aiosmtpd(kept) as address, running(tmp_path, route=[to(address)]) as daemon:
+        send(daemon, eight_bit_letter(), mail=("BODY=8BITMIME",))
+        daemon.wait_for("RecipientDelivered")
+    content = kept.envelopes[0].original_content or b""
+    assert content.isascii()
+    assert text_of(content) == "Größe: 5 µm\n.\nEnde\n"
 
 
 def test_a30_8bit_mail_is_converted_for_exim_without_8bitmime(tmp_path: Path) -> None:
-    with exim(accept=("receiver.example",)) as server:
-        file = server.folder / "exim.conf"
-        file.write_text(file.read_text().replace("accept_8bitmime\n", "accept_8bitmime = false\n"))
-        server.program.hang_up()
-        with running(tmp_path, route=[to(server.address)]) as daemon:
-            send(daemon, eight_bit_letter(), mail=("BODY=8BITMIME",))
-            (kept,) = server.wait_for_mail(1)
-            assert kept.isascii()
-            assert text_of(kept) == "Größe: 5 µm\n.\nEnde\n"
+    with (
+        exim(accept=("receiver.example",), may_8bit=False) as server,
+        running(tmp_path, route=[to(server.address)]) as daemon,
+    ):
+        send(daemon, eight_bit_letter(), mail=("BODY=8BITMIME",))
+        (kept,) = server.wait_for_mail(1)
+        assert kept.isascii()
+        assert text_of(kept) == "Größe: 5 µm\n.\nEnde\n"
 
 
 def test_a_server_that_knows_only_helo_gets_mail_all_the_same(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ chunking_advertise_hosts = *
 dsn_advertise_hosts = *
 smtputf8_advertise_hosts = *
 prdr_enable
-accept_8bitmime
+accept_8bitmime = {may_8bit}
 host_lookup =
 rfc1413_query_timeout = 0s
 smtp_accept_max = 100
@@ -95,6 +95,7 @@ def exim(
     accept: tuple[str, ...] = (),
     relay_to: tuple[str, int] | None = None,
     tls: bool = True,
+    may_8bit: bool = True,
     hostname: str = "exim.example",
 ) -> Iterator[MailServer]:
     """Run an Exim of our own (CHUNKING, PRDR, DSN, SMTPUTF8, PIPELINING, STARTTLS).
@@ -103,6 +104,7 @@ def exim(
         accept: domains it takes mail for, with any local part; read it by `mail()`.
         relay_to: host and port that everything else goes to; without it the rest bounces.
         tls: offer STARTTLS with a certificate for *hostname*, localhost and 127.0.0.1 (`ca.pem` vouches).
+        may_8bit: offer 8BITMIME.
     """
     tree = programs.need("exim")
     with folder("exim") as base:
@@ -117,6 +119,7 @@ def exim(
                 base=base,
                 port=port,
                 tls_hosts="*" if tls else "",
+                may_8bit="true" if may_8bit else "false",
                 accept=" : ".join(accept),
                 relay_router=RELAY_ROUTER.format(host=relay_to[0], port=relay_to[1]) if relay_to else "",
             )
