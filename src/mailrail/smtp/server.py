@@ -228,6 +228,9 @@ class ServerConnection:
     # --- Commands -----------------------------------------------------------------------
 
     def _read_command(self) -> Read:
+        if self._state is State.GREETED and self._is_client_hello():
+            self.close_with(say.NOT_SMTP)
+            return None
         end = self._buffer.find(b"\n", self._at)
         if end < 0:
             self._bound_line(self._limits.command_line_bytes)
@@ -237,15 +240,15 @@ class ServerConnection:
         if line[-2:] != _CRLF or self._is_refused or self._is_run_on:
             return self._read_broken_line(line)
         if len(line) > self._limits.command_line_bytes:
-            return self._refuse_garbage(line, say.LINE_TOO_LONG)
+            return self._error(say.LINE_TOO_LONG)
         if line.find(b"\r", 0, -2) >= 0:
-            return self._refuse_garbage(line, say.BARE_LINE_END)
+            return self._error(say.BARE_LINE_END)
         try:
             text = line[:-2].decode()
         except UnicodeDecodeError:
-            return self._refuse_garbage(line, say.BAD_ARGUMENTS.with_text("Not UTF-8"))
+            return self._error(say.BAD_ARGUMENTS.with_text("Not UTF-8"))
         if not text.isprintable():
-            return self._refuse_garbage(line, say.BAD_ARGUMENTS.with_text("Control characters in a command"))
+            return self._error(say.BAD_ARGUMENTS.with_text("Control characters in a command"))
         verb, _, rest = text.partition(" ")
         return self._command(verb.upper(), rest)
 
@@ -256,23 +259,19 @@ class ServerConnection:
         if is_refused:
             return AGAIN
         if len(line) > self._limits.command_line_bytes:
-            return self._refuse_garbage(line, say.LINE_TOO_LONG)
+            return self._error(say.LINE_TOO_LONG)
         if is_end and not self._is_run_on:
             return AGAIN
-        return self._refuse_garbage(line, say.BARE_LINE_END)
+        return self._error(say.BARE_LINE_END)
 
-    def _refuse_garbage(self, line: bytes, reply: Reply) -> Read:
-        if line.startswith(_TLS_HANDSHAKE) and self._state is State.GREETED:
-            self.close_with(say.NOT_SMTP)  # A11: a TLS ClientHello on a plain port
-            return None
-        return self._error(reply)
+    def _is_client_hello(self) -> bool:
+        """Tell whether a TLS ClientHello came to a plain port (A11)."""
+        is_new = not (self._is_refused or self._is_run_on)
+        return is_new and self._buffer.startswith(_TLS_HANDSHAKE, self._at)
 
     def _bound_line(self, limit: int) -> None:
         """Bound a line that does not end: refuse it once, then drop what comes until it ends (A13)."""
-        is_new = not (self._is_refused or self._is_run_on)
-        if is_new and self._buffer.startswith(_TLS_HANDSHAKE, self._at) and self._state is State.GREETED:
-            self.close_with(say.NOT_SMTP)
-        elif len(self._buffer) - self._at > limit or self._is_refused:
+        if len(self._buffer) - self._at > limit or self._is_refused:
             self._buffer, self._at = b"\r" if self._buffer.endswith(b"\r") else b"", 0
             if not self._is_refused:
                 self._is_refused = True
