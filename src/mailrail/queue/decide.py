@@ -23,7 +23,7 @@ from mailrail.queue.retry import Uniform, is_expired, next_wait_s, vary
 from mailrail.queue.settings import RetrySettings
 from mailrail.spool import Lease
 
-_NONE: tuple[int, ...] = ()
+_NONE: tuple[tuple[int, Outcome], ...] = ()
 
 
 @value
@@ -33,13 +33,13 @@ class Decision:
     Attributes:
         left: the item as it waits on; None when every recipient has a final outcome.
         finals: recipient index and final outcome, for those that leave the queue now.
-        delayed: indexes of recipients whose sender is to be told of the delay now.
+        delayed: recipient index and last outcome, for those whose sender is to be told of the delay now.
         retry_until_us: until when they will be tried, microseconds UTC.
     """
 
     left: Item | None
     finals: tuple[tuple[int, Outcome], ...]
-    delayed: tuple[int, ...] = _NONE
+    delayed: tuple[tuple[int, Outcome], ...] = _NONE
     retry_until_us: int = 0
 
 
@@ -115,7 +115,7 @@ def _decide_waiting(
     return Decision(
         left,
         tuple(finals),
-        tuple(index for index, _ in waiting) if warns else _NONE,
+        tuple(waiting) if warns else _NONE,
         moment.now_us + int(max(give_up_s - moment.age_s, wait_s) * SECOND_US),
     )
 

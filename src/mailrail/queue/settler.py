@@ -117,8 +117,8 @@ class Settler:
             return await self._notifier.notices(
                 message,
                 content,
-                finals,
-                delayed=decision.delayed,
+                (*finals, *decision.delayed),
+                delayed=[index for index, _ in decision.delayed],
                 retry_until_us=decision.retry_until_us,
             )
         finally:

@@ -74,7 +74,7 @@ def test_a62_one_jump_of_the_clock_expires_nothing() -> None:
 
 def test_the_sender_is_told_once_of_a_delay_of_four_hours() -> None:
     decision = decided(lease(message(recipients=2), attempts=6), NOT_NOW, OK, age_s=4 * 3600)
-    assert decision.delayed == (0,)
+    assert decision.delayed == ((0, NOT_NOW),)
     assert decision.left is not None
     assert decision.left.warned
     assert decision.retry_until_us == START_US + (5 * DAY_S - 4 * 3600) * SECOND_US
