@@ -285,7 +285,11 @@ class Spool(Protocol):
         ...
 
     async def maintain(self) -> None:
-        """Do the housekeeping: checkpoint, stray files. Bounded; call it every few minutes."""
+        """Do the housekeeping: checkpoint, stray files. Bounded; call it every few minutes.
+
+        Raises:
+            StoreError: the disk cannot be read or changed now; call it again later.
+        """
         ...
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ synced, and its directory with it, before the row is committed. Everything here 
 runs in an executor. Links are never followed, and nothing is opened that exists already.
 """
 
+import errno
 import os
 import zlib
 from collections.abc import Sequence
@@ -63,7 +64,8 @@ class Blobs:
         """Return bytes from the middle.
 
         Raises:
-            StoreError: DAMAGED when the file is not there or not ours.
+            StoreError: DAMAGED when the file is not there or not ours, FAILED when it cannot be opened now.
+            OSError: it cannot be read now.
         """
         fd = self._open(queue_id)
         try:
@@ -75,7 +77,8 @@ class Blobs:
         """Read the whole file and compare it with what was acknowledged, so that never half is delivered.
 
         Raises:
-            StoreError: DAMAGED when it differs.
+            StoreError: DAMAGED when it differs, FAILED when it cannot be opened now.
+            OSError: it cannot be read now.
         """
         fd = self._open(queue_id)
         try:
@@ -132,9 +135,13 @@ class Blobs:
         try:
             fd = os.open(self.path(queue_id), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
-            raise StoreError(
-                StoreTrouble.DAMAGED, f"the content of {queue_id} cannot be opened: {error}"
-            ) from error
+            # Only what is surely not there is damage. Descriptors that ran out, a disk that cannot be read
+            # or is not mounted pass, and the message must still be there then (A73).
+            is_gone = error.errno == errno.ELOOP or (
+                error.errno == errno.ENOENT and self.path(queue_id).parent.is_dir()
+            )
+            trouble = StoreTrouble.DAMAGED if is_gone else StoreTrouble.FAILED
+            raise StoreError(trouble, f"the content of {queue_id} cannot be opened: {error}") from error
         why = strange(os.fstat(fd))
         if why:
             os.close(fd)

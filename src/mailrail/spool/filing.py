@@ -4,14 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, ParamSpec, TypeVar
 
 from mailrail.model import QueueId, format_id, parse_id
 from mailrail.observe import Event
 from mailrail.spool.blobs import DIRECTORIES, Blobs
 from mailrail.spool.events import StrangeFile, StrayReaped
 from mailrail.spool.filewriter import FileWriter
+from mailrail.spool.trouble import store_error
 
+P = ParamSpec("P")
+T = TypeVar("T")
 # Enough that one slow sync does not keep the other large messages waiting.
 _THREADS: Final = 4
 
@@ -29,9 +33,12 @@ class FileContent:
         self.whole: bytes | None = None
 
     async def read(self, offset: int, length: int, /) -> bytes:
-        """Return up to *length* bytes from *offset*, fewer only at the end."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, self._blobs.read, self._queue_id, offset, length)
+        """Return up to *length* bytes from *offset*, fewer only at the end.
+
+        Raises:
+            StoreError: DAMAGED, or FAILED when it cannot be read now.
+        """
+        return await _in_pool(self._pool, self._blobs.read, self._queue_id, offset, length)
 
     def close(self) -> None:
         """Do nothing: nothing is open."""
@@ -73,9 +80,9 @@ class Filing:
         """Compare the file with what was acknowledged.
 
         Raises:
-            StoreError: DAMAGED.
+            StoreError: DAMAGED, or FAILED when it cannot be read now.
         """
-        await self._loop.run_in_executor(self._pool, self._blobs.verify, queue_id, size_bytes, crc)
+        await _in_pool(self._pool, self._blobs.verify, queue_id, size_bytes, crc)
 
     def remove(self, queue_ids: Sequence[QueueId]) -> None:
         """Remove the files of messages that are gone."""
@@ -90,14 +97,17 @@ class Filing:
 
         Args:
             stored: tells which messages have a row.
+
+        Raises:
+            StoreError: a directory cannot be read or changed now.
         """
         events: list[Event] = []
         reaped = 0
         for number in range(DIRECTORIES):
-            names = await self._loop.run_in_executor(self._pool, self._blobs.names, number)
+            names = await _in_pool(self._pool, self._blobs.names, number)
             if not names:
                 continue
-            banished = await self._loop.run_in_executor(self._pool, self._blobs.banish, number, names)
+            banished = await _in_pool(self._pool, self._blobs.banish, number, names)
             events += [StrangeFile(path=path, why=why) for path, why in banished]
             # The order is what makes this safe: listed first, then those being received taken out, then
             # the rows asked. A file that was finished meanwhile has its row.
@@ -105,7 +115,7 @@ class Filing:
             numbers = [number for number in map(_number, ids) if number is not None]
             there = await stored(numbers)
             strays = [format_id(number) for number in numbers if number not in there]
-            await self._loop.run_in_executor(self._pool, self._blobs.remove, strays)
+            await _in_pool(self._pool, self._blobs.remove, strays)
             reaped += len(strays)
         return [*events, StrayReaped(files=reaped)] if reaped else events
 
@@ -137,6 +147,15 @@ class Filing:
                 await self._loop.run_in_executor(self._pool, job, argument)
 
         self.own(work())
+
+
+async def _in_pool(pool: Executor, job: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run *job* on the files; what the disk says comes back as StoreError."""
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(pool, partial(job, *args, **kwargs))
+    except OSError as error:
+        raise store_error(error, "the files of the spool") from error
 
 
 def _number(queue_id: QueueId) -> int | None:

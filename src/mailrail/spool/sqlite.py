@@ -43,7 +43,7 @@ from mailrail.spool.opening import Ground
 from mailrail.spool.operations import CommitOperation, GiveBackOperation, SettleOperation, WorkOperation
 from mailrail.spool.rules import check_reroute, check_settlement
 from mailrail.spool.settings import SpoolSettings
-from mailrail.spool.trouble import is_breaking, store_error
+from mailrail.spool.trouble import store_error
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,7 +67,11 @@ async def open_spool(settings: SpoolSettings, clock: Clock, bus: Bus) -> "Sqlite
         writing.shutdown(wait=False)
         raise
     spool = SqliteSpool(ground, writing, clock, bus)
-    await spool.reap()
+    try:
+        await spool.reap()
+    except BaseException:
+        await spool.close()
+        raise
     bus.emit(SpoolOpened(path=str(ground.directory), recovered=ground.recovered))
     return spool
 
@@ -224,11 +228,17 @@ class SqliteSpool:
     # -- housekeeping ------------------------------------------------------------------------------
 
     async def maintain(self) -> None:
-        """Checkpoint the log, and remove strays."""
+        """Checkpoint the log, and remove strays.
+
+        Raises:
+            StoreError: the disk cannot be read or changed now.
+        """
         try:
             await self._loop.run_in_executor(self._writing, self._ground.writer.checkpoint)
         except apsw.Error as error:
-            self.failed(store_error(error, "the checkpoint failed"), is_broken=is_breaking(error))
+            # Never breaking, not even a failed sync: the log keeps what was acknowledged, and the next
+            # checkpoint writes the same pages again before it syncs.
+            self.failed(store_error(error, "the checkpoint failed"), is_broken=False)
         await self.reap()
 
     async def reap(self) -> None:
