@@ -32,8 +32,8 @@ def parse_domain(text: str) -> str:
     domain = text.lower()
     if not text.isascii():
         try:
-            # strict IDNA 2008, no UTS 46 mapping: a mapped name is another name (RFC 6531 §3.2).
-            domain = idna.encode(domain, strict=False, uts46=False, std3_rules=True).decode("ascii")
+            # strict IDNA 2008, no UTS 46 mapping, no dot but ".": a mapped name is another name (RFC 6531 §3.2).
+            domain = idna.encode(domain, strict=True, uts46=False, std3_rules=True).decode("ascii")
         except (idna.IDNAError, UnicodeError, RecursionError) as error:
             raise AddressError(f"{text!r} is not an internationalised domain: {error}") from None
     if len(domain) > DOMAIN_OCTETS:

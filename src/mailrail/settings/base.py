@@ -35,6 +35,8 @@ def parse_duration(value: object) -> object:
             raise ValueError(f"{value!r} is not a duration: write it like 30s, 5m, 4h, 5d or 1h30m")
         seconds += float(part[1]) * _DURATION_UNITS[part[2]]
         position = part.end()
+    if seconds == float("inf"):
+        raise ValueError(f"{value[:20]!r}... is longer than any duration")
     if position == 0:
         raise ValueError("an empty text is not a duration: write it like 30s, 5m, 4h or 5d")
     return int(seconds) if seconds == int(seconds) else seconds
@@ -51,7 +53,12 @@ def parse_size(value: object) -> object:
     found = _SIZE.fullmatch(value.lower())
     if found is None or found[2] not in _SIZE_UNITS:
         raise ValueError(f"{value!r} is not a size: write it like 512, 64 KiB or 35 MiB")
-    return int(float(found[1]) * _SIZE_UNITS[found[2]])
+    unit = _SIZE_UNITS[found[2]]
+    try:
+        # Whole numbers stay whole; a float holds only 15 digits, and Python reads no number above 4300.
+        return int(float(found[1]) * unit) if "." in found[1] else int(found[1]) * unit
+    except (OverflowError, ValueError):
+        raise ValueError(f"{value[:20]!r}... is larger than any size") from None
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
