@@ -239,8 +239,7 @@ class _Session(socketserver.BaseRequestHandler):
             case "HELO":
                 return self._answer(verb, argument, "250 receiver.example")
             case "MAIL":
-                self._transaction = _Transaction(argument)
-                return self._answer(verb, argument, "250 2.1.0 ok")
+                return self._mail(argument)
             case "RCPT":
                 return self._rcpt(argument)
             case "DATA" if self._transaction.recipients:
@@ -265,8 +264,14 @@ class _Session(socketserver.BaseRequestHandler):
         last = len(lines) - 1
         return "\r\n".join(f"250{' ' if n == last else '-'}{line}" for n, line in enumerate(lines))
 
+    def _mail(self, argument: str) -> bool:
+        reply = self._decide("MAIL", argument, "250 2.1.0 ok")
+        self._transaction = _Transaction(argument if reply.startswith("2") else "")
+        return self._say(reply)
+
     def _rcpt(self, argument: str) -> bool:
-        reply = self._decide("RCPT", argument, "250 2.1.5 ok")
+        usual = "250 2.1.5 ok" if self._transaction.sender else "503 5.5.1 MAIL first"
+        reply = self._decide("RCPT", argument, usual)
         if reply.startswith("2"):
             self._transaction.recipients.append(argument)
         return self._say(reply)
