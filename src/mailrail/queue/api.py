@@ -61,7 +61,7 @@ class Notifier(Protocol):
     ) -> tuple[NewMessage, ...]:
         """Build the notices owed for final *outcomes* (recipient index, outcome) and for *delayed* recipients.
 
-        The Deferred outcomes of *delayed* recipients may stand in *outcomes* too: the notice then says why.
+        The Deferred outcomes of *delayed* recipients stand in *outcomes* too: the notice says why they wait.
         Returns an empty tuple when nobody is owed one: null sender, NOTIFY=NEVER, the hop owes it.
         """
         ...

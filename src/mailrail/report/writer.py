@@ -102,8 +102,8 @@ class NoticeWriter:
         """Build the notices owed for final *outcomes* and for *delayed* recipients.
 
         Args:
-            outcomes: recipient index and outcome; those of *delayed* recipients may stand here
-                too, then the notice says what the delay comes from.
+            outcomes: recipient index and outcome; with those of *delayed* recipients the notice says
+                what the delay comes from.
             retry_until_us: until when delayed recipients are tried, microseconds UTC; 0: not told.
 
         Raises:

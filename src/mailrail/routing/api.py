@@ -77,6 +77,7 @@ class Router(Protocol):
 
         Returns:
             Failed for truths (no such domain 5.1.2, null MX 5.1.10, loop to self 5.4.6, no host
-            5.4.4), Deferred(OURSELVES) when the DNS does not know now (4.4.3).
+            5.4.4). Deferred (4.4.3) when the DNS does not know now: OURSELVES when our own resolvers
+            are silent or a next hop of the settings is not there, DESTINATION when its zone is broken.
         """
         ...
