@@ -11,8 +11,8 @@ from email.message import EmailMessage
 from types import TracebackType
 
 from mailrail.client.compose import SendOptions, compose
-from mailrail.client.errors import CannotSend, ConnectFailed, SessionError, SessionFailed
-from mailrail.client.outcome import Result, error_of, result_of
+from mailrail.client.errors import CannotSend, SessionError, SessionFailed
+from mailrail.client.outcome import Result, error_of, names_of, result_of, unresolved
 from mailrail.client.resolve import Resolve, system_resolve
 from mailrail.client.session import ClientSession
 from mailrail.client.settings import ClientSettings
@@ -54,7 +54,7 @@ class Client:
         """Make a client; nothing is opened yet.
 
         Args:
-            host: name, IP address or path of a Unix socket.
+            host: name, IP address or path of a Unix socket; the port stands by itself.
             port: default: 465 with *implicit_tls*, 587 with a *login*, else 25.
             tls: "verify", "encrypt", "may" or "none"; default: "verify" with a login or implicit TLS, else "may".
             implicit_tls: TLS from the first byte instead of STARTTLS.
@@ -66,11 +66,17 @@ class Client:
             settings: timeouts.
             network: where to connect; default: real sockets.
             resolve: how to find addresses of *host*; default: the system's resolver.
+
+        Raises:
+            ValueError: *tls* is none of the four words, or *host* has a port in it.
         """
+        if host.count(":") == 1 and "/" not in host:
+            name, _, number = host.partition(":")
+            raise ValueError(f"host={host!r}: give the port by itself: host={name!r}, port={number}")
         is_sure = login is not None or implicit_tls
         self.host = host
         self.port = port or (465 if implicit_tls else 587 if login else 25)
-        self._level = TlsLevel(tls) if tls is not None else TlsLevel.VERIFY if is_sure else TlsLevel.MAY
+        self._level = _level_of(tls) if tls is not None else TlsLevel.VERIFY if is_sure else TlsLevel.MAY
         self._implicit_tls = implicit_tls
         self._login = Login(*login) if login else None
         self._may_login_in_clear = may_login_in_clear
@@ -117,9 +123,9 @@ class Client:
         *Cancel-safe:* yes: the session is closed; the message may or may not have been sent.
         """
         envelope, content = compose(message, sender, recipients, options or SendOptions())
-        names = tuple(str(recipient.forward_path) for recipient in envelope.recipients)
+        names = names_of(envelope)
         async with self._lock:
-            session = await self._ready()
+            session = await self._ready(names)
             try:
                 content, body = await fitted(content, envelope, session.extensions)
                 sent = await session.send(envelope, WholeSource(content), body=body)
@@ -127,7 +133,7 @@ class Client:
                 raise error_of(error, self.host, names) from error
             except LocalProtocolError as error:
                 raise CannotSend(Stage.MAIL, f"{self.host}: {error}", recipients=names) from error
-            return result_of(sent, names, passed_dsn=session.extensions.has_dsn)
+            return result_of(sent, envelope, self.host, passed_dsn=session.extensions.has_dsn)
 
     async def close(self) -> None:
         """Say QUIT and close; idempotent. The client opens another session when it is used again."""
@@ -137,8 +143,8 @@ class Client:
 
     # --- the session -----------------------------------------------------------------
 
-    async def _ready(self) -> ClientSession:
-        """Return a session that may be used, opening one if need be."""
+    async def _ready(self, names: tuple[str, ...]) -> ClientSession:
+        """Return a session that may be used, opening one if need be; *names* are told should that fail."""
         session = self._session
         if session is not None and session.is_usable:
             return session
@@ -146,9 +152,9 @@ class Client:
         try:
             self._session = await self._open(self._level)
         except SessionError as error:
-            raise error_of(error, self.host) from error
+            raise error_of(error, self.host, names) from error
         except DnsError as error:
-            raise ConnectFailed(Stage.CONNECT, str(error)) from error
+            raise unresolved(error, names) from error
         return self._session
 
     async def _open(self, level: TlsLevel) -> ClientSession:
@@ -189,6 +195,13 @@ class Client:
         )
 
 
+def _level_of(tls: str) -> TlsLevel:
+    try:
+        return TlsLevel(tls)
+    except ValueError:
+        raise ValueError(f'tls={tls!r}: write "verify", "encrypt", "may" or "none"') from None
+
+
 async def fitted(content: bytes, envelope: Envelope, extensions: Extensions) -> tuple[bytes, Body]:
     """Return *content* as this server takes it, and what it then is (RFC 6152 §3, RFC 3030 §3).
 
@@ -208,7 +221,9 @@ async def fitted(content: bytes, envelope: Envelope, extensions: Extensions) -> 
         converted = convert(content, may_8bit=may_8bit)
     if isinstance(converted, Obstacle):
         raise CannotSend(
-            Stage.MAIL, f"the server cannot take this content, nor can it be converted ({converted.value})"
+            Stage.MAIL,
+            f"the server cannot take this content, nor can it be converted ({converted.value})",
+            recipients=names_of(envelope),
         )
     return converted, Body.SEVEN_BIT if converted.isascii() else Body.EIGHT_BIT
 

@@ -64,8 +64,9 @@ class SendError(MailrailError):
 
     Attributes:
         stage: how far it came.
-        replies: what the server said to each recipient, in the order given; empty where it said nothing.
-        recipients: the addresses, in the same order.
+        recipients: whom the message was for; those about whom the server said something come first.
+        replies: what the server said about each of these, in the same order; what refuses the whole session
+            or message stands there for each of them. Empty if the server said nothing.
     """
 
     def __init__(

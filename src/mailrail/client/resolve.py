@@ -17,10 +17,11 @@ async def system_resolve(host: str, port: int) -> list[Endpoint]:
         DnsError: the system knows no address.
     """
     if "/" in host:
-        return [Endpoint(host, 0)]
+        return [Endpoint(host.removeprefix("unix:"), 0)]
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         try_again = isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN
-        raise DnsError(host, f"{host} has no address: {error}", try_again=try_again) from error
+        why = getattr(error, "strerror", None) or error
+        raise DnsError(host, f"{host} has no address: {why}", try_again=try_again) from error
     return list(dict.fromkeys(Endpoint(str(address[4][0]), port) for address in found))

@@ -72,7 +72,7 @@ def test_part_of_the_recipients_refused_is_a_result() -> None:
 @pytest.mark.parametrize(
     ("script", "kind", "stage", "said"),
     [
-        ({"GREETING": ["554 5.7.1 no"]}, ConnectFailed, Stage.GREETING, ["554 5.7.1 no"]),
+        ({"GREETING": ["554 5.7.1 no"]}, ConnectFailed, Stage.GREETING, ["554 5.7.1 no"] * 2),
         ({"GREETING": [CUT]}, ConnectFailed, Stage.GREETING, []),
         ({"MAIL": ["550 5.7.1 not you"]}, SenderRefused, Stage.MAIL, ["550 5.7.1 not you"] * 2),
         (
@@ -95,9 +95,40 @@ def test_an_error_says_what_happened_to_whom_and_what_the_server_said(
         send_one(server)
     assert caught.value.stage is stage
     assert [str(reply) for reply in caught.value.replies] == said
-    if said and kind is not ConnectFailed:
-        assert caught.value.recipients[0] == caught.value.recipient == "bob@example.net"
+    assert caught.value.recipients == ("bob@example.net", "eve@example.net")
+    assert caught.value.recipient == "bob@example.net"
+    assert all(
+        word in str(caught.value) for word in ("toy.example", "bob@example.net", "eve@example.net", *said)
+    )
+    if said:
         assert str(caught.value.reply) == said[0]
+
+
+def test_a_lost_connection_tells_first_whom_the_server_answered_and_who_may_have_it() -> None:
+    """A59."""
+    server = ToyServer(keywords=(), script={"RCPT": ["250 2.1.5 ok", "550 5.1.1 a"], "END": [CUT]})
+    with pytest.raises(ConnectionLost, match=r"eve@\S+: 550 5.1.1 a; bob@\S+: no answer, it may") as caught:
+        send_one(server)
+    assert caught.value.recipients == ("eve@example.net", "bob@example.net")
+
+
+def test_what_the_server_did_not_say_is_not_put_into_its_mouth() -> None:
+    async def scenario(network: MemoryNetwork) -> Result:
+        async with Client("toy.example", tls="verify", network=network, resolve=here) as client:
+            return await client.send(RAW)
+
+    with pytest.raises(TlsFailed, match="does not offer STARTTLS; nobody got") as caught:
+        with_server(ToyServer(keywords=()), scenario)
+    assert caught.value.reply is None
+
+
+@pytest.mark.parametrize(
+    ("host", "tls", "mend"),
+    [("toy.example:25", None, "port=25"), ("toy.example", "yes", '"verify", "encrypt"')],
+)
+def test_a_client_that_cannot_be_made_says_what_to_write(host: str, tls: str | None, mend: str) -> None:
+    with pytest.raises(ValueError, match=mend):
+        Client(host, tls=tls)
 
 
 def test_a_message_over_the_servers_size_cannot_be_sent() -> None:
