@@ -26,7 +26,9 @@ _UQUOTED: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")
 _NEEDS_BACKSLASH: Final = re.compile(r'(["\\])')
 # C1 controls, separators and bidirectional overrides: never in a name that people read (A29).
-_INVISIBLE: Final = re.compile("[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_INVISIBLE: Final = re.compile(
+    "[\u0080-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 
 
 @value
