@@ -284,7 +284,7 @@ class Session:
         if data and not self.connection.write(data) and not self._has_ended:
             self._is_stalled, self._stalled_since = True, self._host.loop.time()
         if core.is_over:
-            self._reason = "closed by us"
+            self._reason = "quit" if core.farewell is say.GOODBYE else str(core.farewell)
             self._close()
         elif self._waits is None:
             if self._has_ended:

@@ -62,6 +62,7 @@ class ServerConnection:
         is_authenticated: AUTH succeeded.
         may_run_ahead: the client may ignore the order of pipelining (A7): it is trusted, or has logged in.
         errors: bad commands so far, forgiven when a message is accepted.
+        farewell: the reply that ended the session, None while it goes on.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ServerConnection:
         self.is_authenticated = False
         self.may_run_ahead = False
         self.errors = 0
+        self.farewell: Reply | None = None
         self._limits = limits
         self._offers = offers
         self._keywords = offers.keywords_under_tls if is_tls else offers.keywords_in_clear
@@ -129,8 +131,11 @@ class ServerConnection:
             raise LocalProtocolError("the greeting was already said")
         if self._buffer and not self.may_run_ahead:
             reply = say.EARLY_TALKER
-        self._say(reply)
-        self._step(Accepted.BANNER if reply.is_positive else Accepted.QUIT)
+        if reply.is_positive:
+            self._say(reply)
+            self._step(Accepted.BANNER)
+        else:
+            self.close_with(reply)
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the peer."""
@@ -173,6 +178,7 @@ class ServerConnection:
         """End the session from our side: say *reply* (421 or 5yz) and be over."""
         if self._state is not State.OVER:
             self._asked = None
+            self.farewell = reply
             self._say(reply)
             self._step(Accepted.QUIT)
 
