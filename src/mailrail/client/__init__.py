@@ -1,7 +1,7 @@
 """Floor 3 · client — the asynchronous client: sessions for delivery, `Client` and `send` for everybody."""
 
 from mailrail.client.client import Client, send, send_sync
-from mailrail.client.compose import SendOptions
+from mailrail.client.compose import SendOptions, compose
 from mailrail.client.errors import (
     AllRecipientsRefused,
     AuthFailed,
@@ -46,6 +46,7 @@ __all__ = [
     "Source",
     "TlsFailed",
     "WholeSource",
+    "compose",
     "send",
     "send_sync",
     "system_resolve",

@@ -7,7 +7,7 @@ opportunistic, as between servers, for then there is nothing to give away but th
 import asyncio
 import ssl
 from collections.abc import Sequence
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from types import TracebackType
 
 from mailrail.client.compose import SendOptions, compose
@@ -99,9 +99,9 @@ class Client:
 
     async def send(
         self,
-        message: EmailMessage | bytes,
+        message: EmailMessage | Message | bytes,
         sender: str | None = None,
-        recipients: Sequence[str] | None = None,
+        recipients: Sequence[str] | str | None = None,
         *,
         options: SendOptions | None = None,
     ) -> Result:
@@ -111,7 +111,7 @@ class Client:
             message: an EmailMessage, or bytes of an RFC 5322 message, in which a bare LF is made CRLF.
                 Bcc fields are taken out. What the server cannot take is converted where the RFCs allow it.
             sender: reverse-path; "" is the null one; default: the Sender or the From of the message.
-            recipients: default: everybody in To, Cc and Bcc.
+            recipients: one or several; default: everybody in To, Cc and Bcc.
             options: wishes for delivery notices.
 
         Returns:
@@ -229,12 +229,12 @@ async def fitted(content: bytes, envelope: Envelope, extensions: Extensions) -> 
 
 
 async def send(
-    message: EmailMessage | bytes,
+    message: EmailMessage | Message | bytes,
     host: str,
     port: int | None = None,
     *,
     sender: str | None = None,
-    recipients: Sequence[str] | None = None,
+    recipients: Sequence[str] | str | None = None,
     tls: str | None = None,
     implicit_tls: bool = False,
     login: tuple[str, str] | None = None,
@@ -254,12 +254,12 @@ async def send(
 
 
 def send_sync(
-    message: EmailMessage | bytes,
+    message: EmailMessage | Message | bytes,
     host: str,
     port: int | None = None,
     *,
     sender: str | None = None,
-    recipients: Sequence[str] | None = None,
+    recipients: Sequence[str] | str | None = None,
     tls: str | None = None,
     implicit_tls: bool = False,
     login: tuple[str, str] | None = None,

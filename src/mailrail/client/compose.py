@@ -9,7 +9,7 @@ import copy
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from email.headerregistry import AddressHeader
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.parser import HeaderParser
 from email.policy import SMTP, SMTPUTF8
 
@@ -37,28 +37,36 @@ class SendOptions:
 
 
 def compose(
-    message: EmailMessage | bytes,
+    message: EmailMessage | Message | bytes,
     sender: str | None,
-    recipients: Sequence[str] | None,
+    recipients: Sequence[str] | str | None,
     options: SendOptions,
 ) -> tuple[Envelope, bytes]:
     """Make the envelope and the bytes to send.
 
     Args:
-        message: its Resent- fields are not looked at.
+        message: an old-style Message (MIMEText and its kin) will do; Resent- fields are not looked at.
         sender: reverse-path; "" is the null reverse-path; None: the message's Sender, else its From.
-        recipients: None: everybody in To, Cc and Bcc.
+        recipients: one or several; None: everybody in To, Cc and Bcc.
 
     Raises:
         CannotSend: an address is none, nobody is named, or the bytes have a bare CR.
+        TypeError: *message* is text: nobody knows in which encoding.
     """
+    if not isinstance(message, EmailMessage | Message | bytes):
+        raise TypeError(f"a message is an EmailMessage or bytes, not {type(message).__name__}")
+    if not isinstance(message, EmailMessage | bytes):
+        # Its fields are bare text; read again they are addresses.
+        message = message.as_bytes()
     header = _read_header(message) if isinstance(message, bytes) else message
     if sender is None:
         sender = _sender_of(header)
     if recipients is None:
         recipients = [*_addresses(header, "To"), *_addresses(header, "Cc"), *_addresses(header, "Bcc")]
-    reverse_path = _parsed(sender) if sender else None
-    targets = tuple(_recipient(_parsed(text), options) for text in dict.fromkeys(recipients))
+    elif isinstance(recipients, str):
+        recipients = [recipients]
+    reverse_path = _parsed(sender, Stage.MAIL) if sender else None
+    targets = tuple(_recipient(_parsed(text, Stage.RCPT), options) for text in dict.fromkeys(recipients))
     if not targets:
         raise CannotSend(
             Stage.RCPT, "nobody to send to: no recipients were given and To, Cc and Bcc name none"
@@ -87,7 +95,8 @@ def _read_header(content: bytes) -> EmailMessage:
 def _sender_of(header: EmailMessage) -> str:
     addresses = _addresses(header, "Sender") or _addresses(header, "From")
     if len(addresses) != 1:
-        raise CannotSend(Stage.MAIL, "no sender was given, and the message does not name exactly one")
+        named = "names several" if addresses else "names none"
+        raise CannotSend(Stage.MAIL, f"no sender was given, and the message {named} in Sender or From")
     return addresses[0]
 
 
@@ -99,11 +108,14 @@ def _addresses(header: EmailMessage, name: str) -> list[str]:
     return found
 
 
-def _parsed(text: str) -> Address:
+def _parsed(text: str, stage: Stage) -> Address:
     try:
         return parse_address(text)
     except AddressError as error:
-        raise CannotSend(Stage.MAIL, str(error), recipients=(text,)) from error
+        role = "sender" if stage is Stage.MAIL else "recipient"
+        mend = ": write the address alone, without name and brackets" if "<" in text else f": {error}"
+        recipients = () if stage is Stage.MAIL else (text,)
+        raise CannotSend(stage, f"{role} {text!r} is not an address{mend}", recipients=recipients) from error
 
 
 def _recipient(address: Address, options: SendOptions) -> Recipient:

@@ -9,10 +9,10 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.message import Message as OldMessage
 from typing import Final
 
-from mailrail.client import ClientSettings, SendOptions, WholeSource
-from mailrail.client.compose import compose
+from mailrail.client import ClientSettings, SendOptions, WholeSource, compose
 from mailrail.delivery.carrier import SmtpCarrier
 from mailrail.delivery.courier import ClientContexts, SmtpCourier
 from mailrail.delivery.parcel import Part
@@ -33,7 +33,7 @@ from mailrail.model import (
 )
 from mailrail.net import Network, SocketNetwork
 from mailrail.observe import Bus
-from mailrail.routing import Route, Router, RoutingRules, SettingsRouter
+from mailrail.routing import Route, Router, RoutingRules, RoutingSettings, SettingsRouter
 from mailrail.spool import Lease
 
 AT_ONCE: Final = 20  # destinations talked to at the same time
@@ -48,6 +48,11 @@ class Delivery:
     """
 
     outcomes: tuple[tuple[str, Outcome], ...]
+
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{address}: {type(one).__name__.lower()}: {one.reply}" for address, one in self.outcomes
+        )
 
     @property
     def delivered(self) -> dict[str, Delivered]:
@@ -66,13 +71,14 @@ class Delivery:
 
 
 async def deliver(
-    message: EmailMessage | bytes,
+    message: EmailMessage | OldMessage | bytes,
     sender: str | None = None,
-    recipients: Sequence[str] | None = None,
+    recipients: Sequence[str] | str | None = None,
     *,
     hello_name: str = "",
     options: SendOptions | None = None,
     resolver: Resolver | None = None,
+    port: int = 25,
     router: Router | None = None,
     network: Network | None = None,
     settings: DeliverySettings | None = None,
@@ -84,17 +90,20 @@ async def deliver(
         message: an EmailMessage, or bytes of an RFC 5322 message, in which a bare LF is made CRLF. Bcc
             fields are taken out. What a host cannot take is converted where the RFCs allow it.
         sender: reverse-path; "" is the null reverse-path; default: the message's Sender, else its From.
-        recipients: default: everybody in To, Cc and Bcc.
+        recipients: one or several; default: everybody in To, Cc and Bcc.
         hello_name: our host name for EHLO; default: our address. Many hosts refuse one without DNS records.
         options: wishes for delivery notices.
-        resolver: who asks the DNS; default: the system's resolvers.
-        router: who finds the way; default: MX records and nothing else.
+        resolver: who asks the DNS; default: the system's resolvers, and no cache between two calls. Make one
+            to keep its cache: `DnsResolver(SocketNetwork(), DnsSettings(), system_rng())`.
+        port: of the mail hosts; anything but 25 is for a laboratory.
+        router: who finds the way, instead of MX records by *resolver* and *port*.
         network: where to connect; default: real sockets.
         settings: limits of the try.
         client_settings: timeouts.
 
     Raises:
-        CannotSend: an address is none, nobody is named, or the bytes have a bare CR.
+        CannotSend: an address is none, nobody is named, or the bytes have a bare CR. What happens on the way is
+            no exception but an outcome.
 
     *Cancel-safe:* yes: sessions are aborted; some recipients may have got the message.
     """
@@ -103,7 +112,8 @@ async def deliver(
     network = network or SocketNetwork()
     if router is None:
         resolver = resolver or DnsResolver(network, DnsSettings(), rng)
-        router = SettingsRouter(RoutingRules(), resolver, rng)
+        rules = RoutingRules(routing=RoutingSettings(mx_port=port))
+        router = SettingsRouter(rules, resolver, rng)
     courier = SmtpCourier(
         network,
         router,

@@ -1,13 +1,13 @@
 """From a program's message to envelope and bytes (row A5 among others)."""
 
 from email.message import EmailMessage
+from email.mime.text import MIMEText
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrail.client import CannotSend, SendOptions
-from mailrail.client.compose import compose
+from mailrail.client import CannotSend, SendOptions, compose
 from mailrail.model import Body, Envelope, Notify, Ret
 from mailrail.smtp import is_clean
 
@@ -152,3 +152,42 @@ def test_wishes_for_notices_are_in_the_envelope() -> None:
     assert (envelope.ret, envelope.envid) == (Ret.HDRS, "order-1")
     assert envelope.recipients[0].notify is Notify.SUCCESS
     assert envelope.recipients[0].orcpt == "rfc822;bob@example.net"
+
+
+def test_one_recipient_may_be_given_as_text() -> None:
+    envelope, _ = compose(RAW, None, "eve@example.net", SendOptions())
+    assert paths(envelope) == ["eve@example.net"]
+
+
+def test_an_old_style_message_is_as_good_as_a_new_one() -> None:
+    message = MIMEText("schön", _charset="utf-8")
+    message["From"], message["To"], message["Bcc"] = (
+        "Ann <ann@example.org>",
+        "bob@example.net",
+        "eve@example.net",
+    )
+    message["Subject"] = "Grüße"
+    envelope, content = compose(message, None, None, SendOptions())
+    assert str(envelope.reverse_path) == "ann@example.org"
+    assert paths(envelope) == ["bob@example.net", "eve@example.net"]
+    assert b"eve" not in content
+    assert content.isascii()
+
+
+def test_text_is_no_message() -> None:
+    with pytest.raises(TypeError, match="EmailMessage or bytes, not str"):
+        compose("Subject: hi\n\nhi\n", None, None, SendOptions())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("sender", "recipient", "told"),
+    [
+        ("ann", "bob@example.net", r"sender 'ann' is not an address: 'ann' has no @"),
+        ("ann@example.org", "bob", r"recipient 'bob' is not an address: 'bob' has no @"),
+        ("ann@example.org", "Bob <bob@example.net>", r"recipient .* without name and brackets"),
+    ],
+)
+def test_what_is_no_address_is_told_with_its_role(sender: str, recipient: str, told: str) -> None:
+    with pytest.raises(CannotSend, match=told) as caught:
+        made(RAW, sender, [recipient])
+    assert caught.value.recipients == (() if sender == "ann" else (recipient,))
