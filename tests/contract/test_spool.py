@@ -679,3 +679,16 @@ async def test_housekeeping_and_closing_twice_are_harmless(disk: Disk, mail: Mai
     assert await spool.count(EVERYTHING) == 1
     await spool.close()
     await spool.close()
+
+
+@in_loop
+async def test_the_newest_id_is_known_at_the_opening(disk: Disk, mail: Mail) -> None:
+    """A62: so that a clock that was set back meanwhile makes no id that is stored already."""
+    spool = await disk.open()
+    assert spool.newest() is None
+    leases = [lease for _ in range(3) for lease in await keep(spool, mail, lease=True)]
+    await spool.settle(Settlement(leases[1], None))
+    await spool.close()
+    spool = await disk.open()
+    assert spool.newest() == leases[2].item.queue_id
+    await spool.close()

@@ -52,7 +52,7 @@ class Daemon:
         self._endpoints: tuple[Endpoint, ...] = ()
         self._began_us = world.clock.now_us()
         self._world = world
-        ids = QueueIds(world.clock)
+        ids = QueueIds(world.clock, after=spool.newest())
 
         # Where to next, and one try to get there.
         self.resolver = DnsResolver(world.network, settings.dns, world.rng, bus)

@@ -212,6 +212,10 @@ class Spool(Protocol):
         """Tell whether a message of this size may be let in (A69): False below the free-space floor. Cached, cheap."""
         ...
 
+    def newest(self) -> QueueId | None:
+        """Return the highest queue id that the spool held when it was opened: a clock set back must not repeat it."""
+        ...
+
     async def resolve(self, queue_id: QueueId) -> bool:
         """Tell whether *queue_id* is stored: for a commit whose answer was lost."""
         ...

@@ -103,11 +103,16 @@ class MemorySpool:
     def __init__(self, clock: Clock, store: MemoryStore | None = None) -> None:
         self.store = MemoryStore() if store is None else store
         self._clock = clock
+        self._newest = max(self.store.messages, default=None)
         now_us = clock.now_us()
         for state in self._states():
             if state.fence:
                 state.fence = 0
                 state.item = replace(state.item, due_us=min(state.item.due_us, now_us))
+
+    def newest(self) -> QueueId | None:
+        """Return the highest queue id that the store held at the opening."""
+        return self._newest
 
     def begin(self, queue_id: QueueId) -> MemoryDraft:
         """Begin to store a message under *queue_id*."""

@@ -23,6 +23,7 @@ class Ground:
     Attributes:
         opening: how often the spool was opened, this time included.
         recovered: items that the process before had leased.
+        newest: the highest message number found, None in an empty spool.
     """
 
     def __init__(self, settings: SpoolSettings, now_us: Callable[[], int]) -> None:
@@ -43,6 +44,7 @@ class Ground:
                 self.writer = Writer(database, settings.cache_bytes)
                 undo.callback(self.writer.close)
                 self.opening, self.recovered = self.writer.recover(now_us())
+                self.newest = self.writer.newest()
                 self.reader = Reader(database, settings.cache_bytes // 4)
                 undo.callback(self.reader.close)
             except Exception as error:

@@ -92,6 +92,14 @@ def prepare(db: apsw.Connection, cache_bytes: int) -> None:
             db.execute(f"PRAGMA user_version = {step + 1}")
 
 
+def newest(db: apsw.Connection) -> int | None:
+    """Return the highest message number that is in use, of damaged ones too."""
+    found = db.execute(
+        "SELECT max(coalesce(max(id), 0), coalesce((SELECT max(id) FROM damaged), 0)) FROM message"
+    ).get
+    return int(found) if found else None
+
+
 def recover(db: apsw.Connection, now_us: int) -> tuple[int, int]:
     """End the leases of the process before: what it held is due (promise 5).
 

@@ -99,6 +99,11 @@ class SqliteSpool:
             raise self._group.broken
         return SqliteDraft(self, queue_id)
 
+    def newest(self) -> QueueId | None:
+        """Return the highest queue id that the spool held when it was opened."""
+        number = self._ground.newest
+        return None if number is None else format_id(number)
+
     def has_space(self, size_bytes: int) -> bool:
         """Tell whether a message of this size may be let in (A69)."""
         return self._ground.space.allows(size_bytes, self._loop.time())
