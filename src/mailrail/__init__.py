@@ -7,11 +7,16 @@ The library, in one screen:
     async with mailrail.Client("smtp.example.org") as client:   # several over one session
         await client.send(message)
     await mailrail.deliver(message)                             # straight to the recipients' MX hosts
-    async with mailrail.Server(MyHandler, hostname="mx.example.org", listen="127.0.0.1:2525"): ...
+    async with mailrail.Server(MyHandler, hostname="mx.example.org", listen="127.0.0.1:2525"):
+        await asyncio.Event().wait()                            # MyHandler(mailrail.Handler) says what becomes of mail
+
+A server's handler answers with replies of the register: `from mailrail import reply as say`, then
+`say.NO_SUCH_USER`, `say.DONE` ... What can go wrong with a message is a `SendError`; with anything, a `MailrailError`.
 
 A name is imported when it is first used, so that a program which only sends does not load the server.
 """
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
@@ -33,37 +38,102 @@ if TYPE_CHECKING:
         send,
         send_sync,
     )
-    from mailrail.delivery import Delivery, deliver
+    from mailrail.delivery import (
+        Delivery,
+        DeliverySettings,
+        deliver,
+    )
+    from mailrail.dns import (
+        DnsResolver,
+        DnsSettings,
+        Resolver,
+    )
     from mailrail.model import (
         Address,
         AddressError,
+        Blame,
         Body,
         Deferred,
         Delivered,
+        DnsError,
         Envelope,
         Failed,
         MailrailError,
+        NetError,
         Notify,
         Outcome,
         Recipient,
         Reply,
         Ret,
+        SettingsError,
         parse_address,
+        reply,
+        system_rng,
     )
-    from mailrail.server import Handler, Server, ServerSettings, SessionFacts, Transaction
+    from mailrail.net import (
+        CertificateFiles,
+        Endpoint,
+        ServerContexts,
+        SocketNetwork,
+        TlsInfo,
+        TlsSettings,
+        client_context,
+        server_context,
+    )
+    from mailrail.observe import (
+        Bus,
+        Event,
+        Level,
+    )
+    from mailrail.server import (
+        Answer,
+        EndAnswer,
+        Handler,
+        LimitSettings,
+        Port,
+        Server,
+        ServerSettings,
+        SessionFacts,
+        TimeoutSettings,
+        Transaction,
+    )
+    from mailrail.smtp import (
+        Stage,
+    )
+
+    __version__: str
 
 _HOMES: Final = {
     "mailrail.client": (
-        "AllRecipientsRefused", "AuthFailed", "CannotSend", "Client", "ClientSettings", "ConnectFailed",
-        "ConnectionLost", "DataRefused", "Result", "SendError", "SendOptions", "SenderRefused", "TlsFailed",
-        "send", "send_sync",
+        "AllRecipientsRefused", "AuthFailed", "CannotSend", "Client", "ClientSettings",
+        "ConnectFailed", "ConnectionLost", "DataRefused", "Result", "SendError", "SendOptions",
+        "SenderRefused", "TlsFailed", "send", "send_sync",
     ),
-    "mailrail.delivery": ("Delivery", "deliver"),
+    "mailrail.delivery": (
+        "Delivery", "DeliverySettings", "deliver",
+    ),
+    "mailrail.dns": (
+        "DnsResolver", "DnsSettings", "Resolver",
+    ),
     "mailrail.model": (
-        "Address", "AddressError", "Body", "Deferred", "Delivered", "Envelope", "Failed", "MailrailError",
-        "Notify", "Outcome", "Recipient", "Reply", "Ret", "parse_address",
+        "Address", "AddressError", "Blame", "Body", "Deferred", "Delivered", "DnsError", "Envelope",
+        "Failed", "MailrailError", "NetError", "Notify", "Outcome", "Recipient", "Reply", "Ret",
+        "SettingsError", "parse_address", "reply", "system_rng",
     ),
-    "mailrail.server": ("Handler", "Server", "ServerSettings", "SessionFacts", "Transaction"),
+    "mailrail.net": (
+        "CertificateFiles", "Endpoint", "ServerContexts", "SocketNetwork", "TlsInfo", "TlsSettings",
+        "client_context", "server_context",
+    ),
+    "mailrail.observe": (
+        "Bus", "Event", "Level",
+    ),
+    "mailrail.server": (
+        "Answer", "EndAnswer", "Handler", "LimitSettings", "Port", "Server", "ServerSettings",
+        "SessionFacts", "TimeoutSettings", "Transaction",
+    ),
+    "mailrail.smtp": (
+        "Stage",
+    ),
 }  # fmt: skip
 _HOME_OF: Final = {name: room for room, names in _HOMES.items() for name in names}
 
@@ -71,9 +141,13 @@ __all__ = [
     "Address",
     "AddressError",
     "AllRecipientsRefused",
+    "Answer",
     "AuthFailed",
+    "Blame",
     "Body",
+    "Bus",
     "CannotSend",
+    "CertificateFiles",
     "Client",
     "ClientSettings",
     "ConnectFailed",
@@ -82,38 +156,68 @@ __all__ = [
     "Deferred",
     "Delivered",
     "Delivery",
+    "DeliverySettings",
+    "DnsError",
+    "DnsResolver",
+    "DnsSettings",
+    "EndAnswer",
+    "Endpoint",
     "Envelope",
+    "Event",
     "Failed",
     "Handler",
+    "Level",
+    "LimitSettings",
     "MailrailError",
+    "NetError",
     "Notify",
     "Outcome",
+    "Port",
     "Recipient",
     "Reply",
+    "Resolver",
     "Result",
     "Ret",
     "SendError",
     "SendOptions",
     "SenderRefused",
     "Server",
+    "ServerContexts",
     "ServerSettings",
     "SessionFacts",
+    "SettingsError",
+    "SocketNetwork",
+    "Stage",
+    "TimeoutSettings",
     "TlsFailed",
+    "TlsInfo",
+    "TlsSettings",
     "Transaction",
+    "client_context",
     "deliver",
     "parse_address",
+    "reply",
     "send",
     "send_sync",
+    "server_context",
+    "system_rng",
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import *name* from its room (PEP 562)."""
-    room = _HOME_OF.get(name)
-    if room is None:
-        raise AttributeError(f"mailrail has no {name!r}")
-    return getattr(import_module(room), name)
+# Hidden from type checkers: to them any name would exist.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Import *name* from its room (PEP 562)."""
+        if name == "__version__":
+            return import_module("importlib.metadata").version("mailrail")
+        room = _HOME_OF.get(name)
+        if room is None:
+            # With name and obj, Python says what it would suggest instead.
+            text = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(text, name=name, obj=sys.modules[__name__])
+        return getattr(import_module(room), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return [*sorted(__all__), "__version__"]
