@@ -86,7 +86,20 @@ class SessionFacts(Protocol):
 
 
 class Handler:
-    """Takes everything and hands each whole message to `message`; override what you care about."""
+    """Takes everything and hands each whole message to `message`; override what you care about.
+
+    The replies to choose from are in `mailrail.reply`, each with its codes; `.with_text` changes the words:
+
+        from mailrail import reply as say
+
+        class Members(Handler):
+            def rcpt(self, transaction: Transaction, recipient: Recipient) -> Answer:
+                if recipient.forward_path.domain != "example.org":
+                    return say.RELAY_DENIED
+                return say.RECIPIENT_OK
+
+    A method that raises is answered 451 4.3.0, and the bus of the server is told SessionFailed, with the trace.
+    """
 
     def __init__(self, session: SessionFacts) -> None:
         self.session = session
@@ -101,11 +114,19 @@ class Handler:
         return say.HELLO
 
     def auth(self, mechanism: str, initial: bytes | None) -> Answer:
-        """Begin a SASL exchange: 334 with a base64 challenge, 235, or a refusal."""
+        """Begin a SASL exchange: AUTH_CONTINUE with a base64 challenge as text, AUTH_DONE, or a refusal.
+
+        Who answers AUTH_DONE sets `session.user` to the login before. Only asked on a Port with
+        `auth_mechanisms`, and under TLS.
+
+        Args:
+            mechanism: in capitals, one of those offered.
+            initial: the initial response, base64 decoded, or None if the client waits for a challenge.
+        """
         return say.UNKNOWN_MECHANISM
 
     def auth_response(self, response: bytes) -> Answer:
-        """Go on with the exchange."""
+        """Go on with the exchange: *response* is base64 decoded."""
         return say.AUTH_FAILED
 
     def mail(self, transaction: Transaction) -> Answer:
@@ -128,9 +149,13 @@ class Handler:
 
     def end(self, transaction: Transaction) -> EndAnswer:
         """Answer the end of data; by LMTP one reply for all, or a sequence of one for each recipient."""
+        return self.message(transaction.envelope(), self.content())
+
+    def content(self) -> bytes:
+        """Return what `chunk` has collected, once: for an `end` of your own."""
         content = b"".join(self._content)
         self._content.clear()
-        return self.message(transaction.envelope(), content)
+        return content
 
     async def message(self, envelope: Envelope, content: bytes) -> Reply:
         """Take a whole message: CRLF line ends, dots removed, no header added.
