@@ -16,7 +16,7 @@ from mailrail.cli.progress import progress
 from mailrail.config import MailrailSettings
 from mailrail.dns import DnsResolver
 from mailrail.model import Address, AddressError, parse_address, system_rng
-from mailrail.net import SocketNetwork
+from mailrail.net import SocketNetwork, is_own_address
 from mailrail.policy import RelayRules
 from mailrail.routing import Plan, RoutingRules, SettingsRouter, explain_plan, explain_route
 
@@ -101,6 +101,7 @@ async def _explain(
         rng,
         own_names=(settings.hostname,),
         own_endpoints=tuple(listener.endpoint for listener in settings.listener),
+        is_own_address=is_own_address,
     )
     route = router.route(recipient)
     with progress("Asking the DNS"):

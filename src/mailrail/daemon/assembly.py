@@ -7,6 +7,7 @@ queue, intake, listeners, operator. Rooms that may not import one another meet h
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final, Self
@@ -33,11 +34,16 @@ HOUSEKEEPING_S: Final = 60.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The doors to the outside; the simulator brings its own."""
+    """The doors to the outside; the simulator brings its own.
+
+    Attributes:
+        is_own_address: tells whether an IP address is this machine's, beside loopback.
+    """
 
     network: Network
     clock: Clock
     rng: Rng
+    is_own_address: Callable[[str], bool]
 
 
 class Daemon:
@@ -62,6 +68,7 @@ class Daemon:
             world.rng,
             own_names=(settings.hostname,),
             own_endpoints=tuple(listener.endpoint for listener in settings.listener),
+            is_own_address=world.is_own_address,
         )
         courier = SmtpCourier(
             world.network,

@@ -12,7 +12,7 @@ from typing import Any, Final
 from mailrail.config import MailrailSettings
 from mailrail.daemon.assembly import Daemon, World
 from mailrail.model import NetError, SettingsError, StoreError, StoreTrouble, SystemClock, system_rng
-from mailrail.net import SocketNetwork
+from mailrail.net import SocketNetwork, is_own_address
 from mailrail.observe import Bus, Level
 from mailrail.observe.logs import open_log
 
@@ -48,7 +48,9 @@ async def _serve(settings: MailrailSettings, config_path: Path) -> int:
     clock, bus = SystemClock(), Bus()
     log = open_log(settings.log, sys.stderr.fileno(), clock, loop.call_soon)
     bus.listen(log, level=Level[settings.log.level.upper()])
-    world = World(network=SocketNetwork(settings.net, bus), clock=clock, rng=system_rng())
+    world = World(
+        network=SocketNetwork(settings.net, bus), clock=clock, rng=system_rng(), is_own_address=is_own_address
+    )
     code = _OK
     _tame_collector()
     try:

@@ -8,6 +8,7 @@ TLS on a server, in a session that has just written its 220 to STARTTLS (or at o
 On a client: `tls, info = await secure(connection, context, server_name, timeout_s=60)`, then `tls.attach(...)`.
 """
 
+from mailrail.net.addresses import is_own_address
 from mailrail.net.api import Connection, Datagrams, Endpoint, Listener, Network, Receiver, TlsInfo
 from mailrail.net.certificates import self_signed
 from mailrail.net.contexts import ServerContexts, client_context, server_context
@@ -35,6 +36,7 @@ __all__ = [
     "TlsInfo",
     "TlsSettings",
     "client_context",
+    "is_own_address",
     "secure",
     "self_signed",
     "server_context",

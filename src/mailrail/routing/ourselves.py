@@ -4,7 +4,7 @@ Mail handed to oneself goes round for ever (RFC 5321 §5.1, A53). A fixed next h
 with its port, so that two servers may live on one machine.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from ipaddress import IPv6Address, ip_address
 
 from mailrail.net import Endpoint
@@ -17,11 +17,14 @@ class Ourselves:
 
     Args:
         names: lower-case A-labels.
-        endpoints: as bound; a wildcard address stands for every loopback address, too. The
-            machine's other addresses must be listed to be known.
+        endpoints: as bound; a wildcard address stands for every address of this machine.
+        is_own_address: tells whether an address is this machine's; asked for no loopback address.
     """
 
-    def __init__(self, names: Iterable[str], endpoints: Iterable[Endpoint]) -> None:
+    def __init__(
+        self, names: Iterable[str], endpoints: Iterable[Endpoint], is_own_address: Callable[[str], bool]
+    ) -> None:
+        self._is_own_address = is_own_address
         self._names = frozenset(name.lower() for name in names)
         self._endpoints = frozenset(endpoints)
         self._open_ports = frozenset(endpoint.port for endpoint in self._endpoints if endpoint.host in _ANY)
@@ -39,4 +42,6 @@ class Ourselves:
         address = ip_address(endpoint.host)
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
             return self.has_endpoint(Endpoint(str(address.ipv4_mapped), endpoint.port))
-        return endpoint.port in self._open_ports and (address.is_loopback or address.is_unspecified)
+        if endpoint.port not in self._open_ports:
+            return False
+        return address.is_loopback or address.is_unspecified or self._is_own_address(endpoint.host)

@@ -54,6 +54,7 @@ class SettingsRouter:
     Args:
         own_names: names that are this server, lower-case A-labels.
         own_endpoints: where this server takes mail.
+        is_own_address: tells whether an address is this machine's; by default loopback only is.
 
     Raises:
         SettingsError: a password file of the rules cannot be read.
@@ -66,12 +67,13 @@ class SettingsRouter:
         rng: Rng,
         own_names: Iterable[str] = (),
         own_endpoints: Iterable[Endpoint] = (),
+        is_own_address: Callable[[str], bool] = lambda _: False,
     ) -> None:
         self._settings = rules.routing
         self._table = RouteTable(rules)
         self._resolver = resolver
         self._rng = rng
-        self._ourselves = Ourselves(own_names, own_endpoints)
+        self._ourselves = Ourselves(own_names, own_endpoints, is_own_address)
 
     def route(self, address: Address) -> Route:
         """Return the route of *address*; the settings alone decide."""

@@ -22,6 +22,7 @@ from mailrail.routing import (
     explain_plan,
     explain_route,
 )
+from mailrail.routing.ourselves import Ourselves
 
 OWN_NAMES = ("mx.self.example",)
 OWN_ENDPOINTS = (Endpoint("198.51.100.1", 25), Endpoint("127.0.0.1", 2525))
@@ -246,6 +247,14 @@ def test_a53_our_address_on_another_port_is_not_us() -> None:
 def test_a53_a_wildcard_listener_is_reached_by_every_loopback_address() -> None:
     zone = {"example.org": ["MX 10 a.example"], "a.example": ["A 127.9.9.9", "AAAA ::1"]}
     assert failure(plan_mx(zone, own_endpoints=[Endpoint("0.0.0.0", 25)])) == (554, "5.4.6")
+
+
+def test_a53_a_wildcard_listener_is_reached_by_every_address_of_the_machine() -> None:
+    ours = Ourselves((), [Endpoint("0.0.0.0", 25), Endpoint("192.0.2.7", 587)], {"192.0.2.7"}.__contains__)
+    assert ours.has_endpoint(Endpoint("192.0.2.7", 25))
+    assert ours.has_endpoint(Endpoint("192.0.2.7", 587))
+    assert not ours.has_endpoint(Endpoint("192.0.2.7", 2525))
+    assert not ours.has_endpoint(Endpoint("192.0.2.8", 25))
 
 
 def test_addresses_where_no_host_can_be_are_left_out() -> None:
