@@ -28,18 +28,25 @@ role = "internal"
 
 [relay]
 networks = ["127.0.0.0/8", "::1"]  # this machine only: elsewhere, nobody may relay
+
+# A domain whose server is down on purpose, so that there is something to see in the queue.
+[[route]]
+match = "waits.example"
+next_hop = "127.0.0.1:9"
 """
 
 WELCOME = """
 mailrail listens on {address}; its settings are {settings}, its mail is in {spool}.
 Three things to try from another terminal, in {root}:
 
-  1. {mailrail} send --to you@example.org --from me@example.org --server {address} --subject hello
-       give it a message (or point any mail client at {host} port {port})
+  1. echo 'Hi there' | {mailrail} send --to you@waits.example --from me@example.org --server {address} --subject hello
+       give it a message for a server that is down (or point any mail client at {host} port {port})
   2. {mailrail} queue list --config {config}
        see what waits, and why
-  3. {mailrail} explain you@example.org --config {config}
-       ask where mail for somebody would go
+  3. {mailrail} explain you@waits.example --ip 127.0.0.1 --config {config}
+       ask whether mail for somebody is taken, and where it would go
+
+To see a message arrive at another server: make demo
 
 Stop it with Ctrl-C: it finishes what is under way, and loses nothing.
 """
