@@ -20,8 +20,7 @@ HOSTNAME = "filter.example.org"
 class Filter(mailrail.Handler):
     def __init__(self, next_host: str, next_port: int, session: mailrail.SessionFacts) -> None:
         super().__init__(session)
-        # A session there for each session here: nobody waits for somebody else's message.
-        self._client = mailrail.Client(next_host, next_port, hello_name=HOSTNAME)
+        self._next = (next_host, next_port)
 
     def rcpt(self, transaction: mailrail.Transaction, recipient: mailrail.Recipient) -> mailrail.Answer:
         # RFC 5321 §4.5.3.1.10: the client comes again with the others.
@@ -30,7 +29,7 @@ class Filter(mailrail.Handler):
     async def message(self, envelope: mailrail.Envelope, content: bytes) -> mailrail.Reply:
         (recipient,) = envelope.recipients
         try:
-            async with self._client as client:
+            async with mailrail.Client(*self._next, hello_name=HOSTNAME) as client:
                 result = await client.send(
                     self._top() + content,
                     sender=str(envelope.reverse_path or ""),
