@@ -19,8 +19,8 @@ NODE_BITS: Final = 12
 EPOCH_US: Final = 1_704_067_200_000_000  # 2024-01-01T00:00:00Z
 _VALUES: Final = {letter: value for value, letter in enumerate(ALPHABET)}
 _PAIRS: Final = tuple(high + low for high in ALPHABET for low in ALPHABET)
-_BASE: Final = len(ALPHABET)
-_BASE2: Final = _BASE * _BASE
+_PAIR_VALUES: Final = {pair: value for value, pair in enumerate(_PAIRS)}
+_BASE2: Final = len(_PAIRS)
 
 
 def format_id(number: int) -> QueueId:
@@ -42,12 +42,12 @@ def parse_id(text: str) -> int:
     """
     if len(text) != WIDTH:
         raise ValueError(f"{text!r} is not a queue id: it has {len(text)} letters, not {WIDTH}")
-    number = 0
-    for letter in text:
-        value = _VALUES.get(letter)
-        if value is None:
-            raise ValueError(f"{text!r} is not a queue id: {letter!r} is not a letter of its alphabet")
-        number = number * _BASE + value
+    number = _VALUES.get(text[0], -1)
+    for place in (1, 3, 5, 7, 9):
+        value = _PAIR_VALUES.get(text[place : place + 2], -1)
+        if value < 0 or number < 0:
+            raise ValueError(f"{text!r} is not a queue id: it has a letter that is not in its alphabet")
+        number = number * _BASE2 + value
     return number
 
 

@@ -5,7 +5,7 @@ facts with `with_text`, never a code of its own. Replies are encoded once, when 
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final
 
 # RFC 5321 §4.5.3.1.5: a reply line, code and CRLF included, has at most 512 octets.
@@ -70,7 +70,7 @@ class Reply:
 
     def with_text(self, text: str) -> "Reply":
         """Return this reply with other words and the same codes."""
-        return replace(self, text=text)
+        return Reply(self.code, self.enhanced_code, text, self.source)
 
     def __str__(self) -> str:
         words = self.text.replace("\n", " / ")

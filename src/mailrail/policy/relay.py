@@ -15,6 +15,7 @@ from mailrail.model import Address, Reply, show_domain
 from mailrail.model import reply as say
 
 _SECOND_ADDRESS: Final = frozenset("@%!:/")
+KNOWN_CLIENTS: Final = 10_000  # remembered, so that a client's next session need not be compared again
 # RFC 5321 §4.5.1, RFC 2142: these must be reachable at every domain that takes mail.
 ROLE_MAILBOXES: Final = frozenset({"postmaster", "abuse"})
 
@@ -43,6 +44,7 @@ class RelayRules:
     def __init__(self, networks: Sequence[IPv4Network | IPv6Network], domains: Collection[str]) -> None:
         self._networks = tuple(networks)
         self._domains = frozenset(domains)
+        self._known: dict[str, bool] = {}
         self._ours = Verdict(None, "the domain is one of ours")
         self._foreign = Verdict(
             say.RELAY_DENIED,
@@ -70,7 +72,14 @@ class RelayRules:
 
     def may_relay(self, client: str, user: str = "") -> bool:
         """Tell whether *client* may send anywhere; asked once for each session."""
-        return bool(user) or self.network_of(client) is not None
+        if user:
+            return True
+        known = self._known.get(client)
+        if known is None:
+            if len(self._known) >= KNOWN_CLIENTS:
+                self._known.clear()
+            known = self._known[client] = self.network_of(client) is not None
+        return known
 
     def decide(self, recipient: Address, *, may_relay: bool) -> Verdict:
         """Decide whether mail for *recipient* is taken."""

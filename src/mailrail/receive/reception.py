@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mailrail.intake import Incoming, Intake, refusal_for
-from mailrail.model import Address, Envelope, Origin, Recipient, StoreError
+from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
 from mailrail.model import reply as say
 from mailrail.policy import RelayRules
 from mailrail.server import Answer, EndAnswer, Handler, SessionFacts, Transaction
@@ -41,22 +41,23 @@ class Duty:
 class Reception(Handler):
     """Receives for one session."""
 
-    def __init__(self, duty: Duty, session: SessionFacts) -> None:
+    def __init__(self, duty: Duty, greeting: Reply, session: SessionFacts) -> None:
         super().__init__(session)
         self._duty = duty
+        self._greeting = greeting
         self._may_relay = duty.rules.may_relay(session.peer.host)
         self._incoming: Incoming | None = None
 
     @classmethod
     def for_duty(cls, duty: Duty) -> Callable[[SessionFacts], "Reception"]:
         """Return the maker of handlers for the sessions of one listener."""
-        return partial(cls, duty)
+        greeting = say.GREETING_LMTP if duty.is_lmtp else say.GREETING
+        kind = "LMTP" if duty.is_lmtp else "ESMTP"
+        return partial(cls, duty, greeting.with_text(f"{duty.hostname} {kind} mailrail"))
 
     def connect(self) -> Answer:
         """Greet by name."""
-        greeting = say.GREETING_LMTP if self._duty.is_lmtp else say.GREETING
-        kind = "LMTP" if self._duty.is_lmtp else "ESMTP"
-        return greeting.with_text(f"{self._duty.hostname} {kind} mailrail")
+        return self._greeting
 
     def mail(self, transaction: Transaction) -> Answer:
         """Let in whom the listener is for, while there is space (A69)."""

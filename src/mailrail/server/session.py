@@ -210,7 +210,7 @@ class Session:
 
     def _answered_by(self, answer: "Result | Awaitable[Result]", event: Event | None) -> None:
         """Give the core its answer now, or when it is there."""
-        if isinstance(answer, Awaitable):
+        if type(answer) is not Reply and isinstance(answer, Awaitable):
             waits = answer if isinstance(answer, asyncio.Future) else self._host.spawn(answer)
             self._waits, self._waited_event = waits, event
             self._waits_since = self._host.loop.time()

@@ -8,12 +8,15 @@ The state is where *we* stand; which reply answers which command under pipelinin
 ledger of `client.py`, a queue of stages.
 """
 
-from enum import Enum, auto
+from enum import Enum, IntEnum, auto
 from typing import Final
 
 
 class Stage(Enum):
     """What a reply answers, and how far a session or a transaction came."""
+
+    # Enum's own hash is Python code, and the tables of deadlines ask it for every reply.
+    __hash__ = object.__hash__
 
     CONNECT = "connect"
     GREETING = "greeting"
@@ -29,7 +32,7 @@ class Stage(Enum):
     QUIT = "quit"
 
 
-class State(Enum):
+class State(IntEnum):
     """Where a session stands (RFC 5321 §4.1.4, RFC 2033 §4)."""
 
     GREETING = auto()  # connected, waiting for 220
@@ -51,7 +54,7 @@ class State(Enum):
     OVER = auto()
 
 
-class Step(Enum):
+class Step(IntEnum):
     """What we do (intents), or what comes to pass (happenings)."""
 
     # intents

@@ -54,12 +54,13 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Offers:
-    """The two forms of an offer, ready for the wire and for the parameter check.
+    """The forms of an offer, ready for the wire and for the parameter check.
 
     Made once for each listener, so that a session costs nothing here.
     """
 
     offer: Offer
+    plain: Reply
     in_clear: Reply
     under_tls: Reply
     keywords_in_clear: frozenset[str]
@@ -74,4 +75,6 @@ class Offers:
             lines = offer.lines(is_tls=is_tls)
             replies.append(say.HELLO.with_text("\n".join((offer.hostname, *lines))))
             keywords.append(frozenset(line.split(" ")[0] for line in lines))
-        return cls(offer, replies[0], replies[1], keywords[0], keywords[1])
+        return cls(
+            offer, say.HELLO.with_text(offer.hostname), replies[0], replies[1], keywords[0], keywords[1]
+        )
