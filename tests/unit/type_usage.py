@@ -127,7 +127,7 @@ class Waiting(mailrail.Handler):
 async def serve(folder: Path) -> None:
     bus = mailrail.Bus()
     bus.listen(lambda event: print(event.session), level=mailrail.Level.WARNING)
-    limits = mailrail.LimitSettings(message_bytes="10 MB", recipients=100)  # type: ignore[arg-type]  # as in TOML
+    limits = mailrail.LimitSettings(message_bytes=10_000_000, recipients=100)
     settings = mailrail.ServerSettings(limits=limits, timeouts=mailrail.TimeoutSettings(command_s=60))
     files = mailrail.CertificateFiles(chain=folder / "chain.pem", key=folder / "key.pem")
     tls: mailrail.ServerContexts = mailrail.server_context(mailrail.TlsSettings(certificate=(files,)))
