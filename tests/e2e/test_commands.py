@@ -128,17 +128,6 @@ def test_held_mail_stays_held_over_a_restart_and_goes_out_when_released(tmp_path
             receiver.wait_for(2)
 
 
-def test_the_queue_can_be_seen_and_changed_while_no_daemon_runs(tmp_path: Path) -> None:
-    with running(tmp_path, route=[to(f"127.0.0.1:{free_port()}")]) as daemon:
-        send(daemon)
-        send(daemon)
-        daemon.stop()
-        first, second = daemon.queue()
-        assert changed(daemon, "delete", first["queue_id"]) == 1
-        assert [item["queue_id"] for item in daemon.queue()] == [second["queue_id"]]
-        daemon.start()
-
-
 def test_explain_says_which_way_and_why(tmp_path: Path) -> None:
     records = {"receiver.example": ["MX 10 mx.receiver.example"], "mx.receiver.example": ["A 127.0.0.11"]}
     with DnsServer(records) as names:
