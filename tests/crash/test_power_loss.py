@@ -125,11 +125,13 @@ def cut_after(disk: Disk, path: Path, lines: int) -> list[QueueId]:
 
 async def check(path: Path, acknowledged: list[QueueId]) -> None:
     spool = await open_at(path)
-    for queue_id in acknowledged:
-        content = await spool.open(queue_id)
-        whole = await content.read(0, content.size_bytes)
-        assert whole == queue_id.encode() * (content.size_bytes // len(queue_id)), queue_id
-    await spool.close()
+    try:
+        for queue_id in acknowledged:
+            content = await spool.open(queue_id)
+            whole = await content.read(0, content.size_bytes)
+            assert whole == queue_id.encode() * (content.size_bytes // len(queue_id)), queue_id
+    finally:
+        await spool.close()
 
 
 @pytest.mark.crash
