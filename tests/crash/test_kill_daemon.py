@@ -20,7 +20,7 @@ import pytest
 from tests.support.daemon import Daemon, running, to
 from tests.support.load_client import Letter, Load, LoadClient, under_load
 from tests.support.peers.processes import free_port
-from tests.support.receiver import Mail, Receiver, Step
+from tests.support.receiver import DROP, Mail, Receiver, Script, Step
 
 pytestmark = [pytest.mark.crash, pytest.mark.slow]
 
@@ -72,6 +72,21 @@ def refuse_the_gone(step: Step) -> str | None:
     if step.verb == "RCPT" and step.argument.startswith("TO:<gone"):
         return "550 5.1.1 no such user"
     return None
+
+
+def in_trouble(chance: random.Random) -> Script:
+    """Script of a next hop that refuses the gone, and of the others puts off one in ten, and drops some."""
+
+    def script(step: Step) -> str | None:
+        if refusal := refuse_the_gone(step):
+            return refusal
+        if step.verb in ("MAIL", "RCPT", ".") and chance.random() < 0.04:
+            return "451 4.3.0 not now"
+        if step.verb in ("DATA", ".") and chance.random() < 0.02:
+            return DROP
+        return None
+
+    return script
 
 
 class Tally:
@@ -184,3 +199,18 @@ def test_every_message_answered_250_survives_kill_9_while_it_waits(tmp_path: Pat
             drain(tally, load, daemon)
             judge(tally, load, daemon)
             assert tally.missing(load) == set()
+
+
+@pytest.mark.timeout(900)
+def test_every_message_answered_250_survives_kill_9_while_next_hops_are_in_trouble(tmp_path: Path) -> None:
+    """A66 with A59 and A61: some are put off, some connections drop, also after the final dot."""
+    tally = Tally()
+    with (
+        Receiver(script=in_trouble(random.Random(SEED)), on_mail=tally.take) as left,
+        Receiver(script=in_trouble(random.Random(SEED + 1)), on_mail=tally.take) as right,
+        running(tmp_path, **settings(left.address, right.address)) as daemon,
+    ):
+        load = kill_under_load(daemon, SEED + 2)
+        drain(tally, load, daemon)
+        judge(tally, load, daemon)
+        assert tally.missing(load) == set()
