@@ -109,7 +109,7 @@ class MemoryConnection:
             self._paused = False
             self._loop.call_soon(self._read)
 
-    def close(self) -> None:
+    def close(self, *, is_mutual: bool = False) -> None:
         if not self._open:
             return
         self._open = False

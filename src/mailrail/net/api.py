@@ -148,11 +148,14 @@ class Connection(Protocol):
         """Read again; idempotent."""
         ...
 
-    def close(self) -> None:
+    def close(self, *, is_mutual: bool = False) -> None:
         """Send what waits, then close; `ended` is not called any more.
 
         Bounded in time. What the peer still sends is read and thrown away meanwhile, so that a
         reset does not overtake the last reply.
+
+        Args:
+            is_mutual: both sides have said goodbye (QUIT), nothing more can come: no need to watch for it.
         """
         ...
 

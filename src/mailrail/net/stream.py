@@ -141,13 +141,13 @@ class SocketConnection:
             if self._open and self._receiver is not None:
                 self._read_on()
 
-    def close(self) -> None:
+    def close(self, *, is_mutual: bool = False) -> None:
         """Send what waits, shut down our side, see the peer close; at most `linger_s` seconds."""
         if not self._open:
             return
         self._open = False
         self._receiver = None
-        if self._broken is not None:
+        if self._broken is not None or (is_mutual and self._pending is None):
             self._vanish()
             return
         self._timer = self._shared.loop.call_later(self._shared.linger_s, self._vanish)

@@ -204,8 +204,8 @@ class TlsConnection:
             self._paused = False
             self._go_on()
 
-    def close(self) -> None:
-        """Send what waits and close_notify, then close."""
+    def close(self, *, is_mutual: bool = False) -> None:
+        """Send what waits and close_notify, then close; the peer's own close_notify is always waited for."""
         if self._closed:
             return
         if self._up:

@@ -284,8 +284,10 @@ class Session:
         if data and not self.connection.write(data) and not self._has_ended:
             self._is_stalled, self._stalled_since = True, self._host.loop.time()
         if core.is_over:
-            self._reason = "quit" if core.farewell is say.GOODBYE else str(core.farewell)
-            self._close()
+            is_quit = core.farewell is say.GOODBYE
+            self._reason = "quit" if is_quit else str(core.farewell)
+            self.connection.close(is_mutual=is_quit)
+            self._over()
         elif self._waits is None:
             if self._has_ended:
                 self._close()

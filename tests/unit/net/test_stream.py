@@ -168,6 +168,20 @@ def test_closing_after_the_peers_end_waits_for_nothing(bench: Bench) -> None:
     assert bench.sock.state == "closed"
 
 
+def test_after_goodbyes_on_both_sides_closing_waits_for_nothing_but_its_own_output(bench: Bench) -> None:
+    bench.connection.close(is_mutual=True)
+    assert bench.sock.state == "closed"
+    busy = Bench()
+    busy.sock.takes = [3]
+    busy.connection.write(b"221 2.0.0 Bye\r\n")
+    busy.connection.close(is_mutual=True)
+    assert busy.sock.state != "closed"
+    busy.sock.takes = [100]
+    busy.writable()
+    assert busy.sock.sent == b"221 2.0.0 Bye\r\n"
+    busy.connection.abort()
+
+
 def test_lingering_is_bounded_in_time_and_bytes() -> None:
     slow, loud = Bench(), Bench()
     slow.connection.close()

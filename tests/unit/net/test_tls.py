@@ -37,7 +37,7 @@ class Below:
     def resume(self) -> None:
         self.reading = "on"
 
-    def close(self) -> None:
+    def close(self, *, is_mutual: bool = False) -> None:
         self.is_closed = True
 
     def abort(self) -> None:

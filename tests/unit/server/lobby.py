@@ -56,7 +56,7 @@ class FakeConnection:
     def resume(self) -> None:
         self.is_paused = False
 
-    def close(self) -> None:
+    def close(self, *, is_mutual: bool = False) -> None:
         self.is_closed = True
 
     def abort(self) -> None:
@@ -103,7 +103,7 @@ class FakeListener:
         self.endpoint = endpoint
         self.is_closed = False
 
-    def close(self) -> None:
+    def close(self, *, is_mutual: bool = False) -> None:
         self.is_closed = True
 
 
