@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 from tests.support.dnsserver import DnsServer
+from tests.support.peers.processes import Program, free_port, wait_for_port
 from tests.support.peers.swaks import swaks
 from tests.support.receiver import Receiver, Step
 
@@ -25,10 +26,11 @@ TIMEOUT_S = 30
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
-def run(name: str, *arguments: object, exit_code: int = 0) -> str:
-    """Run an example to its end; return what it printed."""
+def run(name: str | Path, *arguments: object, exit_code: int = 0) -> str:
+    """Run a program to its end, an example by its name; return what it printed."""
+    file = name if isinstance(name, Path) else EXAMPLES / f"{name}.py"
     done = subprocess.run(
-        [sys.executable, "-W", "error", EXAMPLES / f"{name}.py", *map(str, arguments)],
+        [sys.executable, "-W", "error", file, *map(str, arguments)],
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     assert done.returncode == exit_code, done.stdout + done.stderr
@@ -241,3 +243,48 @@ def test_a_port_that_is_taken_is_told_with_its_address() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         assert address in run("ask_database", address, exit_code=1)
+
+
+# --- The programs in README and manual -----------------------------------------------------------
+
+
+def program(page: str, folder: Path, changes: dict[str, str]) -> Path:
+    """Write the first Python block of a page into a file, with other places to send to or to listen at."""
+    text = (EXAMPLES.parent / page).read_text("utf-8").partition("```python\n")[2].partition("```")[0]
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    file = folder / "program.py"
+    file.write_text(text)
+    return file
+
+
+def test_the_program_in_the_readme_sends_to_itself(tmp_path: Path) -> None:
+    told = run(program("README.md", tmp_path, {"2526": str(free_port())}))
+    assert told == "ann@example.com sent 76 octets\nbob@example.org: 250 2.0.0 Ok\n"
+
+
+def test_the_program_in_the_manual_sends(tmp_path: Path) -> None:
+    with Receiver(script=lambda step: no_such_user("nobody", step)) as receiver:
+        changes = {
+            '"smtp.example.com", login=("alice", "secret")': f'"127.0.0.1", {receiver.port}',
+            '"bob@example.org"': '"bob@example.org, nobody@example.org"',
+        }
+        told = run(program("docs/howto/send.md", tmp_path, changes))
+        assert len(receiver.wait_for(1)) == 1
+    assert told == "nobody@example.org was refused: 550 5.1.1 no such user\n"
+
+
+def test_the_program_in_the_manual_receives(tmp_path: Path) -> None:
+    port = free_port()
+    file = program("docs/howto/server.md", tmp_path, {"2525": str(port)})
+    server = Program([sys.executable, "-u", str(file)], tmp_path / "output")
+    try:
+        wait_for_port(server, "127.0.0.1", port)
+        people = ["bob@example.org", "bob@else.example"]
+        with smtplib.SMTP("127.0.0.1", port, timeout=TIMEOUT_S) as client:
+            refused = client.sendmail("ann@example.com", people, "Subject: x\r\n\r\nhi\r\n")
+        assert refused == {"bob@else.example": (550, b"5.7.1 Relaying denied")}
+        assert server.printed() == "ann@example.com sent 18 octets\n"
+    finally:
+        server.stop()

@@ -1,7 +1,9 @@
 """`import mailrail` as a stranger does it."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.unit import type_usage
@@ -41,3 +43,9 @@ def test_a_program_that_only_sends_loads_neither_server_nor_spool() -> None:
     assert loaded.isdisjoint(
         {"mailrail.server", "mailrail.spool", "mailrail.queue", "mailrail.delivery", "mailrail.dns"}
     )
+
+
+def test_the_manual_has_every_public_name() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "library.md").read_text("utf-8")
+    missing = [name for name in mailrail.__all__ if not re.search(rf"`{name}[(`]", page)]
+    assert missing == []
