@@ -17,7 +17,7 @@ SECOND = {"other.example": ["MX 1 mx2.example.org"], **DNS}
 
 
 def delivered(
-    message: EmailMessage | bytes, servers: dict[Endpoint, ToyServer], *recipients: str
+    message: EmailMessage | bytes, servers: dict[Endpoint, ToyServer], *recipients: str, port: int = 25
 ) -> Delivery:
     async def main() -> Delivery:
         network = MemoryNetwork()
@@ -25,7 +25,7 @@ def delivered(
             network.listen(endpoint, server.accept)
         return await deliver(
             message, "ann@example.com", recipients or None,
-            hello_name="out.example.com", resolver=FakeResolver(SECOND), network=network,
+            hello_name="out.example.com", resolver=FakeResolver(SECOND), port=port, network=network,
         )  # fmt: skip
 
     return simulate(main())
@@ -64,6 +64,15 @@ def test_every_recipient_is_told_apart() -> None:
     assert list(done.failed) == ["b@example.org", "d@gone.example"]
     assert list(done.deferred) == ["c@example.org"]
     assert done.failed["d@gone.example"].reply.enhanced_code == "5.1.2"
+    assert str(done).startswith(
+        "a@example.org: delivered: 250 2.0.0 taken; b@example.org: failed: 550 5.1.1 no; "
+        "c@example.org: deferred: 451 4.7.1 later; d@gone.example: failed: 550 5.1.2 "
+    )
+
+
+def test_in_a_laboratory_the_mail_hosts_may_listen_at_another_port() -> None:
+    done = delivered(letter("a@example.org"), {Endpoint("192.0.2.1", 2525): ToyServer()}, port=2525)
+    assert list(done.delivered) == ["a@example.org"]
 
 
 def test_an_address_that_is_none_is_refused_before_anything_is_sent() -> None:
