@@ -23,6 +23,7 @@ def test_exim_as_next_hop_gets_the_message_untouched_under_tls(tmp_path: Path) -
         assert b"with esmtps" in kept
         (delivered,) = daemon.wait_for("RecipientDelivered")
         assert "id=" in delivered["reply"]
+        assert " K " in server.wait_for_log("Completed")  # Exim's mark for CHUNKING: it came by BDAT
 
 
 def test_exim_as_next_hop_gets_binary_content_by_chunks(tmp_path: Path) -> None:
