@@ -9,10 +9,10 @@ Source: RFC 3464, RFC 6522, RFC 6533, RFC 3834 §3.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from mailrail.message.conversion import LINE_OCTETS, has_clean_lines, needs_smtputf8
+from mailrail.message.conversion import LINE_OCTETS, Obstacle, convert, has_clean_lines, needs_smtputf8
 from mailrail.message.dates import date_text
 from mailrail.message.dsn import DeliveryStatus, format_status
 from mailrail.message.headers import find_field, header_end, text_of
@@ -68,7 +68,20 @@ class _Part(NamedTuple):
 
 
 def build_notice(report: Report) -> bytes:
-    """Write *report* as a complete message, CRLF line ends."""
+    """Write *report* as a complete message, CRLF line ends.
+
+    Unless its recipient's address is not ASCII, a hop without any extension can be given it.
+    """
+    content = _build(report)
+    if not report.is_full or content.isascii() or report.to.needs_smtputf8:
+        return content
+    if isinstance(convert(content, may_8bit=False), Obstacle):
+        # An original whose parts cannot be told apart must not keep the notice from its reader.
+        return _build(replace(report, is_full=False))
+    return content
+
+
+def _build(report: Report) -> bytes:
     returned = _returned(report)
     text = _text(report, is_full=returned.content_type in _WHOLE)
     parts = [text, _status(report), returned]

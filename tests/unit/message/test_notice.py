@@ -292,3 +292,28 @@ def test_the_standard_library_reads_the_modern_way_too() -> None:
     message = BytesParser(policy=SMTP).parsebytes(build_notice(INTERNATIONAL))
     assert isinstance(message, EmailMessage)
     assert str(message["To"]) == "jürgen@example.com"
+
+
+SEALED = b"Content-Type: multipart/signed; boundary=b\r\n\r\n--b\r\n\r\n\xc3\xbc\r\n--b--\r\n"
+NO_BOUNDARY = b"Content-Type: multipart/mixed\r\n\r\n\xc3\xbc\r\n"
+
+
+def nested(levels: int) -> bytes:
+    return b"Content-Type: message/rfc822\r\n\r\n" * levels + b"Subject: x\r\n\r\n\xc3\xbc\r\n"
+
+
+@pytest.mark.parametrize("original", [SEALED, NO_BOUNDARY, nested(48), nested(49), nested(60)])
+def test_a30_a65_an_original_that_cannot_be_converted_does_not_keep_the_notice_from_any_hop(
+    original: bytes,
+) -> None:
+    content = build_notice(report(GONE, original=b"Subject: odd\r\n" + original))
+    assert isinstance(convert(content, may_8bit=False), bytes)
+    assert b"Subject: odd" in content
+
+
+@given(st.binary(max_size=300), st.sampled_from([SEALED, NO_BOUNDARY, ORIGINAL, b""]))
+def test_a30_a65_whatever_the_original_is_any_hop_can_be_given_the_notice(
+    octets: bytes, start: bytes
+) -> None:
+    content = build_notice(report(GONE, original=start + octets))
+    assert isinstance(convert(content, may_8bit=False), bytes)
