@@ -39,7 +39,8 @@ class Result:
     """A message that somebody got.
 
     Attributes:
-        answers: every recipient, in order, with what the server said about it.
+        answers: every recipient, in order, with what the server said about it; each once, and as it was told
+            to the server: the domain in lower case, international ones as "xn--...".
         passed_dsn: the server offers DSN, so the wishes for notices were passed on.
     """
 
