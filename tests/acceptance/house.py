@@ -137,7 +137,7 @@ class House:
         hop: the next hop for all mail, at HOP.
         zone: what the name server knows.
         store: what the spool in memory keeps; unused where the spool is SQLite.
-        events: everything that was told.
+        events: everything that was told while `is_listening`.
     """
 
     def __init__(self, path: Path, settings: Mapping[str, Any], *, in_memory: bool) -> None:
@@ -148,7 +148,8 @@ class House:
         self.store = MemoryStore()
         self.events: list[Event] = []
         self.bus = Bus()
-        self.bus.listen(self.events.append)
+        self.bus.listen(self._hear)
+        self.is_listening = True
         self.own = {MX.host}
         self.daemon: Daemon
         self._in_memory = in_memory
@@ -157,6 +158,10 @@ class House:
         self._life: asyncio.Task[None] | None = None
         self.network.listen(HOP, self.hop.accept)
         ZoneService(self.network, self.zone, NAMES)
+
+    def _hear(self, event: Event) -> None:
+        if self.is_listening:
+            self.events.append(event)
 
     async def start(self) -> None:
         """Start the daemon, as on a disk where it may have been before."""
