@@ -206,10 +206,10 @@ class House:
         return taken
 
     async def until(self, is_so: Callable[[], object], *, within_s: float = PATIENCE_S) -> None:
-        """Let time pass until *is_so*, looking four times a second."""
+        """Let time pass until *is_so*, looking four times a second, less often for a long time."""
         async with asyncio.timeout(within_s):
             while not is_so():
-                await asyncio.sleep(0.25)
+                await asyncio.sleep(max(0.25, within_s / 2400))
 
     async def queued(self) -> int:
         """Return how many items the spool holds."""
