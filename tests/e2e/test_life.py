@@ -77,10 +77,10 @@ def test_a_restart_delivers_what_was_queued(tmp_path: Path) -> None:
         for number in range(20):
             send(daemon, letter(f"number {number}"))
         daemon.stop()
+        daemon.start()
+        first, second = daemon.wait_for("DaemonStarted", 2)
+        assert (first.get("waiting", 0), second["waiting"]) == (0, 20)
         with Receiver(port=port) as receiver:
-            daemon.start()
-            (first, second) = daemon.events("DaemonStarted")
-            assert (first.get("waiting", 0), second["waiting"]) == (0, 20)
             receiver.wait_for(20)
             daemon.wait_for_empty_queue()
             daemon.stop()
