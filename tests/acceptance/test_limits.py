@@ -186,3 +186,15 @@ def test_a72_memory_is_bounded_by_the_active_window_and_not_by_the_queue(tmp_pat
 
     settings = {"queue": {"active_items": 100}, "limits": {"messages": 10_000}}
     assert peak_of(tmp_path, scenario, **settings) < 8 * MEGABYTE
+
+
+def test_a39_a_thousand_idle_sessions_cost_less_than_30_megabytes_both_ends_together(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        house.is_listening = False
+        crowd = [await house.client(FRIEND) for _ in range(1000)]
+        assert house.daemon.server.session_count == 1000
+        assert (await (await house.client()).give()).startswith("250")
+        for client in crowd:
+            client.connection.close()
+
+    assert peak_of(tmp_path, scenario) < 30 * MEGABYTE
