@@ -84,10 +84,12 @@ def test_a68_after_a_sync_that_failed_nothing_is_acknowledged_until_the_next_sta
         await asyncio.sleep(HOUR_S)
         assert (await (await house.client()).give())[:9] == "451 4.3.0"
         assert any(event.is_broken for event in house.told("SpoolFailed"))
+        assert "until it is opened anew" in house.daemon._status().trouble
         await house.stop()
         house.network.heal(HOP)
         await house.start()
         await house.until(lambda: house.hop.contents, within_s=HOUR_S)
+        assert house.daemon._status().trouble == ""
         assert (await (await house.client()).give()).startswith("250")
 
     live(tmp_path, scenario)
@@ -150,6 +152,7 @@ def test_a69_without_space_mail_is_refused_at_mail_and_what_is_queued_goes_out(
             values[4] = 0  # f_bavail
             patch.setattr(os, "statvfs", lambda _: os.statvfs_result(values))
             await asyncio.sleep(2)
+            assert "too little space" in house.daemon._status().trouble
             assert (await client.say(f"MAIL FROM:<{ANN}> SIZE=1000")).startswith("452 4.3.1")
             house.network.heal(HOP)
             await house.until(lambda: house.hop.contents, within_s=2 * HOUR_S)

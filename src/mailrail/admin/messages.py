@@ -140,7 +140,11 @@ class DestinationRow(_Model):
 
 
 class Status(_Model):
-    """How the daemon is."""
+    """How the daemon is.
+
+    Attributes:
+        trouble: why new mail is refused now; "" while it is taken.
+    """
 
     version: str
     hostname: str
@@ -150,6 +154,7 @@ class Status(_Model):
     listeners: tuple[str, ...] = ()
     sessions: int = 0
     items: int = 0
+    trouble: str = ""
 
 
 class Trouble(Enum):

@@ -42,5 +42,6 @@ def _words(found: Status) -> str:
             f"  listens at  {', '.join(found.listeners)}",
             f"  sessions    {found.sessions:,}",
             f"  queue       {count_words(found.items, 'item')}",
+            f"  takes mail  {'no: ' + found.trouble if found.trouble else 'yes'}",
         )
     )

@@ -58,7 +58,7 @@ class Daemon:
         self._endpoints: tuple[Endpoint, ...] = ()
         self._began_us = world.clock.now_us()
         self._world = world
-        ids = QueueIds(world.clock, after=spool.newest())
+        self._ids = ids = QueueIds(world.clock, after=spool.newest())
 
         # Where to next, and one try to get there.
         self.resolver = DnsResolver(world.network, settings.dns, world.rng, bus)
@@ -241,7 +241,16 @@ class Daemon:
             now_us=self._world.clock.now_us(),
             listeners=tuple(map(str, self._endpoints)),
             sessions=self.server.session_count,
+            trouble=self._trouble(),
         )
+
+    def _trouble(self) -> str:
+        """Return why the spool takes no mail now, "" if it does (A68)."""
+        try:
+            self.spool.begin(self._ids.make()).discard()
+        except StoreError as error:
+            return str(error)
+        return "" if self.spool.has_space(1) else "too little space is free on the spool's disk"
 
 
 def _certificates(settings: MailrailSettings) -> ServerContexts | None:
