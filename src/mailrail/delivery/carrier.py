@@ -260,6 +260,8 @@ class SmtpCarrier:
         """Group the recipients by route if some goes elsewhere by now; empty as long as none does."""
         item, recipients = parcel.lease.item, parcel.lease.message.envelope.recipients
         key, route_of = self._route.destination, self._dispatch.route
+        if len(recipients) == 1 and route_of(recipients[0]).destination == key:
+            return {}
         if all(route_of(recipients[one.index]).destination == key for one in item.pending):
             return {}
         groups: dict[str, tuple[Route, list[int]]] = {}

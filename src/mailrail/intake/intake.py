@@ -53,7 +53,7 @@ class HeaderLimits:
 
 
 class Intake:
-    """Takes responsibility for messages.
+    """Takes responsibility for messages. Make it inside the running loop.
 
     Args:
         spool: where they are kept.
@@ -77,6 +77,7 @@ class Intake:
         limits: HeaderLimits,
         bus: Bus,
     ) -> None:
+        self.loop = asyncio.get_running_loop()
         self.spool = spool
         self.ids = ids
         self.clock = clock
@@ -177,10 +178,8 @@ class Incoming:
         except StoreError as error:
             self._draft.discard()
             return self._failed(error)
-        done: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        asyncio.ensure_future(commit).add_done_callback(
-            lambda committed: self._committed(committed, done, message)
-        )
+        done: asyncio.Future[Reply] = self._intake.loop.create_future()
+        commit.add_done_callback(lambda committed: self._committed(committed, done, message))
         return done
 
     def _judge(self) -> Reply | None:

@@ -56,7 +56,7 @@ class Settler:
             self._start(self._settle_stubbornly(work, decision, None))
             return
         try:
-            stored = asyncio.ensure_future(self._spool.settle(Settlement(work.lease, decision.left)))
+            stored = self._spool.settle(Settlement(work.lease, decision.left))
         except StoreError as error:
             self._start(self._settle_stubbornly(work, decision, error))
         else:

@@ -30,6 +30,12 @@ def tell(
         delay_s: age of the message.
         suspended: no try was made, the destination is asleep.
     """
+    outcomes = attempt.outcomes
+    if len(outcomes) == 1 and isinstance(outcomes[0], Delivered):
+        if bus.wants(RecipientDelivered):  # what becomes of nearly every message
+            index = lease.item.pending[0].index
+            bus.emit(RecipientDelivered(**_facts(lease, attempt, index, outcomes[0], delay_s)))
+        return
     if not any(bus.wants(event) for event in _TOLD):
         return
     finals = dict(decision.finals)

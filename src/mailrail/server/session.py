@@ -191,7 +191,9 @@ class Session:
                 answer = _STEPS[type(event)](self, event)
             except Exception as error:
                 answer = self._failed(type(event).__name__, error)
-            if answer is not None or core.is_waiting:
+            if type(answer) is Reply:
+                self._take(answer, event)  # what nearly every step of nearly every message comes to
+            elif answer is not None or core.is_waiting:
                 self._answered_by(answer, event)
         self._flush()
         if self._is_paused and self._waits is None and core.buffered <= WINDOW:
@@ -210,7 +212,7 @@ class Session:
 
     def _answered_by(self, answer: "Result | Awaitable[Result]", event: Event | None) -> None:
         """Give the core its answer now, or when it is there."""
-        if type(answer) is not Reply and isinstance(answer, Awaitable):
+        if isinstance(answer, Awaitable):
             waits = answer if isinstance(answer, asyncio.Future) else self._host.spawn(answer)
             self._waits, self._waited_event = waits, event
             self._waits_since = self._host.loop.time()

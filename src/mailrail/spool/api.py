@@ -17,6 +17,7 @@ Content is stored as it will travel: CRLF line ends, no dot-stuffing. Up to SMAL
 the database; above, in a file of its own, synced with its directory before the commit.
 """
 
+import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -168,7 +169,7 @@ class Draft(Protocol):
         """
         ...
 
-    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> "Awaitable[Committed]":
+    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> "asyncio.Future[Committed]":
         """Store the message and its items in one transaction.
 
         Args:
@@ -231,7 +232,7 @@ class Spool(Protocol):
         """
         ...
 
-    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> "Awaitable[Settled]":
+    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> "asyncio.Future[Settled]":
         """Record how a leased item ended, in one transaction with the notices it owes.
 
         Args:

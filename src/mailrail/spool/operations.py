@@ -73,6 +73,7 @@ class CommitOperation:
         lease: bool,
         leases: Leases,
         give_back: GiveBackLater,
+        future: asyncio.Future[Committed],
     ) -> None:
         self._number = parse_id(message.queue_id)
         self._message = message
@@ -83,7 +84,7 @@ class CommitOperation:
         self._lease = lease
         self._leases = leases
         self._give_back = give_back
-        self.future: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        self.future = future
 
     def enter(self, batch: Batch) -> None:
         """Add the rows."""
@@ -118,14 +119,20 @@ class SettleOperation:
     is_last = False
 
     def __init__(
-        self, settlement: Settlement, *, lease_new: bool, leases: Leases, give_back: GiveBackLater
+        self,
+        settlement: Settlement,
+        *,
+        lease_new: bool,
+        leases: Leases,
+        give_back: GiveBackLater,
+        future: asyncio.Future[Settled],
     ) -> None:
         self._settlement = settlement
         self._lease_new = lease_new
         self._leases = leases
         self._give_back = give_back
         self._number: int | None = None
-        self.future: asyncio.Future[Settled] = asyncio.get_running_loop().create_future()
+        self.future = future
 
     def enter(self, batch: Batch) -> None:
         """End the lease, if it is held, and add the rows."""

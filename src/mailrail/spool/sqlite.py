@@ -169,7 +169,12 @@ class SqliteSpool:
         """Record how a leased item ended, see `Spool.settle`."""
         check_settlement(settlement)
         operation = SettleOperation(
-            settlement, lease_new=lease_new, leases=self._leases, give_back=self.give_back
+            settlement,
+            lease_new=lease_new,
+            leases=self._leases,
+            give_back=self.give_back,
+            # The loop's own method: asking which loop runs costs a system call, for each message.
+            future=self._loop.create_future(),
         )
         self._group.submit(operation)
         return operation.future
@@ -293,7 +298,15 @@ class SqliteSpool:
         lease: bool,
     ) -> asyncio.Future[Committed]:
         operation = CommitOperation(
-            message, items, content, body, crc, lease=lease, leases=self._leases, give_back=self.give_back
+            message,
+            items,
+            content,
+            body,
+            crc,
+            lease=lease,
+            leases=self._leases,
+            give_back=self.give_back,
+            future=self._loop.create_future(),
         )
         self._group.submit(operation)
         return operation.future

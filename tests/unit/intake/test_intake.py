@@ -188,7 +188,7 @@ class OddDraft:
         loop.call_later(1, done.set_result, None)
         return done
 
-    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> Awaitable[Committed]:
+    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> asyncio.Future[Committed]:
         if self.kind == "raises":
             raise StoreError(StoreTrouble.FULL, "no space")
         if self.kind == "bug":
