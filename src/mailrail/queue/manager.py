@@ -324,14 +324,14 @@ class Manager:
     def _conclude(self, work: Work, attempt: Attempt, sleeping_s: float, *, suspended: bool = False) -> None:
         """Decide how *work* goes on, tell it, and have it stored."""
         now_us, message = self._clock.now_us(), work.lease.message
+        if self._condemned:
+            attempt = self._with_verdict(work, attempt)
         if sleeping_s:
             # Not all at the very moment of waking, and the first not before it.
             sleeping_s *= 1 + self._rng.uniform(0.0, self._settings.retry.spread)
         moment = Moment(now_us, self._jumps.age_s(message.arrived_us, now_us), sleeping_s)
         decision = decide(work.lease, attempt.outcomes, moment, self._settings.retry, self._rng.uniform)
         tell(self._bus, work.lease, attempt, decision, moment.age_s, suspended=suspended)
-        if self._condemned:
-            self._condemned.pop((work.lease.item.queue_id, work.lease.item.destination), None)
         self._settler.settle(work, decision)
 
     def _suspend(self, destination: Destination) -> None:
@@ -376,6 +376,16 @@ class Manager:
         outcome = Failed(Blame.OURSELVES, verdict)
         self._conclude(work, Attempt((outcome,) * len(item.pending)), 0.0)
         return True
+
+    def _with_verdict(self, work: Work, attempt: Attempt) -> Attempt:
+        """Return *attempt* with the operator's verdict, if there is one, for whom it leaves waiting."""
+        item = work.lease.item
+        verdict = self._condemned.pop((item.queue_id, item.destination), None)
+        if verdict is None:
+            return attempt
+        final = Failed(Blame.OURSELVES, verdict)
+        outcomes = (final if isinstance(one, Deferred) else one for one in attempt.outcomes)
+        return Attempt(tuple(outcomes), attempt.host, attempt.remote, attempt.tls)
 
     # --- Keeping house ----------------------------------------------------------------
 
