@@ -54,6 +54,7 @@ class Feeder:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = math.inf
         self._expected_s = -math.inf
+        self._owes_retry = False
 
     def wake(self) -> None:
         """Look into the spool soon: something was stored, changed, or there is room again."""
@@ -132,4 +133,7 @@ class Feeder:
         if step_s:
             self._bus.emit(ClockStepped(step_s=step_s))
         if step_s < 0:
+            self._owes_retry = True  # until it is done: the step is seen only once, the disk may be full now
+        if self._owes_retry:
             await self._spool.mutate(Filter(), Change.RETRY)
+            self._owes_retry = False

@@ -391,6 +391,21 @@ def test_a62_a_clock_that_jumps_back_delays_nothing_for_long() -> None:
     simulate(main())
 
 
+def test_a62_a_clock_that_jumps_back_while_the_disk_is_full_delays_nothing_for_long() -> None:
+    async def main() -> None:
+        async with bench(carriage=Carriage(lambda job: NOT_NOW)) as queue:
+            await queue.accept()
+            await asyncio.sleep(60)
+            queue.spool.store.refuses = StoreTrouble.FULL
+            queue.clock.step(-DAY_S)
+            await asyncio.sleep(200)
+            queue.spool.store.refuses = None
+            await asyncio.sleep(200)
+            assert len(queue.carriage.carried) >= 2
+
+    simulate(main())
+
+
 def test_stop_lets_running_tries_finish_and_gives_the_rest_back() -> None:
     async def main() -> None:
         carriage = Carriage(takes_s=10.0)
