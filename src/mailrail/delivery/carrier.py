@@ -1,9 +1,9 @@
 """Floor 4 · delivery — a lane's hands: one message at a time over one session, kept for the next.
 
 A try walks the addresses of the plan until every recipient has an answer that no other host could
-change. Three things are not failures of the peer and are mended on the spot, once: a session that
-was closed while it rested, a TLS handshake that fails where TLS is only wished for, and content that must
-be encoded for this hop. A session that went wrong in any way is never used again.
+change. Three things are not failures of the peer and are mended within the try, once: a session that
+was closed while it rested, content that must be encoded for this hop, and TLS handshakes that fail
+where TLS is only wished for, when no other host is left. A session that went wrong in any way is never used again.
 """
 
 import asyncio
@@ -127,44 +127,57 @@ class SmtpCarrier:
         if not isinstance(plan, Plan):
             progress.note_all(plan)
             return
-        ways = self._dispatch.dead.in_order(plan)
-        for host, endpoint in islice(ways, self._dispatch.settings.max_endpoints):
-            if await self._open(progress, host, endpoint):
-                await self._hand_over(progress, is_reused=False)
+        dispatch, route = self._dispatch, self._route
+        without_tls: list[tuple[Host, Endpoint, SessionTerms, SessionFailed]] = []
+        for host, endpoint in islice(dispatch.dead.in_order(plan), dispatch.settings.max_endpoints):
+            terms = dispatch.terms(route, host, endpoint)
+            error = await self._visit(progress, host, endpoint, terms)
             if not progress.open:
                 return
-            self._leave()
+            if isinstance(error, SessionFailed) and self._may_do_without_tls(terms, error):
+                without_tls.append((host, endpoint, terms, error))
+        # Only now: the next host with TLS is better than this one in the clear (RFC 7435 §3).
+        for host, endpoint, terms, error in without_tls:
+            dispatch.fell_back(route, host, error)
+            await self._visit(progress, host, endpoint, plain(terms))
+            if not progress.open:
+                return
 
-    async def _open(self, progress: Progress, host: Host, endpoint: Endpoint) -> bool:
-        """Open a session; when none comes about, note why."""
+    async def _visit(
+        self, progress: Progress, host: Host, endpoint: Endpoint, terms: SessionTerms
+    ) -> SessionError | None:
+        """Try one address; return why no session came about, if none did."""
+        error = await self._open(progress, host, endpoint, terms)
+        if error is None:
+            await self._hand_over(progress, is_reused=False)
+            if progress.open:
+                self._leave()
+        return error
+
+    async def _open(
+        self, progress: Progress, host: Host, endpoint: Endpoint, terms: SessionTerms
+    ) -> SessionError | None:
+        """Open a session; when none comes about, note why and return it."""
         dispatch = self._dispatch
         progress.host, progress.remote, progress.tls = host.name, str(endpoint), ""
         try:
-            session = await self._open_best(host, endpoint)
+            session = await dispatch.open(self._route, host, endpoint, terms)
         except SessionError as error:
             if error.stage is Stage.CONNECT:
                 dispatch.dead.add(endpoint)
             outcome = classify.from_session_error(error, host.name)
             progress.note_all(outcome, goes_on=outcome.blame is Blame.HOST)
-            return False
+            return error
         dispatch.dead.forget(endpoint)
         self._session, self._host, self._opened_s = session, host, self._loop.time()
-        return True
+        return None
 
-    async def _open_best(self, host: Host, endpoint: Endpoint) -> ClientSession:
-        """Open a session, in the clear if TLS is only wished for and fails (RFC 7435 §3)."""
-        dispatch, route = self._dispatch, self._route
-        terms = dispatch.terms(route, host, endpoint)
-        try:
-            return await dispatch.open(route, host, endpoint, terms)
-        except SessionFailed as error:
-            is_about_tls = error.stage is Stage.TLS and error.trouble in _NO_TLS
-            # With a login there is more to lose than the privacy of one message.
-            may_fall_back = terms.tls is TlsLevel.MAY and terms.login is None
-            if not (is_about_tls and may_fall_back and dispatch.settings.plain_fallback):
-                raise
-            dispatch.fell_back(route, host, error)
-        return await dispatch.open(route, host, endpoint, plain(terms))
+    def _may_do_without_tls(self, terms: SessionTerms, error: SessionFailed) -> bool:
+        """Tell whether TLS was only wished for, and is what failed."""
+        is_about_tls = error.stage is Stage.TLS and error.trouble in _NO_TLS
+        # With a login there is more to lose than the privacy of one message.
+        is_wish = terms.tls is TlsLevel.MAY and terms.login is None
+        return is_about_tls and is_wish and self._dispatch.settings.plain_fallback
 
     # --- Over a session -----------------------------------------------------------------
 

@@ -246,6 +246,24 @@ def test_a55_a_handshake_that_fails_is_followed_by_a_plain_session_where_tls_is_
     assert [type(event) for event in world.events] == [TlsFellBack, SessionOpenedOut]
 
 
+def test_a55_the_next_mx_with_tls_comes_before_the_best_in_the_clear(tmp_path: Path) -> None:
+    broken, good = with_starttls(), with_starttls(make_tls(tmp_path).server)
+    world = World({ONE: broken, TWO: good})
+    attempt = one_try(world)
+    assert isinstance(attempt.outcomes[0], Delivered)
+    assert (attempt.host, attempt.tls[:3]) == ("mx2.example.org", "TLS")
+    assert len(broken.sessions) == 1
+    assert [type(event) for event in world.events] == [SessionOpenedOut]
+
+
+def test_a55_where_no_mx_can_do_tls_the_best_is_the_first_in_the_clear() -> None:
+    first, second = with_starttls(), with_starttls()
+    attempt = one_try(World({ONE: first, TWO: second}))
+    assert isinstance(attempt.outcomes[0], Delivered)
+    assert (attempt.host, attempt.tls) == ("mx1.example.org", "")
+    assert (len(first.sessions), len(second.sessions)) == (2, 1)
+
+
 def test_a55_the_fall_back_can_be_forbidden() -> None:
     world = World({ONE: with_starttls()}, settings=DeliverySettings(plain_fallback=False))
     (outcome,) = one_try(world).outcomes
