@@ -253,6 +253,8 @@ class SqliteSpool:
 
     async def reap(self) -> None:
         """Remove files that no row names, and move aside what is none of ours (A66, A70)."""
+        if self._group.broken is not None:
+            return  # a row whose sync failed may be there when the spool is opened anew: it wants its file
 
         async def stored(numbers: list[int]) -> set[int]:
             return await self._read(self._ground.reader.stored, numbers)

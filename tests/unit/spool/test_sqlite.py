@@ -180,6 +180,21 @@ async def test_after_a_failed_sync_nothing_is_written_until_the_spool_is_opened_
 
 
 @in_loop
+async def test_the_file_of_a_row_whose_sync_failed_is_kept_for_the_next_opening(
+    disk: SqliteDisk, mail: Mail
+) -> None:
+    """A68: the row may be there then."""
+    spool = await disk.open()
+    make_bad(spool, apsw.SQLITE_IOERR_FSYNC)
+    message = mail.message(size_bytes=2 * SMALL_BYTES)
+    with pytest.raises(StoreError):
+        await store(spool, message, mail.items(message))
+    await spool.maintain()
+    assert spool._ground.blobs.path(message.queue_id).exists()
+    await spool.close()
+
+
+@in_loop
 async def test_a_caller_that_gave_up_waiting_leaves_its_items_to_a_claim(
     disk: SqliteDisk, mail: Mail
 ) -> None:
