@@ -21,7 +21,6 @@ class Exit(IntEnum):
     DATA = 65  # the input is wrong, or names nothing
     NO_USER = 67  # no such recipient
     UNAVAILABLE = 69  # a server or daemon does not answer or refuses
-    SOFTWARE = 70  # a fault of ours
     IO = 74  # reading or writing failed
     TEMPORARY = 75  # try again later
     NO_PERMISSION = 77
@@ -57,11 +56,11 @@ def code_of(error: MailrailError) -> Exit:
             return Exit.CONFIG
         case AddressError():
             return Exit.DATA
+        case StoreError() | NetError() if isinstance(error.__cause__, PermissionError):
+            return Exit.NO_PERMISSION
         case StoreError():
             return _STORE_CODES[error.trouble]
         case DnsError():
             return Exit.TEMPORARY if error.try_again else Exit.UNAVAILABLE
-        case NetError():
-            return Exit.NO_PERMISSION if isinstance(error.__cause__, PermissionError) else Exit.UNAVAILABLE
         case _:
             return Exit.UNAVAILABLE

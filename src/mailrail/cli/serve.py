@@ -1,15 +1,26 @@
-"""Floor 5 · cli — `mailrail serve`."""
+"""Floor 5 · cli — `mailrail serve`, and what it says when it cannot."""
 
+import errno
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import click
 
+from mailrail.cli.exits import CommandFailed, code_of
 from mailrail.cli.options import config_option, settings_of
+from mailrail.model import MailrailError, NetError, StoreError
+
+_LISTENER_MENDS: Final = {
+    errno.EADDRINUSE: "another program has it (`ss -ltnp` names it): stop that one, or listen elsewhere",
+    errno.EACCES: "ports below 1024 are for root, or for a program with CAP_NET_BIND_SERVICE",
+    errno.EADDRNOTAVAIL: "this machine has no such address: name one of its own, or 0.0.0.0 for all",
+}
 
 
 @click.command()
 @config_option
-def serve(config: Path) -> int:
+def serve(config: Path) -> None:
     """Run the mail server until it is told to stop.
 
     Every setting is checked before the first socket is opened. SIGTERM and Ctrl-C stop it in good order: running
@@ -23,4 +34,30 @@ def serve(config: Path) -> int:
     settings = settings_of(config)
     from mailrail.daemon import run  # noqa: PLC0415 -- the whole daemon; only this command needs it
 
-    return run(settings, config)
+    troubles: list[MailrailError] = []
+    try:
+        run(settings)
+    except* MailrailError as group:
+        troubles.extend(_leaves(group))
+    if troubles:
+        text = "\n".join(f"{trouble} (settings: {config}){_mend(trouble)}" for trouble in troubles)
+        raise CommandFailed(code_of(troubles[0]), text) from troubles[0]
+
+
+def _leaves(group: BaseExceptionGroup[MailrailError]) -> Iterator[MailrailError]:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _mend(trouble: MailrailError) -> str:
+    """Return what to do about what the system said, "" where the error says it already."""
+    cause = trouble.__cause__
+    mend = ""
+    if isinstance(trouble, NetError) and isinstance(cause, OSError):
+        mend = _LISTENER_MENDS.get(cause.errno or 0, "")
+    elif isinstance(trouble, StoreError) and isinstance(cause, PermissionError):
+        mend = "give it to the user that mailrail runs as, or name another spool.path"
+    return f"\n    {mend}" if mend else ""

@@ -2,39 +2,32 @@
 
 import asyncio
 import gc
-import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from mailrail.config import MailrailSettings
 from mailrail.daemon.assembly import Daemon, World
-from mailrail.model import NetError, SettingsError, StoreError, StoreTrouble, SystemClock, system_rng
+from mailrail.model import SystemClock, system_rng
 from mailrail.net import SocketNetwork, is_own_address
 from mailrail.observe import Bus, Level
 from mailrail.observe.logs import open_log
 
-# sysexits.h
-_OK: Final = 0
-_CANNOT_CREATE: Final = 73
-_TEMPORARY: Final = 75
-_NO_PERMISSION: Final = 77
-_BAD_SETTINGS: Final = 78
 
-
-def run(settings: MailrailSettings, config_path: Path) -> int:
-    """Serve mail until SIGTERM or SIGINT; return the exit code (sysexits).
+def run(settings: MailrailSettings) -> None:
+    """Serve mail until SIGTERM or SIGINT.
 
     Args:
         settings: checked already.
-        config_path: named in errors.
+
+    Raises:
+        StoreError, SettingsError, or an ExceptionGroup of them and NetError: why it cannot serve.
     """
-    return _runner()(_serve(settings, config_path))
+    _runner()(_serve(settings))
 
 
-def _runner() -> Callable[[Coroutine[Any, Any, int]], int]:
+def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     """Return what runs the loop: uvloop where it is installed, else asyncio."""
     try:
         import uvloop  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 -- an extra; most do without
@@ -43,7 +36,7 @@ def _runner() -> Callable[[Coroutine[Any, Any, int]], int]:
     return uvloop.run  # type: ignore[no-any-return,unused-ignore]
 
 
-async def _serve(settings: MailrailSettings, config_path: Path) -> int:
+async def _serve(settings: MailrailSettings) -> None:
     loop = asyncio.get_running_loop()
     clock, bus = SystemClock(), Bus()
     log = open_log(settings.log, sys.stderr.fileno(), clock, loop.call_soon)
@@ -51,7 +44,6 @@ async def _serve(settings: MailrailSettings, config_path: Path) -> int:
     world = World(
         network=SocketNetwork(settings.net, bus), clock=clock, rng=system_rng(), is_own_address=is_own_address
     )
-    code = _OK
     _tame_collector()
     try:
         daemon = await Daemon.build(settings, world, bus)
@@ -59,11 +51,8 @@ async def _serve(settings: MailrailSettings, config_path: Path) -> int:
             name = signal.Signals(signal_number).name
             loop.add_signal_handler(signal_number, daemon.ask_to_stop, name)
         await daemon.run()
-    except* (StoreError, NetError, SettingsError) as group:
-        code = _explain(group, config_path)
     finally:
         log.flush()
-    return code
 
 
 def _tame_collector() -> None:
@@ -74,24 +63,3 @@ def _tame_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-
-
-def _explain(group: BaseExceptionGroup[Any], config_path: Path) -> int:
-    """Say on standard error why the daemon cannot run, and return the exit code."""
-    code = _TEMPORARY
-    for error in _leaves(group):
-        os.write(sys.stderr.fileno(), f"mailrail: {error} (settings: {config_path})\n".encode())
-        if isinstance(error, SettingsError):
-            code = _BAD_SETTINGS
-        elif isinstance(error, StoreError) and error.trouble is StoreTrouble.UNSUITABLE:
-            code = _CANNOT_CREATE
-        elif isinstance(error.__cause__, PermissionError):
-            code = _NO_PERMISSION
-    return code
-
-
-def _leaves(group: BaseExceptionGroup[Any]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in group.exceptions:
-        found.extend(_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    return found

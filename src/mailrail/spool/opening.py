@@ -7,6 +7,7 @@ What fails on the way is closed again, so that the next try (or process) finds i
 from collections.abc import Callable
 from contextlib import ExitStack
 
+from mailrail.model import StoreError
 from mailrail.spool.blobs import Blobs
 from mailrail.spool.ground import prepare_directory, prepare_file, sync_directory
 from mailrail.spool.lock import lock
@@ -47,6 +48,8 @@ class Ground:
                 self.newest = self.writer.newest()
                 self.reader = Reader(database, settings.cache_bytes // 4)
                 undo.callback(self.reader.close)
+            except StoreError:
+                raise  # with its own cause, which tells a file that is forbidden from a disk that is broken
             except Exception as error:
                 raise store_error(error, f"the spool in {settings.path} cannot be opened") from error
             self.space = Space(directory, settings)
