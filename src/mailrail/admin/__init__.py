@@ -4,6 +4,7 @@ from mailrail.admin.client import AdminClient
 from mailrail.admin.events import AdminRequestFailed, OperatorActed
 from mailrail.admin.messages import (
     MAX_PAGE,
+    MAX_STATS,
     AdminError,
     ChangeRequest,
     DestinationRow,
@@ -19,6 +20,7 @@ from mailrail.admin.settings import AdminSettings
 
 __all__ = [
     "MAX_PAGE",
+    "MAX_STATS",
     "AdminClient",
     "AdminError",
     "AdminRequestFailed",

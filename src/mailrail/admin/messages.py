@@ -17,6 +17,7 @@ REQUEST_BYTES: Final = 1 << 20  # ours; 10,000 queue ids fit
 RESPONSE_BYTES: Final = 64 << 20  # ours; a page of 500 items with long replies fits
 MAX_IDS: Final = 10_000
 MAX_PAGE: Final = 500
+MAX_STATS: Final = 10_000
 
 
 class _Model(BaseModel):
@@ -78,7 +79,7 @@ class StatsRequest(_Model):
     """The destinations with most items."""
 
     verb: Literal["stats"] = "stats"
-    limit: int = Field(default=1000, ge=1, le=10_000)
+    limit: int = Field(default=1000, ge=1, le=MAX_STATS)
 
 
 class ChangeRequest(_Model):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+from pydantic import ValidationError
 
 from mailrail.admin import Wanted
 from mailrail.model import AddressError, parse_domain, parse_id
@@ -49,13 +50,17 @@ def wanted(
             raise click.UsageError(str(error)) from None
     if domain and recipient:
         raise click.UsageError("--domain and --recipient say the same thing: give one of them")
-    return Wanted(
-        queue_ids=ids,
-        sender=_canonical("--sender", sender),
-        recipient=_canonical("--recipient", recipient) or _canonical("--domain", domain),
-        destination=destination,
-        held=held,
-    )
+    try:
+        return Wanted(
+            queue_ids=ids,
+            sender=_canonical("--sender", sender),
+            recipient=_canonical("--recipient", recipient) or _canonical("--domain", domain),
+            destination=destination,
+            held=held,
+        )
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False)[0]
+        raise click.UsageError(f"{found['loc'][0]}: {found['msg']}") from None
 
 
 def is_everything(chosen: Wanted) -> bool:

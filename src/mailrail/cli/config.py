@@ -33,7 +33,7 @@ def check(config: Path) -> None:
 
     \b
     Example:
-      mailrail config check --config /etc/mailrail/mailrail.toml && systemctl reload mailrail
+      mailrail config check --config /etc/mailrail/mailrail.toml && systemctl restart mailrail
     """
     settings = settings_of(config)
     places = ", ".join(listener.address for listener in settings.listener)

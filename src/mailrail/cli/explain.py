@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 import click
@@ -73,6 +74,7 @@ def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, conf
       mailrail explain bob@example.org --ip 192.0.2.7
       mailrail explain bob@example.org --from alice@example.com --json
     """
+    _check_ip(ip)
     settings = settings_of(config)
     to, reverse_path = _address(recipient), _address(sender) if sender not in ("", "<>") else None
     found = asyncio.run(_explain(settings, to, reverse_path, ip, user))
@@ -81,6 +83,13 @@ def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, conf
         return
     for line in _lines(found):
         click.echo(line)
+
+
+def _check_ip(text: str) -> None:
+    try:
+        ip_address(text or "::")
+    except ValueError:
+        raise click.UsageError(f"--ip {text}: write an IP address, like 192.0.2.7 or 2001:db8::7") from None
 
 
 def _address(text: str) -> Address:

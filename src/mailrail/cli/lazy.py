@@ -5,6 +5,7 @@ Importing the daemon takes half a second; `mailrail --help` must not.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -32,6 +33,17 @@ class LazyGroup(click.Group):
     def __init__(self, *arguments: Any, table: Mapping[str, Lazy], **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.table = table
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command of *args*; what is none is told with the nearest one that is."""
+        name = args[0]
+        if name not in self.table and not name.startswith("-") and not ctx.resilient_parsing:
+            near = get_close_matches(name, self.table, n=1)
+            mend = f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(self.table)}"
+            ctx.fail(f'There is no command "{name}"; {mend}')
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order of the table."""

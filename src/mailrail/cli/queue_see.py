@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from mailrail.admin import MAX_PAGE, DestinationRow, Row, Wanted
+from mailrail.admin import MAX_PAGE, MAX_STATS, DestinationRow, Row, Wanted
 from mailrail.cli.choose import selection, wanted
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, json_option, settings_of
@@ -23,7 +23,14 @@ _REPLY_COLUMNS: Final = 150
 
 @click.command("list")
 @selection
-@click.option("--limit", default=100, show_default=True, metavar="N", help="At most this many items; 0: all.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=100,
+    show_default=True,
+    metavar="N",
+    help="At most this many items; 0: all.",
+)
 @json_option
 @config_option
 def list_items(limit: int, as_json: bool, config: Path, **options: Any) -> None:
@@ -163,7 +170,14 @@ def _next_words(row: Row, now_us: int) -> str:
 
 
 @click.command()
-@click.option("--limit", default=50, show_default=True, metavar="N", help="At most this many destinations.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, MAX_STATS),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="At most this many destinations.",
+)
 @json_option
 @config_option
 def stats(limit: int, as_json: bool, config: Path) -> None:

@@ -20,6 +20,7 @@ from mailrail.model import Notify, Reply, Ret, SystemClock, format_id, system_rn
 from mailrail.net import Endpoint
 
 _NOTIFY: Final = {one.name.lower(): one for one in Notify if one.name}
+_NO_SERVER: Final = "--server {}: write it with its port, like mx.example.org:25 or [::1]:25"
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- where we connect for "listens everywhere"
 
 
@@ -104,15 +105,13 @@ def send(
       mailrail send message.eml --server smtp.example.org:587 --user ann --password-file secret
     """
     host, port = _server(server, config)
-    client = Client(
-        host,
-        port,
-        tls=tls,
-        implicit_tls=implicit_tls,
-        login=_login(user, password_file),
-        hello_name=hello,
-        lmtp=lmtp,
-    )
+    login = _login(user, password_file)
+    try:
+        client = Client(
+            host, port, tls=tls, implicit_tls=implicit_tls, login=login, hello_name=hello, lmtp=lmtp
+        )
+    except ValueError:
+        raise click.UsageError(_NO_SERVER.format(server)) from None
     options = SendOptions(notify=_notify(notify), ret=Ret(ret.upper()) if ret else None, envid=envid)
     if text is None and subject is None:
         message: bytes | EmailMessage = _read(file)
@@ -181,11 +180,9 @@ def _code_of_replies(refusals: Iterable[Reply]) -> Exit:
 def _server(server: str | None, config: Path) -> tuple[str, int]:
     if server is None:
         return _own_server(config)
-    host, colon, port = server.rpartition(":")
-    if not colon or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
-        raise click.UsageError(
-            f"--server {server}: write it with its port, like mx.example.org:25 or [::1]:25"
-        )
+    host, _, port = server.rpartition(":")
+    if not host or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65_536):
+        raise click.UsageError(_NO_SERVER.format(server))
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
@@ -203,7 +200,10 @@ def _login(user: str | None, password_file: Path | None) -> tuple[str, str] | No
         return None
     if user is None or password_file is None:
         raise click.UsageError("--user and --password-file belong together")
-    return user, password_file.read_text("utf-8").partition("\n")[0].rstrip("\r")
+    try:
+        return user, password_file.read_text("utf-8").partition("\n")[0].rstrip("\r")
+    except UnicodeDecodeError:
+        raise CommandFailed(Exit.DATA, f"{password_file} is not UTF-8: save it as UTF-8") from None
 
 
 def _notify(words: str | None) -> Notify:

@@ -42,3 +42,9 @@ def test_what_is_no_address_is_a_usage_error(mailrail: Program) -> None:
     said = mailrail("explain", "nobody")
     assert said.code == Exit.USAGE
     assert "has no @" in said.err
+
+
+def test_what_is_no_ip_address_is_a_usage_error_and_no_stranger(mailrail: Program) -> None:
+    said = mailrail("explain", "bob@example.org", "--ip", "10.0.0")
+    assert said.code == Exit.USAGE
+    assert "--ip 10.0.0: write an IP address" in said.err

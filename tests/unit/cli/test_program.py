@@ -55,7 +55,8 @@ def test_every_option_is_explained(path: tuple[str, ...]) -> None:
 
 
 def test_the_list_of_commands_says_what_each_does(mailrail: Program) -> None:
-    assert mailrail("--help").out.count("\n  ") >= len(root.commands)
+    said = mailrail("--help").out
+    assert [name for name, lazy in root.table.items() if name not in said or lazy.help not in said] == []
     assert "Keep mail back until it is released." in mailrail("queue", "--help").out
 
 
@@ -92,6 +93,22 @@ def test_a_wrong_command_line_is_a_usage_error(line: list[str], mailrail: Progra
 
 
 @pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (["sevre"], 'There is no command "sevre"; did you mean "serve"?'),
+        (["queue", "lst"], 'There is no command "lst"; did you mean "list"?'),
+        (["zzz"], 'There is no command "zzz"; there are: serve, status, send, queue, explain, config'),
+    ],
+)
+def test_an_unknown_command_is_told_with_the_nearest_one(
+    line: list[str], words: str, mailrail: Program
+) -> None:
+    said = mailrail(*line)
+    assert said.code == Exit.USAGE
+    assert words in said.err
+
+
+@pytest.mark.parametrize(
     ("error", "code"),
     [
         (SettingsError(""), 78),
@@ -109,6 +126,14 @@ def test_a_wrong_command_line_is_a_usage_error(line: list[str], mailrail: Progra
 )
 def test_each_trouble_has_its_exit_code(error: MailrailError, code: int) -> None:
     assert code_of(error) == code
+
+
+@pytest.mark.parametrize(
+    "error", [StoreError(StoreTrouble.FAILED, ""), NetError(NetTrouble.OTHER, "")], ids=["spool", "socket"]
+)
+def test_what_the_system_forbids_has_a_code_of_its_own(error: MailrailError) -> None:
+    error.__cause__ = PermissionError()
+    assert code_of(error) == 77
 
 
 def test_config_check_says_that_all_is_good(mailrail: Program, config: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.cli.conftest import REPLY, Program
 
 from mailrail.cli.exits import Exit
-from mailrail.model import QueueId
+from mailrail.model import QueueId, format_id
 
 
 def test_list_shows_a_line_for_each_item_and_the_last_answer(
@@ -55,7 +55,7 @@ def test_list_as_json_is_an_object_a_line(mailrail: Program, stored: list[QueueI
         (["--not-held"], [0, 1, 2]),
     ],
 )
-def test_filters_choose(
+def test_a_filter_chooses_the_items_it_names(
     options: list[str], numbers: list[int], mailrail: Program, stored: list[QueueId]
 ) -> None:
     rows = [
@@ -144,6 +144,8 @@ def test_a_bounce_needs_a_running_server(mailrail: Program, stored: list[QueueId
         (["xyz"], "is not a queue id"),
         (["--sender", "a@b_c"], "--sender: 'b_c' is not a domain"),
         (["--domain", "a.example", "--recipient", "b.example"], "give one of them"),
+        (["--sender", f"{'a' * 400}@example.org"], "sender: String should have at most 320"),
+        (["--limit", "-1"], "--limit"),
     ],
 )
 def test_a_choice_that_makes_no_sense_is_a_usage_error(
@@ -152,6 +154,18 @@ def test_a_choice_that_makes_no_sense_is_a_usage_error(
     said = mailrail("queue", "list", *options)
     assert said.code == Exit.USAGE
     assert words in said.err
+
+
+@pytest.mark.parametrize("limit", ["0", "10001"])
+def test_stats_are_for_some_destinations_and_not_for_all(limit: str, mailrail: Program) -> None:
+    assert mailrail("queue", "stats", "--limit", limit).code == Exit.USAGE
+
+
+def test_more_ids_than_one_request_holds_are_a_usage_error(mailrail: Program) -> None:
+    ids = [format_id(number << 20) for number in range(10_001)]
+    said = mailrail("queue", "hold", *ids)
+    assert said.code == Exit.USAGE
+    assert "queue_ids: Tuple should have at most 10000 items" in said.err
 
 
 def test_without_server_and_spool_the_error_says_what_to_do_and_makes_no_spool(

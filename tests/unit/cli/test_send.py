@@ -192,6 +192,7 @@ def test_with_a_subject_the_input_is_the_text(script: Script, message: str, mail
     [
         (["--server", "mx.example.org"], "write it with its port"),
         (["--server", "mx.example.org:0"], "write it with its port"),
+        (["--server", ":25"], "write it with its port"),
         (["--notify", "sometimes"], "it is one of"),
         (["--notify", "never,delay"], "never stands alone"),
         (["--text", "x"], "need --from and --to"),
@@ -211,3 +212,17 @@ def test_an_empty_message_is_not_sent(script: Script, tmp_path: Path, mailrail: 
     said = mailrail("send", str(tmp_path / "empty"))
     assert said.code == Exit.DATA
     assert "is empty: there is nothing to send" in said.err
+
+
+def test_a_password_file_that_is_no_text_is_told(mailrail: Program, message: str, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_bytes(b"\xff\xfe")
+    said = mailrail("send", message, "--user", "ann", "--password-file", str(secret))
+    assert said.code == Exit.DATA
+    assert said.err == f"mailrail: {secret} is not UTF-8: save it as UTF-8\n"
+
+
+def test_a_server_that_looks_like_a_url_is_a_usage_error(mailrail: Program, message: str) -> None:
+    said = mailrail("send", message, "--server", "smtp:mx.example.org:25")
+    assert said.code == Exit.USAGE
+    assert "write it with its port" in said.err
