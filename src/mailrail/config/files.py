@@ -59,6 +59,19 @@ class Source:
         else:
             _Merger(self, str(file), lines).merge(self.tree, tree, (), ())
 
+    def read_folder(self, folder: Path) -> None:
+        """Add the TOML files of *folder* by name; it need not be there."""
+        try:
+            files = sorted(file for file in folder.iterdir() if file.name.endswith(".toml"))
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            # What cannot be looked into must not pass for empty: settings would be missing unnoticed.
+            self._fail(_unreadable(folder, error))
+            return
+        for file in files:
+            self.read(file)
+
     def _fail(self, problem: Problem) -> None:
         self.problems.append(problem)
         self.is_whole = False
@@ -72,8 +85,7 @@ def read_source(main: Path) -> Source:
     """Read *main* and the files of `conf.d` beside it."""
     source = Source(main)
     source.read(main)
-    for file in sorted((main.parent / "conf.d").glob("*.toml")):
-        source.read(file)
+    source.read_folder(main.parent / "conf.d")
     return source
 
 

@@ -179,3 +179,9 @@ def test_a_key_file_that_everybody_can_read_is_refused_a77(tmp_path: Path) -> No
     ]
     (tmp_path / "key.pem").chmod(0o600)
     assert load(file).listener[0].implicit_tls
+
+
+def test_a_conf_d_that_cannot_be_looked_into_is_no_empty_one(tmp_path: Path) -> None:
+    file = write(tmp_path, 'hostname = "mx1.example.org"')
+    (tmp_path / "conf.d").touch()
+    assert complaints(file) == ["conf.d: cannot be read: Not a directory"]
