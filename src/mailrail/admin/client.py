@@ -96,7 +96,9 @@ class AdminClient:
             if line is None:
                 raise AdminError(Trouble.DOWN, "the daemon went away before it answered")
             answer = kind.model_validate_json(line)
-        except (TimeoutError, ValueError) as error:
+        except TimeoutError as error:
+            raise AdminError(Trouble.DOWN, f"the daemon did not answer within {ANSWER_S:.0f} s") from error
+        except ValueError as error:
             raise AdminError(Trouble.BAD_REQUEST, _NOT_UNDERSTOOD) from error
         if answer.error is not None:
             raise AdminError(answer.error.kind, answer.error.text)

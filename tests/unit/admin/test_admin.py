@@ -260,3 +260,15 @@ def test_an_answer_of_another_version_is_an_error_not_a_crash(answer: bytes) -> 
 
 def void(task: object) -> None:
     """Drop a result where a callback may not have one."""
+
+
+def test_a_daemon_that_says_nothing_is_not_taken_for_one_of_another_version() -> None:
+    async def main() -> None:
+        network = MemoryNetwork()
+        network.listen(Endpoint(str(PATH), 0), lambda connection: None)
+        async with await AdminClient.open(network, PATH) as admin:
+            with pytest.raises(AdminError, match="did not answer within 600 s") as caught:
+                await admin.status()
+        assert caught.value.trouble is Trouble.DOWN
+
+    simulate(main())
