@@ -59,7 +59,8 @@ def test_commands_in_the_manual_are_commands(arguments: list[str]) -> None:
         command, arguments = inner, arguments[1:]
         context = click.Context(command, parent=context, info_name=command.name)
     assert not isinstance(command, click.Group)
-    command.parse_args(click.Context(command, resilient_parsing=True), list(arguments))
+    # The parser alone: it refuses options that there are not, and runs nothing.
+    command.make_parser(click.Context(command)).parse_args(list(arguments))
 
 
 @pytest.mark.parametrize("text", cases("python"))

@@ -21,7 +21,7 @@ from mailrail.cli.words import count_words, due_words, one_line, size_words, spa
         (1 << 60, "1048576 TiB"),
     ],
 )
-def test_sizes(size: int, words: str) -> None:
+def test_a_size_has_three_digits_at_most_and_its_unit(size: int, words: str) -> None:
     assert size_words(size) == words
 
 
@@ -37,11 +37,11 @@ def test_sizes(size: int, words: str) -> None:
         (370_000, "4d6h"),
     ],
 )
-def test_spans(seconds: float, words: str) -> None:
+def test_a_span_is_told_in_its_two_largest_units(seconds: float, words: str) -> None:
     assert span_words(seconds) == words
 
 
-def test_due_words() -> None:
+def test_what_is_due_is_told_from_now() -> None:
     assert due_words(5, 10) == "now"
     assert due_words(70_000_000, 10_000_000) == "in 1m"
 
@@ -59,7 +59,7 @@ def test_a_table_is_as_wide_as_its_widest_cells() -> None:
     ]
 
 
-def test_counts() -> None:
+def test_a_count_is_one_item_or_many_items() -> None:
     assert [count_words(n, "item") for n in (0, 1, 10_000)] == ["0 items", "1 item", "10,000 items"]
 
 

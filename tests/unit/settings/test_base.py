@@ -20,7 +20,7 @@ class Sample(Settings):
     [("300s", 300), ("5m", 300), ("4h", 14400), ("5d", 432000), ("1w", 604800), ("1h30m", 5400), ("250ms", 0.25),
      ("1.5h", 5400), (" 2 m 3 s ", 123)],
 )  # fmt: skip
-def test_durations(text: str, seconds: float) -> None:
+def test_a_duration_is_read_as_people_write_it(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
     assert Sample.model_validate({"wait_s": text}).wait_s == seconds
 
@@ -30,7 +30,7 @@ def test_durations(text: str, seconds: float) -> None:
     [("512", 512), ("64 KiB", 65536), ("35 MiB", 35 * 2**20), ("1 GB", 10**9), ("1.5k", 1500), ("7b", 7),
      ("9007199254740993", 9007199254740993)],
 )  # fmt: skip
-def test_sizes(text: str, octets: int) -> None:
+def test_a_size_is_read_as_people_write_it(text: str, octets: int) -> None:
     assert parse_size(text) == octets
 
 
