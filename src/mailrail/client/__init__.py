@@ -1,4 +1,4 @@
-"""Floor 3 · client — the asynchronous client: sessions for delivery, `Client` and `send` for everybody."""
+"""Floor 2 · client — the asynchronous client: sessions for delivery, `Client` and `send` for everybody."""
 
 from mailrail.client.client import Client, send, send_sync
 from mailrail.client.compose import SendOptions, compose

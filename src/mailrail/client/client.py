@@ -1,4 +1,4 @@
-"""Floor 3 · client — the client for everybody: give it a host and a message.
+"""Floor 2 · client — the client for everybody: give it a host and a message.
 
 TLS is verified by default where it matters: with a login or from the first byte. Without either it is
 opportunistic, as between servers, for then there is nothing to give away but the message.

@@ -1,4 +1,4 @@
-"""Floor 3 · client — from what a program has (EmailMessage or bytes) to envelope and content.
+"""Floor 2 · client — from what a program has (EmailMessage or bytes) to envelope and content.
 
 Bytes travel as they are, with two exceptions: a bare LF becomes CRLF, for that is how text is kept on this
 side of the wire, and Bcc fields go, for they name whom nobody is to know. A bare CR is refused: what was

@@ -1,4 +1,4 @@
-"""Floor 3 · client — what can go wrong: with a session (for delivery), with a message (for library users).
+"""Floor 2 · client — what can go wrong: with a session (for delivery), with a message (for library users).
 
 A refusal of single recipients is a result, not an error. Errors say what happened, to whom,
 and what the server said.

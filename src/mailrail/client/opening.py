@@ -1,4 +1,4 @@
-"""Floor 3 · client — from a connection to a session that may carry mail: greeting, EHLO, TLS, login.
+"""Floor 2 · client — from a connection to a session that may carry mail: greeting, EHLO, TLS, login.
 
 Nothing said before TLS counts after it, and a password never goes over the wire in the clear
 unless it never leaves this machine and the caller said so.

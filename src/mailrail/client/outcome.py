@@ -1,4 +1,4 @@
-"""Floor 3 · client — what a library user is told: a Result when anybody got the message, else an error that says why."""
+"""Floor 2 · client — what a library user is told: a Result when anybody got the message, else an error that says why."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Floor 3 · client — host names by the system's own resolver, for library users who have no other."""
+"""Floor 2 · client — host names by the system's own resolver, for library users who have no other."""
 
 import asyncio
 import socket

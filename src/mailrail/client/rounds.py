@@ -1,4 +1,4 @@
-"""Floor 3 · client — which recipients go into one transaction, when the peer does not take all at once."""
+"""Floor 2 · client — which recipients go into one transaction, when the peer does not take all at once."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Floor 3 · client — a session with a next hop: opened once, used for one message after another.
+"""Floor 2 · client — a session with a next hop: opened once, used for one message after another.
 
 A message costs two writes and two reads where the peer offers PIPELINING, one of each with
 CHUNKING, and one future that is waited for. A session is used again only after every reply it

@@ -1,4 +1,4 @@
-"""Floor 3 · client — how long to wait for a peer.
+"""Floor 2 · client — how long to wait for a peer.
 
 The minima of RFC 5321 §4.5.3.2 are the defaults: a server may take that long in good faith.
 """

@@ -1,4 +1,4 @@
-"""Floor 3 · client — where the bytes of a message come from; a stored message of the spool fits as it is."""
+"""Floor 2 · client — where the bytes of a message come from; a stored message of the spool fits as it is."""
 
 from typing import Protocol
 

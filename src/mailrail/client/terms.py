@@ -1,4 +1,4 @@
-"""Floor 3 · client — what a session is to be like, decided before it is opened."""
+"""Floor 2 · client — what a session is to be like, decided before it is opened."""
 
 import ssl
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Floor 3 · client — one ClientConnection on one net Connection: bytes both ways, one timer, one waiter.
+"""Floor 2 · client — one ClientConnection on one net Connection: bytes both ways, one timer, one waiter.
 
 No task and no timer per command: the one timer is moved on by setting a number, and looks when it
 rings whether it was meant. Whatever goes wrong ends the session for good: what a broken session
