@@ -659,12 +659,12 @@ class ServerConnection:
         """Answer a chunk that was discarded; the transaction it belonged to waits for RSET."""
         if A_CHUNK not in NEXT[self._state]:
             return self._error(fault)
+        self._step(A_CHUNK)  # the first one, and perhaps the last, may have been refused before it was taken
         if self._is_last_chunk:
             return self._refuse_content(fault)
         if self._gate is None:
             self._gate = ContentGate(self._limits, self._body)
         self._gate.fault = self._gate.fault or fault
-        self._step(A_CHUNK)
         self._say(fault)
         if fault.is_permanent:
             self._count_error()

@@ -33,6 +33,7 @@ WORDS = st.sampled_from(
         b"BDAT 5 LAST\r\nab\r\nc",
         b"BDAT 0 LAST\r\n",
         b"BDAT 400\r\n",
+        b"BDAT 400 LAST\r\n",
         b"x" * 150,
         b"RSET\r\n",
         b"NOOP\r\n",
