@@ -14,7 +14,7 @@ class Origin:
     """Where a message came from, for the trace, the operator and the notices.
 
     Attributes:
-        client: IP address of the peer, or "" when made here (a notice).
+        client: IP address of the peer, or "" when made here (a notice) or brought by a Unix socket.
         helo: what the peer called itself.
         protocol: "ESMTP", "ESMTPS", "LMTP" ... as in Received (RFC 3848, RFC 6531 §4.3).
         user: authenticated login, or "".

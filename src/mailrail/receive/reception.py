@@ -81,7 +81,7 @@ class Reception(Handler):
         """Open a draft."""
         session = self.session
         origin = Origin(
-            client=session.peer.host,
+            client="" if session.peer.is_unix else session.peer.host,
             helo=session.hello_name,
             protocol=session.protocol,
             user=session.user,

@@ -257,6 +257,26 @@ def test_a68_a_chunk_for_a_spool_that_takes_nothing_is_dropped_and_answered() ->
     play(scenario)
 
 
+@pytest.mark.parametrize("trouble", [StoreTrouble.FULL, StoreTrouble.FAILED])
+def test_a68_a_message_of_one_chunk_for_a_spool_that_takes_nothing_is_answered_and_the_session_goes_on(
+    trouble: StoreTrouble,
+) -> None:
+    async def scenario() -> None:
+        lobby, doorway = make_site()
+        client = lobby.greeted()
+        await answers(client, MAIL + b"RCPT TO:<bob@example.net>")
+        doorway.store.refuses = trouble
+        client.say(b"BDAT 6 LAST\r\ntext\r\n")
+        assert client.last()[:3] == ("452" if trouble is StoreTrouble.FULL else "451")
+        doorway.store.refuses = None
+        client.say(MAIL + b"RCPT TO:<bob@example.net>\r\nBDAT 6 LAST\r\ntext\r\n")
+        await asyncio.sleep(0.01)
+        assert client.last().startswith("250 2.0.0 Queued")
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("words", [b"RSET", b"EHLO client.example", b"QUIT", b""])
 def test_a_transaction_that_is_given_up_leaves_nothing(words: bytes) -> None:
     async def scenario() -> None:
@@ -319,6 +339,17 @@ def test_the_trace_names_the_protocol_and_the_wishes_travel_with_the_envelope(
         assert word in content
         (envelope,) = envelopes(doorway)
         assert envelope.smtputf8 is bool(parameter)
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_the_trace_of_mail_by_a_unix_socket_names_no_address() -> None:
+    async def scenario() -> None:
+        lobby, doorway = make_site()
+        await answers(lobby.greeted("/run/mail.sock"), LETTER.strip(), b"text\r\n.")
+        (content,) = doorway.stored()
+        assert content.startswith(b"Received: from client.example\r\n\tby mx.example with ESMTP id ")
         await lobby.server.stop(0)
 
     play(scenario)

@@ -34,7 +34,7 @@ class FakeConnection:
 
     def __init__(self, host: str) -> None:
         self.local = HERE
-        self.peer = Endpoint(host, 40_000)
+        self.peer = Endpoint(host, 0 if "/" in host else 40_000)
         self.written = b""
         self.receiver: Receiver | None = None
         self.is_full = False
