@@ -184,13 +184,17 @@ class Session:
             return
         core = self.core
         while self._waits is None:
-            event = core.next_event()
-            if event is None:
-                break
+            event = None
             try:
+                event = core.next_event()
+                if event is None:
+                    break
                 answer = _STEPS[type(event)](self, event)
             except Exception as error:
-                answer = self._failed(type(event).__name__, error)
+                answer = self._failed("core" if event is None else type(event).__name__, error)
+                if event is None:  # it cannot go on; a client that hears nothing would wait for its deadline
+                    core.close_with(say.INTERNAL_421)
+                    break
             if type(answer) is Reply:
                 self._take(answer, event)  # what nearly every step of nearly every message comes to
             elif answer is not None or core.is_waiting:

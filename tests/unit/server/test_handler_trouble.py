@@ -10,6 +10,7 @@ from mailrail.model import Recipient, Reply
 from mailrail.model import reply as say
 from mailrail.server import Answer, EndAnswer, Handler, LimitSettings, Session, Transaction
 from mailrail.server.events import SessionFailed
+from mailrail.smtp import ServerConnection
 
 SCRIPT = (
     b"EHLO client.example\r\n",
@@ -124,6 +125,24 @@ def test_a_handler_that_cannot_be_made_is_answered_421_and_leaves_no_trace() -> 
             assert client.heard() == "421 4.3.0 Internal error, try again later\n"
             assert client.is_closed
         assert len(lobby.told(SessionFailed)) == 3
+        await lobby.server.stop()
+
+    play(scenario)
+
+
+def test_a_bug_in_the_core_ends_the_session_with_421_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(core: ServerConnection) -> None:
+        raise ZeroDivisionError
+
+    async def scenario() -> None:
+        lobby = make_lobby()
+        client = lobby.greeted()
+        with monkeypatch.context() as patch:
+            patch.setattr(ServerConnection, "next_event", broken)
+            client.say(b"NOOP\r\n")
+        assert client.heard() == "421 4.3.0 Internal error, try again later\n"
+        assert client.is_closed
+        assert [event.step for event in lobby.events if isinstance(event, SessionFailed)] == ["core"]
         await lobby.server.stop()
 
     play(scenario)
