@@ -134,9 +134,9 @@ class Server:
         self.loop = asyncio.get_running_loop()
         if self._network is None:
             self._network = SocketNetwork()
-        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
         if self._listen:
             self.listen_on(Port(endpoint=Endpoint.parse(self._listen)))
+        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
 
     def listen_on(self, port: Port, handler: HandlerFactory | None = None) -> Endpoint:
         """Open one more listener, after `start`; return where it listens.

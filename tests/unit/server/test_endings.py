@@ -1,13 +1,15 @@
 """How sessions end: by the client, by us, in the middle of anything (A43, A44)."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
-from tests.unit.server.lobby import LETTER, LOST, make_lobby, play, turns
+from tests.unit.server.lobby import LETTER, LOST, Door, make_lobby, play, turns
 
-from mailrail.model import NetError, Reply
+from mailrail.model import NetError, NetTrouble, Reply
 from mailrail.model import reply as say
-from mailrail.server import Answer, EndAnswer, Handler, HandlerFactory, Session, Transaction
+from mailrail.net import Connection, Endpoint, Listener
+from mailrail.server import Answer, EndAnswer, Handler, HandlerFactory, Server, Session, Transaction
 from mailrail.server.events import SessionClosed, SessionFailed
 
 
@@ -237,5 +239,21 @@ def test_a44_a_session_whose_greeting_is_still_thought_about_is_drained_too() ->
         client = lobby.arrive()
         await lobby.server.stop(10)
         assert client.heard() == "220 ESMTP\n421 4.3.2 Service shutting down, try again soon\n"
+
+    play(scenario)
+
+
+def test_a_server_that_cannot_listen_leaves_nothing_running() -> None:
+    class Taken(Door):
+        def listen(
+            self, endpoint: Endpoint, accept: Callable[[Connection], None], *, unix_mode: int = 0o600
+        ) -> Listener:
+            raise NetError(NetTrouble.OTHER, "address already in use")
+
+    async def scenario() -> None:
+        server = Server(Handler, hostname="mx.example", listen="192.0.2.25:25", network=Taken())
+        with pytest.raises(NetError):
+            server.start()
+        assert server._sweeper is None
 
     play(scenario)
