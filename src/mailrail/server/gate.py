@@ -1,7 +1,7 @@
 """Floor 2 · server — who may connect at all: the limits on connections (A39).
 
 Counting is by address; an IPv6 client is counted by its /64, for that is what one customer gets.
-Networks that are trusted are not counted against themselves, only against the whole.
+Loopback and networks that are trusted are not counted against themselves, only against the whole.
 """
 
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ class ConnectionGate:
         """
         if self._total >= self._limits.connections:
             return say.TOO_MANY_CONNECTIONS
-        if not self.is_trusted(host):
+        if self._is_counted(host):
             client = _client(host)
             if self._open.get(client, 0) >= self._limits.connections_per_client:
                 return say.TOO_MANY_FROM_YOU
@@ -74,13 +74,16 @@ class ConnectionGate:
     def leave(self, host: str) -> None:
         """Forget a connection that `enter` counted."""
         self._total -= 1
-        if not self.is_trusted(host):
+        if self._is_counted(host):
             client = _client(host)
             left = self._open.get(client, 1) - 1
             if left > 0:
                 self._open[client] = left
             else:
                 self._open.pop(client, None)
+
+    def _is_counted(self, host: str) -> bool:
+        return not (self.is_trusted(host) or host.startswith("127.") or host == "::1")
 
     def _is_too_fast(self, client: str, now: float) -> bool:
         since, count = self._recent.get(client, (now, 0))

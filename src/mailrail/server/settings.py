@@ -84,7 +84,7 @@ class LimitSettings(Settings):
     )
     connections_per_client: int = setting(
         20,
-        "Sessions at one time from one address (IPv6: one /64); networks that may relay are exempt.",
+        "Sessions at one time from one address (IPv6: one /64); loopback and networks that may relay are exempt.",
         unit="sessions",
         source="practice",
         ge=1,
@@ -92,7 +92,7 @@ class LimitSettings(Settings):
     )
     connections_per_minute: int = setting(
         120,
-        "New sessions a minute from one address (IPv6: one /64); networks that may relay are exempt.",
+        "New sessions a minute from one address (IPv6: one /64); loopback and networks that may relay are exempt.",
         unit="sessions a minute",
         source="practice",
         ge=1,

@@ -67,6 +67,17 @@ def test_trusted_networks_and_unix_sockets_are_not_counted_against_themselves(ho
     assert [gate.enter(host, 0.0) for _ in range(6)] == [None] * 6
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1"])
+def test_a39_loopback_is_not_counted_against_itself_and_yet_is_not_trusted(host: str) -> None:
+    gate = ConnectionGate(LIMITS, TRUSTED)
+    assert not gate.is_trusted(host)
+    assert [gate.enter(host, 0.0) for _ in range(6)] == [None] * 6
+    assert gate.enter(host, 0.0) is say.TOO_MANY_CONNECTIONS
+    for _ in range(6):
+        gate.leave(host)
+    assert gate.total == 0
+
+
 def test_a_stranger_is_not_trusted_by_an_address_of_the_other_family() -> None:
     assert not ConnectionGate(LIMITS, TRUSTED).is_trusted("::ffff:10.0.0.1")
     assert not ConnectionGate(LIMITS, TRUSTED).is_trusted("192.0.2.1")

@@ -36,7 +36,7 @@ class Site:
             self._handler,
             hostname=HOST,
             settings=ServerSettings(
-                limits=LimitSettings(connections_per_client=1), timeouts=timeouts or TimeoutSettings()
+                limits=LimitSettings(connections=1), timeouts=timeouts or TimeoutSettings()
             ),
             tls=tls.server if tls is not None else None,
             network=self.network,
