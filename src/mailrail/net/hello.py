@@ -4,7 +4,7 @@ Two reasons. Python cannot refuse an ALPN mismatch: it goes on as if nothing had
 browser's request can be played to a mail server (ALPACA). And Python's SNI callback prints a traceback for a
 hostile name. Both are plain bytes in the first message of the client, so we look there.
 
-Everything is bounded by MAX_BYTES; names are hostile input and only ever looked up in a dict.
+Everything is bounded by MAX_BYTES and MAX_RECORDS; names are hostile input and only ever looked up in a dict.
 Source: RFC 8446 §4.1.2 and §5.1, RFC 6066 §3, RFC 7301 §3.1.
 """
 
@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_BYTES: Final = 16 * 1024  # real ones take 200 to 2,000 bytes, with post-quantum key shares
+# Real ones come in one, those cut up to slip past censors in a few. All are walked again with each segment that comes.
+MAX_RECORDS: Final = 256
 _RECORD_HANDSHAKE: Final = 22
 _CLIENT_HELLO: Final = 1
 _SERVER_NAME: Final = 0
@@ -78,7 +80,7 @@ def read_hello(data: bytes) -> Hello | None:
         None while it is not complete.
 
     Raises:
-        HelloError: it is something else, malformed, or longer than MAX_BYTES.
+        HelloError: it is something else, malformed, longer than MAX_BYTES or in more than MAX_RECORDS.
     """
     message = _join_records(data)
     if len(message) >= 4:
@@ -95,9 +97,12 @@ def read_hello(data: bytes) -> Hello | None:
 def _join_records(data: bytes) -> bytes:
     if data[:1] and data[0] != _RECORD_HANDSHAKE:
         raise HelloError("the peer does not speak TLS", None)
-    records, message = _Reader(data), b""
+    records, message, count = _Reader(data), b"", 0
     try:
         while records:
+            count += 1
+            if count > MAX_RECORDS:
+                raise HelloError("ClientHello is in too many records", _DECODE_ERROR)
             if records.number(1) != _RECORD_HANDSHAKE or records.number(1) != 3:
                 raise HelloError("no TLS handshake record", _DECODE_ERROR)
             records.take(1)

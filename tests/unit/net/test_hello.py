@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrail.net.hello import MAX_BYTES, Hello, HelloError, read_hello
+from mailrail.net.hello import MAX_BYTES, MAX_RECORDS, Hello, HelloError, read_hello
 
 
 def vector(octets: int, content: bytes) -> bytes:
@@ -54,6 +54,13 @@ def test_any_bytes_are_read_or_refused_and_never_a_traceback(junk: bytes, at: in
             read_hello(data)
 
 
+def test_a39_a_hello_in_hundreds_of_records_is_refused_before_it_costs_time() -> None:
+    wire = records(client_hello(None, (), padding=1000), 1)
+    assert read_hello(wire[: 6 * MAX_RECORDS]) is None
+    with pytest.raises(HelloError, match="too many records"):
+        read_hello(wire[: 6 * MAX_RECORDS + 6])
+
+
 def test_a_name_is_lower_cased_and_one_that_is_not_ascii_is_none() -> None:
     assert read_hello(records(client_hello("MX.Example.ORG", ()), 1000)) == Hello("mx.example.org", ())
     assert read_hello(records(client_hello("mü.example", ()), 1000)) == Hello(None, ())
@@ -93,5 +100,5 @@ def test_what_is_no_client_hello_is_refused_with_its_alert(data: bytes, alert: i
 def test_memory_is_bounded_whatever_is_sent() -> None:
     with pytest.raises(HelloError, match="too long"):
         read_hello(records(client_hello(None, (), padding=MAX_BYTES), 10_000))
-    with pytest.raises(HelloError, match="too long"):
+    with pytest.raises(HelloError, match="too many records"):
         read_hello(b"\x16\x03\x01\x00\x00" * MAX_BYTES)  # empty records, for ever
