@@ -93,11 +93,3 @@ class TlsSettings(Settings):
         "Suites of TLS 1.2 in OpenSSL's notation; those of TLS 1.3 are all good and always on.",
         source="RFC 9325 §4.2",
     )
-    handshake_s: Duration = setting(
-        60.0,
-        "Longest time for a TLS handshake.",
-        unit="s",
-        source="Postfix smtpd_starttls_timeout: 300 s",
-        gt=0,
-        le=600,
-    )
