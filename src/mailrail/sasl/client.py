@@ -49,16 +49,22 @@ class Plain:
         if not user or not password or "\0" in user + password:
             raise LocalProtocolError("user and password may be neither empty nor contain NUL (RFC 4616 §2)")
         self._message = f"\0{user}\0{password}".encode()
+        self._has_repeated = False
 
     def start(self) -> bytes | None:
         """Return the one message; the authorisation identity is left to the server."""
         return self._message
 
     def step(self, challenge: bytes) -> bytes:
-        """Return the message to a server that did not take it as initial response."""
+        """Return the message, once more, to a server that did not take it as initial response.
+
+        Raises:
+            RemoteProtocolError: a real challenge, or a second one.
+        """
         # LENIENT: seen from servers that ignore initial responses and ask with an empty challenge.
-        if challenge:
+        if challenge or self._has_repeated:
             raise RemoteProtocolError("PLAIN has no challenges (RFC 4616 §2)")
+        self._has_repeated = True
         return self._message
 
 

@@ -39,10 +39,10 @@ from mailrail.smtp.replies import ReplyReader
 # Bound once: Python 3.11 takes 70 ns to find a member in its class, and a message asks hundreds of times.
 (
     S_GREETING, S_UNWELCOME, S_GREETED, S_HELLO, S_IDLE, S_STARTTLS, S_HANDSHAKE, S_AUTH, S_CHALLENGED,
-    S_ENVELOPE, S_CONTENT, S_CHUNK, S_VERDICT, S_SPENT, S_RSET, S_QUITTING, S_OVER
+    S_CANCELLED, S_ENVELOPE, S_CONTENT, S_CHUNK, S_VERDICT, S_SPENT, S_RSET, S_QUITTING, S_OVER
 ) = State  # fmt: skip
 (
-    T_SAY_HELLO, T_SAY_STARTTLS, T_TLS_UP, T_SAY_AUTH, T_RESPOND, T_BEGIN, T_SEND_DATA, T_SEND_CHUNK,
+    T_SAY_HELLO, T_SAY_STARTTLS, T_TLS_UP, T_SAY_AUTH, T_RESPOND, T_CANCEL, T_BEGIN, T_SEND_DATA, T_SEND_CHUNK,
     T_SEND_LAST, T_SAY_RSET, T_SAY_QUIT, T_CLOSE, T_WELCOMED, T_TURNED_AWAY, T_HELLO_TAKEN,
     T_HELLO_REFUSED, T_TLS_READY, T_TLS_REFUSED, T_CHALLENGE, T_AUTH_OVER, T_GO_AHEAD, T_SETTLED,
     T_BROKEN_OFF, T_CLEARED, T_GOODBYE
@@ -163,7 +163,7 @@ class ClientConnection:
 
     def cancel_auth(self) -> None:
         """Give the SASL exchange up instead of answering a challenge."""
-        self._say(T_RESPOND, AT_AUTH, b"*\r\n")
+        self._say(T_CANCEL, AT_AUTH, b"*\r\n")
 
     def begin(
         self,

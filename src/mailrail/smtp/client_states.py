@@ -44,6 +44,7 @@ class State(IntEnum):
     HANDSHAKE = auto()  # 220 to STARTTLS came; TLS must come up now
     AUTH = auto()  # it is the server's turn in a SASL exchange
     CHALLENGED = auto()  # it is ours
+    CANCELLED = auto()  # we gave the exchange up; no further challenge may come (RFC 4954 §4)
     ENVELOPE = auto()  # MAIL, RCPT, DATA sent or to be sent; replies owed
     CONTENT = auto()  # the peer waits for content
     CHUNK = auto()  # a BDAT that is not the last was sent (RFC 3030)
@@ -63,6 +64,7 @@ class Step(IntEnum):
     TLS_UP = auto()
     SAY_AUTH = auto()
     RESPOND = auto()
+    CANCEL = auto()
     BEGIN = auto()
     SEND_DATA = auto()
     SEND_CHUNK = auto()
@@ -106,7 +108,8 @@ NEXT: Final[dict[State, dict[Step, State]]] = {
     # RFC 3207 §4.2: TLS forgets everything, EHLO included.
     S.HANDSHAKE: {T.TLS_UP: S.GREETED},
     S.AUTH: {T.CHALLENGE: S.CHALLENGED, T.AUTH_OVER: S.IDLE},
-    S.CHALLENGED: {T.RESPOND: S.AUTH},
+    S.CHALLENGED: {T.RESPOND: S.AUTH, T.CANCEL: S.CANCELLED},
+    S.CANCELLED: {T.AUTH_OVER: S.IDLE},
     S.ENVELOPE: {
         T.GO_AHEAD: S.CONTENT,
         # The last BDAT goes out with the envelope; a dot alone after 354 with no recipient.

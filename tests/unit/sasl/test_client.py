@@ -13,6 +13,13 @@ def test_plain_repeats_itself_to_a_server_that_asks_with_nothing() -> None:
     assert plain.start() == plain.step(b"")
 
 
+def test_plain_does_not_repeat_itself_for_ever() -> None:
+    plain = Plain("ann", "secret")
+    plain.step(b"")
+    with pytest.raises(RemoteProtocolError):
+        plain.step(b"")
+
+
 def test_plain_takes_no_real_challenge() -> None:
     with pytest.raises(RemoteProtocolError):
         Plain("ann", "secret").step(b"nonce")

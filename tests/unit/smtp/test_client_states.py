@@ -12,6 +12,7 @@ INTENTS = {
     Step.TLS_UP: lambda client: client.tls_up(),
     Step.SAY_AUTH: lambda client: client.auth("LOGIN", None),
     Step.RESPOND: lambda client: client.respond(b""),
+    Step.CANCEL: lambda client: client.cancel_auth(),
     Step.SAY_RSET: lambda client: client.reset(),
     Step.SAY_QUIT: lambda client: client.quit(),
 }
