@@ -1,9 +1,12 @@
 """Floor 1 · smtp — what a server offers in its answer to EHLO (RFC 5321 §4.1.1.1)."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from mailrail.model import Reply
 from mailrail.model import reply as say
+
+_LARGEST_LIMIT: Final = 999_999  # RFC 9422 §3: at most six digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Offer:
             "BINARYMIME",
             "ENHANCEDSTATUSCODES",
             "DSN",
-            f"LIMITS RCPTMAX={self.recipients} MAILMAX={self.messages}",
+            f"LIMITS RCPTMAX={min(self.recipients, _LARGEST_LIMIT)} MAILMAX={min(self.messages, _LARGEST_LIMIT)}",
         ]
         if self.has_tls and not is_tls:
             lines.append("STARTTLS")

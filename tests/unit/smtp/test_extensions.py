@@ -1,6 +1,7 @@
 import pytest
 
 from mailrail.model import Reply
+from mailrail.smtp import Offer, Offers
 from mailrail.smtp.extensions import Extensions, parse_extensions
 
 
@@ -69,3 +70,10 @@ def test_limits_are_read_and_bad_ones_passed_over() -> None:
 
 def test_garbage_lines_are_passed_over() -> None:
     assert parse("", "   ", "-x", "\u00e4", "DSN", "?" * 500).keywords == {"DSN"}
+
+
+def test_what_we_offer_reads_back_and_no_limit_has_more_digits_than_the_rfc_allows() -> None:
+    offers = Offers.of(Offer("mx.example", size_bytes=70_000, recipients=500, messages=10**9))
+    offered = parse_extensions(offers.in_clear)
+    assert (offered.size_bytes, offered.rcpt_max, offered.mail_max) == (70_000, 500, 999_999)
+    assert offered.keywords == offers.keywords_in_clear
