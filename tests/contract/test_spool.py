@@ -602,6 +602,74 @@ async def test_a_settlement_that_meets_a_deletion_counts_for_exactly_one_of_them
 
 
 @in_loop
+async def test_what_comes_under_a_standing_hold_is_stored_held_and_leased_to_nobody(
+    disk: Disk, mail: Mail
+) -> None:
+    spool = await disk.open()
+    await spool.hold_new(Filter(recipient="one.example", held=False))
+    await spool.hold_new(Filter(recipient="one.example"))
+    assert spool.holds() == (Filter(recipient="one.example"),)
+    leases = await keep(spool, mail, "a@one.example", "b@two.example", lease=True)
+    assert [lease.item.destination for lease in leases] == ["mx:two.example"]
+    await keep(spool, mail, "c@one.example", due_us=0)
+    assert await spool.claim(PLENTY) == []
+    assert await spool.count(Filter(held=True)) == 2
+    assert (await spool.settle(Settlement(leases[0], None))).done
+    await spool.close()
+
+
+@in_loop
+async def test_a_standing_hold_means_notices_too(disk: Disk, mail: Mail) -> None:
+    spool = await disk.open()
+    (lease,) = await keep(spool, mail, lease=True)
+    await spool.hold_new(Filter(sender="<>", recipient="alice@example.com"))
+    settled = await spool.settle(Settlement(lease, None, (mail.notice(),)), lease_new=True)
+    assert settled.done
+    assert settled.leases == ()
+    (row,) = await spool.select(EVERYTHING)
+    assert row.message.is_notice
+    assert row.item.held
+    await spool.close()
+
+
+@in_loop
+async def test_a_standing_hold_survives_a_restart_and_ends_by_whatever_means_all_of_it(
+    disk: Disk, mail: Mail
+) -> None:
+    spool = await disk.open()
+    bob, news = Filter(recipient="bob@one.example"), Filter(sender="news@two.example", destination="mx:x")
+    for rule in (bob, news, EVERYTHING):
+        await spool.hold_new(rule)
+    await spool.close()
+    spool = await disk.open()
+    assert set(spool.holds()) == {bob, news, EVERYTHING}
+    for other in (
+        Filter(recipient="eve@one.example"),
+        Filter(destination="mx:y"),
+        Filter(sender="one.example"),
+    ):
+        await spool.release_new(other)
+    assert len(spool.holds()) == 3
+    await spool.release_new(Filter(recipient="One.Example"))
+    assert set(spool.holds()) == {news, EVERYTHING}
+    await spool.release_new(Filter(queue_ids=(mail.message().queue_id,)))
+    await spool.release_new(EVERYTHING)
+    await spool.close()
+    spool = await disk.open()
+    assert spool.holds() == ()
+    assert len(await keep(spool, mail, "bob@one.example", lease=True)) == 1
+    await spool.close()
+
+
+@in_loop
+async def test_no_standing_hold_is_made_of_single_messages(disk: Disk, mail: Mail) -> None:
+    spool = await disk.open()
+    with pytest.raises(ValueError, match="no queue id"):
+        await spool.hold_new(Filter(queue_ids=(mail.message().queue_id,)))
+    await spool.close()
+
+
+@in_loop
 async def test_mutate_reaches_more_items_than_a_page(disk: Disk, mail: Mail) -> None:
     spool = await disk.open()
     await asyncio.gather(*(keep(spool, mail, lease=number % 3 == 0) for number in range(1200)))

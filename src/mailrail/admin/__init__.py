@@ -14,6 +14,7 @@ from mailrail.admin.messages import (
     Trouble,
     Wanted,
     row_of,
+    wanted_of,
 )
 from mailrail.admin.server import AdminServer
 from mailrail.admin.settings import AdminSettings
@@ -35,4 +36,5 @@ __all__ = [
     "Trouble",
     "Wanted",
     "row_of",
+    "wanted_of",
 ]

@@ -14,6 +14,7 @@ from mailrail.admin.messages import (
     ChangeRequest,
     CountRequest,
     DestinationRow,
+    HoldsRequest,
     PageRequest,
     Row,
     ShowRequest,
@@ -78,6 +79,10 @@ class AdminClient:
     async def stats(self, limit: int = 1000) -> list[DestinationRow]:
         """Return the destinations with most items."""
         return await self._ask(StatsRequest(limit=limit), Answer[list[DestinationRow]])
+
+    async def holds(self) -> list[Wanted]:
+        """Return which mail is held as it comes."""
+        return await self._ask(HoldsRequest(), Answer[list[Wanted]])
 
     async def change(self, request: ChangeRequest) -> int:
         """Do something to items and return how many they were."""

@@ -82,15 +82,21 @@ class StatsRequest(_Model):
     limit: int = Field(default=1000, ge=1, le=MAX_STATS)
 
 
+class HoldsRequest(_Model):
+    """Which mail is held as it comes?"""
+
+    verb: Literal["holds"] = "holds"
+
+
 class ChangeRequest(_Model):
-    """Do something to items."""
+    """Do something to items; hold and release without ids mean new mail too."""
 
     verb: Literal["hold", "release", "retry", "delete", "bounce"]
     wanted: Wanted
 
 
 Request = Annotated[
-    StatusRequest | PageRequest | CountRequest | ShowRequest | StatsRequest | ChangeRequest,
+    StatusRequest | PageRequest | CountRequest | ShowRequest | StatsRequest | HoldsRequest | ChangeRequest,
     Field(discriminator="verb"),
 ]
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Request)
@@ -190,6 +196,11 @@ class AdminError(MailrailError):
     def __init__(self, trouble: Trouble, text: str) -> None:
         super().__init__(text)
         self.trouble = trouble
+
+
+def wanted_of(rule: Filter) -> Wanted:
+    """Return a standing hold as it is shown."""
+    return Wanted(sender=rule.sender, recipient=rule.recipient, destination=rule.destination)
 
 
 def row_of(listed: Listed) -> Row:

@@ -20,6 +20,7 @@ from mailrail.admin.messages import (
     ChangeRequest,
     CountRequest,
     ErrorBody,
+    HoldsRequest,
     PageRequest,
     Request,
     ShowRequest,
@@ -29,6 +30,7 @@ from mailrail.admin.messages import (
     Trouble,
     destination_row,
     row_of,
+    wanted_of,
 )
 from mailrail.model import QueueId, StoreError
 from mailrail.net import Connection, Endpoint, Listener, Network
@@ -143,6 +145,8 @@ class AdminServer:
             case StatsRequest():
                 views = await self._control.stats(request.limit)
                 return _array(destination_row(view).model_dump_json() for view in views)
+            case HoldsRequest():
+                return _array(wanted_of(rule).model_dump_json() for rule in self._control.holds())
             case ChangeRequest():
                 return b"%d" % await self._change(request)
 

@@ -7,6 +7,7 @@ import click
 from pydantic import ValidationError
 
 from mailrail.admin import Wanted
+from mailrail.cli.words import one_line
 from mailrail.model import AddressError, parse_domain, parse_id
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -66,6 +67,12 @@ def wanted(
 def is_everything(chosen: Wanted) -> bool:
     """Tell whether no filter was given at all."""
     return chosen == Wanted()
+
+
+def hold_words(rule: Wanted) -> str:
+    """Say which mail *rule* means, in the words of the options; everything: "all mail"."""
+    named = (("sender", rule.sender), ("recipient", rule.recipient), ("destination", rule.destination))
+    return ", ".join(f"{name} {one_line(value)}" for name, value in named if value) or "all mail"
 
 
 def _canonical(option: str, text: str) -> str:

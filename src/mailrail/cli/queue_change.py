@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeVar
 import click
 
 from mailrail.admin import ChangeRequest, Wanted
-from mailrail.cli.choose import is_everything, selection, wanted
+from mailrail.cli.choose import hold_words, is_everything, selection, wanted
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.progress import progress
@@ -61,6 +61,9 @@ _YES: Final = click.option("--yes", is_flag=True, help="Do not ask.")
 def hold(**options: Any) -> None:
     """Keep mail back until it is released; a try that is running ends as it ends.
 
+    Without ids it keeps back new mail of that kind too, across restarts; `queue list` says what is
+    held as it comes.
+
     \b
     Examples:
       mailrail queue hold 0B3kTzq81WX
@@ -73,6 +76,8 @@ def hold(**options: Any) -> None:
 @_changing
 def release(**options: Any) -> None:
     """End a hold: mail goes on as it would have.
+
+    Without ids it ends also what keeps back new mail of that kind; --all ends every hold.
 
     \b
     Examples:
@@ -169,6 +174,8 @@ async def _do(queue: Queue, verb: Verb, chosen: Wanted, *, as_json: bool) -> Non
     with progress(_DOING[verb]):
         items = await queue.change(ChangeRequest(verb=verb, wanted=chosen))
     _tell(f"{_DONE[verb]}: {count_words(items, 'item')}.", items, as_json=as_json)
+    if verb == "hold" and not chosen.queue_ids:
+        click.echo(f"Held too, as it comes: {hold_words(chosen)}; release it by the same choice.", err=True)
     if not items and chosen.queue_ids:
         text = f"not in the queue (delivered, returned or deleted): {', '.join(chosen.queue_ids)}"
         raise CommandFailed(Exit.DATA, text)

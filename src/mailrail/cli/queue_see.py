@@ -8,11 +8,11 @@ from typing import Any, Final
 import click
 
 from mailrail.admin import MAX_PAGE, MAX_STATS, DestinationRow, Row, Wanted
-from mailrail.cli.choose import selection, wanted
+from mailrail.cli.choose import hold_words, selection, wanted
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.progress import progress
-from mailrail.cli.source import open_queue
+from mailrail.cli.source import Queue, open_queue
 from mailrail.cli.words import count_words, due_words, one_line, size_words, span_words, table
 from mailrail.config import MailrailSettings
 from mailrail.model import SECOND_US, SystemClock, utc
@@ -35,6 +35,8 @@ _REPLY_COLUMNS: Final = 150
 @config_option
 def list_items(limit: int, as_json: bool, config: Path, **options: Any) -> None:
     """List what waits, the oldest first, with the last answer below each item that has one.
+
+    Below stands which mail is held as it comes.
 
     \b
     Examples:
@@ -59,17 +61,23 @@ async def _list(settings: MailrailSettings, chosen: Wanted, limit: int, *, as_js
             after = (rows[-1].queue_id, rows[-1].destination)
         if as_json:
             return
-        if not shown:
-            click.echo("Nothing waits." if chosen == Wanted() else "Nothing like that waits.")
-        elif shown == limit:
-            with progress("Counting"):
-                total = await queue.count(chosen)
-            more = total - shown
-            click.echo(
-                f"-- {count_words(more, 'more item')}: --limit 0 shows all" if more > 0 else "-- that is all"
-            )
-        else:
-            click.echo(f"-- {count_words(shown, 'item')}")
+        await _tell_total(queue, chosen, shown, limit)
+        for rule in await queue.holds():
+            click.echo(f"-- held as it comes: {hold_words(rule)}")
+
+
+async def _tell_total(queue: Queue, chosen: Wanted, shown: int, limit: int) -> None:
+    if not shown:
+        click.echo("Nothing waits." if chosen == Wanted() else "Nothing like that waits.")
+    elif shown == limit:
+        with progress("Counting"):
+            total = await queue.count(chosen)
+        more = total - shown
+        click.echo(
+            f"-- {count_words(more, 'more item')}: --limit 0 shows all" if more > 0 else "-- that is all"
+        )
+    else:
+        click.echo(f"-- {count_words(shown, 'item')}")
 
 
 def _json(rows: Sequence[Row | DestinationRow]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from mailrail.admin import (
     Trouble,
     Wanted,
     row_of,
+    wanted_of,
 )
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.config import MailrailSettings
@@ -45,6 +46,10 @@ class Queue(Protocol):
 
     async def stats(self, limit: int = 1000) -> list[DestinationRow]:
         """Return the destinations with most items."""
+        ...
+
+    async def holds(self) -> list[Wanted]:
+        """Return which mail is held as it comes."""
         ...
 
     async def change(self, request: ChangeRequest) -> int:
@@ -85,12 +90,21 @@ class StoppedQueue:
             for row in await self._spool.stats(limit)
         ]
 
+    async def holds(self) -> list[Wanted]:
+        """Return which mail is held as it comes."""
+        return [wanted_of(rule) for rule in self._spool.holds()]
+
     async def change(self, request: ChangeRequest) -> int:
         """Do something to items; notices can only be written by a running daemon."""
         if request.verb == "bounce":
             text = "only a running server can return mail to its senders: start it with mailrail serve"
             raise CommandFailed(Exit.UNAVAILABLE, text)
-        return await self._spool.mutate(request.wanted.filter(), Change(request.verb))
+        wanted = request.wanted.filter()
+        if request.verb == "hold" and not wanted.queue_ids:
+            await self._spool.hold_new(wanted)
+        elif request.verb == "release":
+            await self._spool.release_new(wanted)
+        return await self._spool.mutate(wanted, Change(request.verb))
 
 
 @asynccontextmanager

@@ -2,7 +2,8 @@
 
 Every verb changes the spool first, in its transactions, and then memory, so that a crash between
 leaves what the operator asked for. Running tries finish; what waits in memory goes back to the spool
-where the new state is read.
+where the new state is read. The one exception is `bounce`: its notices are written as the items
+are claimed, and until then the order stands in memory only.
 """
 
 from dataclasses import dataclass
@@ -70,17 +71,25 @@ class Control:
         # A message has an item for each destination: never more than it has recipients.
         return await self._spool.select(Filter(queue_ids=(queue_id,)), limit=SHOWN)
 
+    def holds(self) -> tuple[Filter, ...]:
+        """Return which mail is held as it comes."""
+        return self._spool.holds()
+
     async def stats(self, limit: int = 1000) -> list[DestinationView]:
         """Return the destinations with most items, at most *limit*."""
         active = {one.key: one for one in self._manager.destinations()}
         return [self._view(row, active.get(row.destination)) for row in await self._spool.stats(limit)]
 
     async def hold(self, wanted: Filter) -> int:
-        """Keep items back until they are released; return how many."""
+        """Keep items back until they are released, new ones too unless messages are named; return how many are here."""
+        if not wanted.queue_ids:
+            # First: what comes while the others are being held is not to slip through.
+            await self._spool.hold_new(wanted)
         return await self._change(wanted, Change.HOLD)
 
     async def release(self, wanted: Filter) -> int:
-        """End the hold of items; return how many."""
+        """End the hold of items, and of new ones like them; return how many are here."""
+        await self._spool.release_new(wanted)
         return await self._change(wanted, Change.RELEASE)
 
     async def retry(self, wanted: Filter) -> int:
@@ -97,7 +106,8 @@ class Control:
         """Return items to their senders with notices; return how many.
 
         They end one after another as they are claimed, held ones included; one that is being tried
-        now ends with what that try brings, and is returned if it is deferred.
+        now ends with what that try brings, and is returned if it is deferred. What a restart
+        overtakes is due, and tried.
         """
         found, after = 0, None
         while rows := await self._spool.select(wanted, after=after, limit=PAGE):

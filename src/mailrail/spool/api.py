@@ -178,7 +178,8 @@ class Draft(Protocol):
             lease: hand the items to the caller at once; otherwise they wait for a `claim`.
 
         Returns:
-            A future of the content and, if *lease*, the leases in the order of *items*.
+            A future of the content and, if *lease*, the leases in the order of *items*; what a standing
+            hold keeps back has none.
 
         Raises:
             StoreError: FULL or FAILED; nothing is stored and the draft is discarded.
@@ -276,6 +277,29 @@ class Spool(Protocol):
         waiting. Items leased now are changed too. DELETE ends their lease: the running try's settlement
         is fenced off. For the others the settlement takes effect, and what it leaves is held if it was
         put on hold meanwhile; RETRY of an item that is being tried changes nothing.
+        """
+        ...
+
+    def holds(self) -> tuple[Filter, ...]:
+        """Return the standing holds."""
+        ...
+
+    async def hold_new(self, wanted: Filter) -> None:
+        """Keep back, from now on and across restarts, every new item that *wanted* means; idempotent.
+
+        What is stored already is `mutate`'s to hold; called before it, it lets nothing slip between.
+
+        Raises:
+            ValueError: *wanted* names messages.
+            StoreError: nothing was changed.
+        """
+        ...
+
+    async def release_new(self, wanted: Filter) -> None:
+        """End the standing holds whose mail *wanted* means, all of it; idempotent.
+
+        Raises:
+            StoreError: nothing was changed.
         """
         ...
 

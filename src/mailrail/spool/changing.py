@@ -15,6 +15,7 @@ from mailrail.model import Item, QueueId, format_id, parse_id
 from mailrail.spool.api import Change, Filter
 from mailrail.spool.batch import ITEM_COLUMNS, item_row
 from mailrail.spool.filters import where
+from mailrail.spool.holds import Holds
 from mailrail.spool.rows import ITEM_FIELDS, read_item, read_message
 from mailrail.spool.rules import merged
 from mailrail.spool.schema import LEASED, WAITING
@@ -117,6 +118,19 @@ class Reroute:
             db.execute(f"REPLACE INTO item VALUES({marks})", item_row(number, message, item, WAITING))
         db.execute(_WAKE_LANES, (json.dumps([(number, item.destination) for item in self._new]),))
         return Changed(1, [(self._queue_id, self._old)] if old[3] == LEASED else [])
+
+
+class KeepHolds:
+    """Make *holds* the standing holds, all of them."""
+
+    def __init__(self, holds: Holds) -> None:
+        self._holds = holds
+
+    def apply(self, db: apsw.Connection, /) -> None:
+        """Do it."""
+        db.execute("DELETE FROM hold")
+        rows = [(rule.sender, rule.recipient, rule.destination) for rule in self._holds]
+        db.executemany("INSERT INTO hold VALUES(?, ?, ?)", rows)
 
 
 class Resolve:

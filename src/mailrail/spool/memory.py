@@ -25,6 +25,7 @@ from mailrail.spool.api import (
 )
 from mailrail.spool.content import BytesContent
 from mailrail.spool.filters import matches
+from mailrail.spool.holds import Holds, hold_back, with_hold, without_holds
 from mailrail.spool.rules import check_commit, check_reroute, check_settlement, merged
 
 T = TypeVar("T")
@@ -54,11 +55,13 @@ class MemoryStore:
     """What plays the disk.
 
     Attributes:
+        holds: the standing holds.
         refuses: the trouble that every write meets, for tests of what a full disk does; None: none.
     """
 
     messages: dict[QueueId, _Stored] = field(default_factory=dict)
     last_fence: int = 0
+    holds: Holds = ()
     refuses: StoreTrouble | None = None
 
     def check(self) -> None:
@@ -221,6 +224,20 @@ class MemorySpool:
                 state.item = replace(state.item, held=change is Change.HOLD)
         return len(found)
 
+    def holds(self) -> Holds:
+        """Return the standing holds."""
+        return self.store.holds
+
+    async def hold_new(self, wanted: Filter) -> None:
+        """Keep back, from now on and across restarts, every new item that *wanted* means."""
+        self.store.check()
+        self.store.holds = with_hold(self.store.holds, wanted)
+
+    async def release_new(self, wanted: Filter) -> None:
+        """End the standing holds whose mail *wanted* means, all of it."""
+        self.store.check()
+        self.store.holds = without_holds(self.store.holds, wanted)
+
     async def reroute(self, queue_id: QueueId, old: str, new: Sequence[Item]) -> bool:
         """Replace the item at destination *old* by *new*."""
         check_reroute(queue_id, new)
@@ -277,9 +294,10 @@ class MemorySpool:
 
     def _store(self, new: NewMessage, lease: bool) -> tuple[Lease, ...]:
         queue_id = new.message.queue_id
-        states = {item.destination: _State(new.message, item) for item in new.items}
+        items = hold_back(self.store.holds, new.message, new.items)
+        states = {item.destination: _State(new.message, item) for item in items}
         self.store.messages[queue_id] = _Stored(new.content, states)
-        return tuple(self._lease(state) for state in states.values()) if lease else ()
+        return tuple(self._lease(state) for state in states.values() if not state.item.held) if lease else ()
 
     def _remove(self, state: _State) -> None:
         items = self.store.messages[state.item.queue_id].items

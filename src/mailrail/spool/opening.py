@@ -24,6 +24,7 @@ class Ground:
     Attributes:
         opening: how often the spool was opened, this time included.
         recovered: items that the process before had leased.
+        holds: the standing holds.
         newest: the highest message number found, None in an empty spool.
     """
 
@@ -45,6 +46,7 @@ class Ground:
                 self.writer = Writer(database, settings.cache_bytes)
                 undo.callback(self.writer.close)
                 self.opening, self.recovered = self.writer.recover(now_us())
+                self.holds = self.writer.holds()
                 self.newest = self.writer.newest()
                 self.reader = Reader(database, settings.cache_bytes // 4)
                 undo.callback(self.reader.close)

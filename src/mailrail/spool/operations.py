@@ -32,7 +32,7 @@ def _enter_message(
 ) -> None:
     batch.messages += (number, encode_message(message, crc), body)
     for item in items:
-        batch.items += item_row(number, message, item, state)
+        batch.items += item_row(number, message, item, WAITING if item.held else state)
         if state == WAITING and not item.held:
             batch.wait_for(item.destination, item.due_us)
 
@@ -100,7 +100,7 @@ class CommitOperation:
         leases: tuple[Lease, ...] = ()
         if self._lease:
             begin, message, number = self._leases.begin, self._message, self._number
-            leases = tuple([begin(message, item, number) for item in self._items])
+            leases = tuple([begin(message, item, number) for item in self._items if not item.held])
         if not self.future.done():
             self.future.set_result(Committed(self._content, leases))
         elif leases:
@@ -174,6 +174,7 @@ class SettleOperation:
                 self._leases.begin(new.message, item, parse_id(item.queue_id))
                 for new in self._settlement.new_messages
                 for item in new.items
+                if not item.held
             )
         if not self.future.done():
             self.future.set_result(Settled(is_done, leases))

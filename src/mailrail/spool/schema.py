@@ -10,6 +10,7 @@ What each table is for, and why it looks so:
   perhaps earlier (claim corrects that). It is what makes a claim cheap: with a million items behind
   a dead destination, their lane is passed over without looking at one of them (A72).
 - `damaged`: what did not read back, whole, for the operator.
+- `hold`: one row a standing hold, the parts of its Filter; "" where it does not ask.
 - `opening`: one row, how often the spool was opened, so that a fence number never comes twice.
 """
 
@@ -42,6 +43,11 @@ STEPS: Final = (
         sender TEXT, recipients TEXT, record BLOB, body BLOB);
     CREATE TABLE opening(number INTEGER NOT NULL);
     INSERT INTO opening VALUES (0);
+    """,
+    """
+    CREATE TABLE hold(
+        sender TEXT NOT NULL, recipient TEXT NOT NULL, destination TEXT NOT NULL,
+        PRIMARY KEY(sender, recipient, destination)) WITHOUT ROWID;
     """,
 )
 

@@ -29,7 +29,7 @@ from mailrail.spool.api import (
     Want,
 )
 from mailrail.spool.batch import Work
-from mailrail.spool.changing import Changed, Key, MutatePage, Reroute, Resolve
+from mailrail.spool.changing import Changed, KeepHolds, Key, MutatePage, Reroute, Resolve
 from mailrail.spool.claiming import Claim, Claimed
 from mailrail.spool.content import BytesContent
 from mailrail.spool.damage import Damage, SetAside
@@ -38,6 +38,7 @@ from mailrail.spool.events import ContentDamaged, SpoolFailed, SpoolFull, SpoolO
 from mailrail.spool.filewriter import FileWriter
 from mailrail.spool.filing import Filing
 from mailrail.spool.group import GroupCommit
+from mailrail.spool.holds import Holds, hold_back, hold_back_notices, with_hold, without_holds
 from mailrail.spool.leases import Leases
 from mailrail.spool.opening import Ground
 from mailrail.spool.operations import CommitOperation, GiveBackOperation, SettleOperation, WorkOperation
@@ -88,6 +89,8 @@ class SqliteSpool:
         self._clock = clock
         self._bus = bus
         self._leases = Leases(ground.opening)
+        self._holds = ground.holds
+        self._holding = asyncio.Lock()  # a change that fails must not undo another's
         self._group = GroupCommit(ground.writer.write, writing, self)
         self._is_closed = False
 
@@ -168,6 +171,8 @@ class SqliteSpool:
     def settle(self, settlement: Settlement, *, lease_new: bool = False) -> asyncio.Future[Settled]:
         """Record how a leased item ended, see `Spool.settle`."""
         check_settlement(settlement)
+        if self._holds and settlement.new_messages:
+            settlement = hold_back_notices(self._holds, settlement)
         operation = SettleOperation(
             settlement,
             lease_new=lease_new,
@@ -228,6 +233,20 @@ class SqliteSpool:
             page = MutatePage(keys, wanted, change, self._clock.now_us())
             count += (await self._work(page, is_last=True, take=self._notice)).count
         return count
+
+    def holds(self) -> Holds:
+        """Return the standing holds."""
+        return self._holds
+
+    async def hold_new(self, wanted: Filter) -> None:
+        """Keep back, from now on and across restarts, every new item that *wanted* means."""
+        async with self._holding:
+            await self._keep_holds(with_hold(self._holds, wanted))
+
+    async def release_new(self, wanted: Filter) -> None:
+        """End the standing holds whose mail *wanted* means, all of it."""
+        async with self._holding:
+            await self._keep_holds(without_holds(self._holds, wanted))
 
     async def reroute(self, queue_id: QueueId, old: str, new: Sequence[Item]) -> bool:
         """Replace the item at destination *old* by *new*, which then wait."""
@@ -299,6 +318,8 @@ class SqliteSpool:
         *,
         lease: bool,
     ) -> asyncio.Future[Committed]:
+        if self._holds:
+            items = hold_back(self._holds, message, items)
         operation = CommitOperation(
             message,
             items,
@@ -356,6 +377,16 @@ class SqliteSpool:
             return await self._loop.run_in_executor(self._reading, ask)
         except apsw.Error as error:
             raise store_error(error, "the spool could not be read") from error
+
+    async def _keep_holds(self, holds: Holds) -> None:
+        if holds == self._holds:
+            return
+        before, self._holds = self._holds, holds  # at once: what is stored from here on is asked
+        try:
+            await self._work(KeepHolds(holds))
+        except StoreError:
+            self._holds = before
+            raise
 
     def _notice(self, changed: Changed | None) -> None:
         """End the leases, and remove the files, that a change made void."""

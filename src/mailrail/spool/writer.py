@@ -14,7 +14,9 @@ from typing import Final
 import apsw
 
 from mailrail.model import StoreError
+from mailrail.spool.api import Filter
 from mailrail.spool.batch import ITEM_COLUMNS, MESSAGE_COLUMNS, Batch, Value, Work, Written
+from mailrail.spool.holds import Holds
 from mailrail.spool.schema import check_library, newest, prepare, recover
 from mailrail.spool.trouble import with_cause
 
@@ -71,6 +73,11 @@ class Writer:
     def newest(self) -> int | None:
         """Return the highest message number that is in use."""
         return newest(self._db)
+
+    def holds(self) -> Holds:
+        """Return the standing holds."""
+        rows = self._db.execute("SELECT sender, recipient, destination FROM hold")
+        return tuple(Filter(sender=row[0], recipient=row[1], destination=row[2]) for row in rows)
 
     def write(self, batch: Batch) -> Written:
         """Write *batch* in one transaction; when this returns, it is on stable storage.

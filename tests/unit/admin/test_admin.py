@@ -112,6 +112,18 @@ def test_statistics_name_each_destination() -> None:
     simulate(main())
 
 
+def test_standing_holds_are_made_seen_and_ended() -> None:
+    async def main() -> None:
+        async with door() as at, await at.client() as admin:
+            wanted = Wanted(sender="news@example.com")
+            assert await admin.change(ChangeRequest(verb="hold", wanted=wanted)) == 0
+            assert await admin.holds() == [wanted]
+            await admin.change(ChangeRequest(verb="release", wanted=wanted))
+            assert await admin.holds() == []
+
+    simulate(main())
+
+
 @pytest.mark.parametrize("verb", ["hold", "release", "retry", "delete", "bounce"])
 def test_each_verb_changes_the_queue_and_is_told(verb: Any) -> None:
     async def main() -> None:

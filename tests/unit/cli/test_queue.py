@@ -110,6 +110,20 @@ def test_hold_and_release(mailrail: Program, stored: list[QueueId]) -> None:
     assert mailrail("queue", "list", "--held").out == "Nothing like that waits.\n"
 
 
+def test_a_hold_without_ids_is_for_what_comes_too_and_is_shown_until_it_is_released(
+    mailrail: Program, stored: list[QueueId]
+) -> None:
+    said = mailrail("queue", "hold", "--domain", "example.org")
+    assert said.out == "Held: 3 items.\n"
+    assert "Held too, as it comes: recipient example.org;" in said.err
+    shown = "-- 3 items\n-- held as it comes: recipient example.org\n"
+    assert mailrail("queue", "list").out.endswith(shown)
+    mailrail("queue", "release", stored[0])
+    assert mailrail("queue", "list").out.endswith(shown)
+    mailrail("queue", "release", "--all")
+    assert mailrail("queue", "list").out.endswith("-- 3 items\n")
+
+
 def test_retry_makes_everything_due_now(mailrail: Program, stored: list[QueueId]) -> None:
     assert mailrail("queue", "retry", "--domain", "example.org").out == "Trying now: 3 items.\n"
     assert mailrail("queue", "list").out.count(" now ") == 3

@@ -28,6 +28,36 @@ def test_what_is_held_waits_until_it_is_released() -> None:
     simulate(main())
 
 
+def test_what_comes_while_its_kind_is_held_waits_too_also_after_a_restart() -> None:
+    async def main() -> None:
+        async with bench() as queue:
+            assert await queue.control.hold(Filter(recipient="example.org")) == 0
+            assert queue.control.holds() == (Filter(recipient="example.org"),)
+            await queue.accept()
+            await queue.accept(domain="example.net")
+            await asyncio.sleep(60)
+            assert [item.destination for item in queue.stored()] == ["mx:example.org"]
+        async with bench(store=queue.spool.store) as again:
+            await asyncio.sleep(60)
+            assert len(again.stored()) == 1
+            assert await again.control.release(Filter(recipient="example.org")) == 1
+            await asyncio.sleep(60)
+            assert again.stored() == []
+
+    simulate(main())
+
+
+def test_a_hold_of_single_messages_is_for_them_alone() -> None:
+    async def main() -> None:
+        async with bench(carriage=Carriage(lambda job: NOT_NOW)) as queue:
+            first = await queue.accept()
+            await asyncio.sleep(1)
+            await queue.control.hold(Filter(queue_ids=(first,)))
+            assert queue.control.holds() == ()
+
+    simulate(main())
+
+
 def test_what_is_deleted_is_gone_without_a_notice() -> None:
     async def main() -> None:
         async with bench(carriage=Carriage(lambda job: NOT_NOW)) as queue:
@@ -70,6 +100,25 @@ def test_bounce_returns_mail_to_its_sender_held_or_not() -> None:
             events = queue.told(RecipientFailed)
             assert all(isinstance(e, RecipientFailed) and "operator" in e.reply for e in events)
             assert len(events) == 2
+
+    simulate(main())
+
+
+def test_bounce_returns_also_what_is_being_tried_and_comes_back_deferred() -> None:
+    def answer(job: Job) -> object:
+        return OK if job.lease.message.is_notice else (OK, NOT_NOW)
+
+    async def main() -> None:
+        async with bench(carriage=Carriage(answer, takes_s=5.0)) as queue:  # type: ignore[arg-type]
+            tried = await queue.accept(recipients=2)
+            await asyncio.sleep(1)
+            assert await queue.control.bounce(ALL) == 1
+            await asyncio.sleep(20)
+            assert queue.stored() == []
+            assert queue.notifier.told == [(tried, (1,), ())]
+            (event,) = queue.told(RecipientFailed)
+            assert isinstance(event, RecipientFailed)
+            assert "operator" in event.reply
 
     simulate(main())
 
