@@ -52,7 +52,13 @@ class AdminClient:
         try:
             return cls(await network.connect(Endpoint(str(path), 0), timeout_s=CONNECT_S))
         except NetError as error:
-            raise AdminError(Trouble.DOWN, f"nobody answers at {path}: {error}") from error
+            is_forbidden = isinstance(error.__cause__, PermissionError)
+            mend = (
+                "run this as the server's user, or set admin.group_access"
+                if is_forbidden
+                else "start it with mailrail serve"
+            )
+            raise AdminError(Trouble.DOWN, f"nobody answers at {path}: {error}\n    {mend}") from error
 
     async def __aenter__(self) -> Self:
         return self

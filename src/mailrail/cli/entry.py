@@ -9,7 +9,7 @@ import click
 
 from mailrail.cli.exits import CommandFailed, Exit, code_of
 from mailrail.cli.lazy import Lazy, group
-from mailrail.model import MailrailError
+from mailrail.model import MailrailError, SettingsError
 
 _COMMANDS: Final = {
     "serve": Lazy("mailrail.cli.serve", "serve", "Run the mail server."),
@@ -73,6 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     except CommandFailed as error:
         _complain(str(error))
         return error.code
+    except SettingsError as error:
+        click.echo(str(error), err=True)  # each problem has its file and line in front
+        return code_of(error)
     except MailrailError as error:
         _complain(str(error))
         return code_of(error)
@@ -86,7 +89,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _complain(text: str) -> None:
-    click.echo(f"mailrail: {text}" if "\n" not in text else text, err=True)
+    click.echo(f"mailrail: {text}", err=True)
 
 
 def main() -> NoReturn:

@@ -54,13 +54,19 @@ def code_of(error: MailrailError) -> Exit:
     match error:
         case SettingsError():
             return Exit.CONFIG
+        case _ if _is_forbidden(error):
+            return Exit.NO_PERMISSION
         case AddressError():
             return Exit.DATA
-        case StoreError() | NetError() if isinstance(error.__cause__, PermissionError):
-            return Exit.NO_PERMISSION
         case StoreError():
             return _STORE_CODES[error.trouble]
         case DnsError():
             return Exit.TEMPORARY if error.try_again else Exit.UNAVAILABLE
         case _:
             return Exit.UNAVAILABLE
+
+
+def _is_forbidden(error: MailrailError) -> bool:
+    """Tell whether the system said no; of the operator's socket it said so to the network."""
+    cause = error.__cause__
+    return isinstance(cause.__cause__ if isinstance(cause, NetError) else cause, PermissionError)

@@ -8,7 +8,8 @@ import pytest
 from tests.unit.cli.conftest import REPLY, Program
 
 from mailrail.cli.exits import Exit
-from mailrail.model import QueueId, format_id
+from mailrail.model import NetError, NetTrouble, QueueId, format_id
+from mailrail.net import Endpoint, SocketNetwork
 
 
 def test_list_shows_a_line_for_each_item_and_the_last_answer(
@@ -204,4 +205,17 @@ def test_the_queue_of_another_user_is_refused(
 def test_status_says_when_nobody_answers(mailrail: Program) -> None:
     said = mailrail("status")
     assert said.code == Exit.UNAVAILABLE
-    assert "nobody answers at" in said.err
+    assert said.err.startswith("mailrail: nobody answers at")
+    assert "start it with mailrail serve" in said.err
+
+
+def test_status_says_when_the_socket_is_for_others(
+    mailrail: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def connect(self: SocketNetwork, endpoint: Endpoint, *, timeout_s: float) -> None:
+        raise NetError(NetTrouble.OTHER, f"connect to {endpoint}: Permission denied") from PermissionError()
+
+    monkeypatch.setattr(SocketNetwork, "connect", connect)
+    said = mailrail("status")
+    assert said.code == Exit.NO_PERMISSION
+    assert "run this as the server's user, or set admin.group_access" in said.err

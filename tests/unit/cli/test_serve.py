@@ -48,7 +48,7 @@ def test_what_keeps_the_server_from_its_work_is_told_with_its_mend(
     monkeypatch.setattr(mailrail_daemon, "run", run)
     said = mailrail("serve")
     assert said.code == code
-    assert f"{error} (settings: " in said.err
+    assert f"mailrail: {error} (settings: " in said.err
     assert mend in said.err
 
 
