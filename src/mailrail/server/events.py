@@ -33,7 +33,12 @@ class ConnectionRefused(Event, frozen=True, kw_only=True):
 
 
 class CommandRefused(Event, frozen=True, kw_only=True):
-    """A command or a message was refused with 4yz or 5yz."""
+    """A command or a message was refused with 4yz or 5yz.
+
+    Attributes:
+        step: what was asked, or "command" for a syntax, an order or a size that is refused unasked.
+        reply: what the client was told.
+    """
 
     client: str
     step: str

@@ -283,6 +283,10 @@ class Session:
 
     def _flush(self) -> None:
         core = self.core
+        if core.refusals:
+            refusals, core.refusals = core.refusals, ()
+            for refusal in refusals:
+                self._tell_refusal("command", refusal)
         if core.errors >= self._host.limits.soft_errors and core.errors > self._errors_answered:
             self._answer_late()
             return

@@ -47,6 +47,7 @@ _ENDS_GROUP: Final = frozenset({"EHLO", "HELO", "LHLO", "DATA", "VRFY", "EXPN", 
 _OTHER_PROTOCOLS: Final = frozenset(
     {"GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "HOST:", "PRI"}
 )
+_REFUSALS: Final = 31  # kept beside the newest; a shell that tells them takes them after each batch
 _BDAT_DIGITS: Final = 12  # a terabyte; a longer number is garbage, and what follows it unknowable
 
 
@@ -68,6 +69,7 @@ class ServerConnection:
         is_authenticated: AUTH succeeded.
         may_run_ahead: the client may ignore the order of pipelining (A7): it is trusted, or has logged in.
         errors: bad commands so far, forgiven when a message is accepted.
+        refusals: commands that the core refused by itself, the latest few, until the shell empties it.
         farewell: the reply that ended the session, None while it goes on.
     """
 
@@ -80,6 +82,7 @@ class ServerConnection:
         self.is_authenticated = False
         self.may_run_ahead = False
         self.errors = 0
+        self.refusals: tuple[Reply, ...] = ()
         self.farewell: Reply | None = None
         self._limits = limits
         self._offers = offers
@@ -220,6 +223,7 @@ class ServerConnection:
 
     def _error(self, reply: Reply) -> Literal[_Again.AGAIN]:
         """Answer a bad command by ourselves."""
+        self.refusals = (*self.refusals[-_REFUSALS:], reply)
         self._say(reply)
         self._count_error()
         return AGAIN
