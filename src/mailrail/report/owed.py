@@ -46,10 +46,10 @@ def recipient_status(
     recipient: Recipient, outcome: Outcome | None, action: Action, *, now_us: int, retry_until_us: int = 0
 ) -> RecipientStatus:
     """Put together what a report tells of *recipient*; *outcome* is None where none is at hand."""
-    remote_mta = diagnostic = status = ""
+    remote_mta = diagnostic = ""
     if outcome is not None:
         reply = outcome.reply
-        status, diagnostic = reply.enhanced_code, str(reply)
+        diagnostic = str(reply)
         # A reply with a source is one of ours (model/reply.py), about that host, not said by it.
         if not reply.source:
             remote_mta = outcome.host
@@ -58,7 +58,7 @@ def recipient_status(
     return RecipientStatus(
         final_recipient=typed_address(recipient.forward_path),
         action=action,
-        status=status or _plain_status(action, outcome.reply if outcome else None),
+        status=_status(action, outcome.reply if outcome else None),
         original_recipient=recipient.orcpt,
         remote_mta=remote_mta,
         diagnostic=diagnostic,
@@ -67,8 +67,13 @@ def recipient_status(
     )
 
 
-def _plain_status(action: Action, reply: Reply | None) -> str:
-    """Return a status for a hop without enhanced codes: its class only (RFC 3463 §2)."""
+def _status(action: Action, reply: Reply | None) -> str:
+    """Return what *reply* says as a status; for a hop without enhanced codes the class only (RFC 3463 §2)."""
+    if action is Action.DELAYED:
+        # What is tried again is of class 4, even if a greeting or "too many recipients" said 5yz.
+        return f"4{reply.enhanced_code[1:] if reply and reply.enhanced_code else '.0.0'}"
+    if reply is not None and reply.enhanced_code:
+        return reply.enhanced_code
     if reply is not None and reply.code // 100 in (2, 4, 5):
         return f"{reply.code // 100}.0.0"
-    return {Action.FAILED: "5.0.0", Action.DELAYED: "4.0.0"}.get(action, "2.0.0")
+    return "5.0.0" if action is Action.FAILED else "2.0.0"

@@ -252,6 +252,16 @@ def test_a_delay_says_until_when_and_why(world: World) -> None:
     assert told(bare).recipients[0].status == "4.0.0"
 
 
+@pytest.mark.parametrize(("enhanced", "status"), [("5.7.1", "4.7.1"), ("", "4.0.0")])
+def test_a_delay_has_a_status_of_class_4_though_the_greeting_said_never(
+    world: World, enhanced: str, status: str
+) -> None:
+    refused = Deferred(Blame.HOST, Reply(554, enhanced, "Go away"), "mail.example.org")
+    (notice,) = world.notices(mail(Notify.DELAY), [(0, refused)], delayed=[0])
+    assert told(notice).recipients[0].status == status
+    assert b"554" in notice.content
+
+
 def test_different_ends_are_different_notices(world: World) -> None:
     every = Notify.SUCCESS | Notify.FAILURE | Notify.DELAY
     made = world.notices(
