@@ -129,8 +129,8 @@ def _expired(last: Deferred) -> Failed:
 def trouble(outcomes: Sequence[Outcome]) -> Deferred | None:
     """Return the deferral that slows the destination down, or None when it did its part.
 
-    One recipient that got through, or was refused for reasons of its own, shows that the
-    destination lives.
+    One recipient that got through shows that the destination lives; that a recipient or a message is
+    refused is no trouble of it.
     """
     found = None
     for outcome in outcomes:
