@@ -135,7 +135,11 @@ class ServerConnection:
         return len(self._buffer) - self._at
 
     def greet(self, reply: Reply) -> None:
-        """Say the banner: 220 (GREETING) or a refusal (RFC 5321 §3.1)."""
+        """Say the banner: 220 (GREETING) or a refusal (RFC 5321 §3.1).
+
+        Raises:
+            LocalProtocolError: it was said already.
+        """
         if self._state is not S_FRESH:
             raise LocalProtocolError("the greeting was already said")
         if self._buffer and not self.may_run_ahead:
@@ -162,7 +166,11 @@ class ServerConnection:
         return None
 
     def reply(self, reply: Reply) -> None:
-        """Answer the event that waits."""
+        """Answer the event that waits.
+
+        Raises:
+            LocalProtocolError: nothing waits, or *reply* would mislead the client; close the session then.
+        """
         step, self._asked = self._asked, None
         if step is None:
             raise LocalProtocolError("nothing waits for an answer")
@@ -172,7 +180,11 @@ class ServerConnection:
         _ANSWERS.get(step, ServerConnection._answer)(self, step, reply)
 
     def reply_each(self, replies: Sequence[Reply]) -> None:
-        """Answer EndOfData of LMTP: one reply for each accepted recipient, in order (RFC 2033 §4.2)."""
+        """Answer EndOfData of LMTP: one reply for each accepted recipient, in order (RFC 2033 §4.2).
+
+        Raises:
+            LocalProtocolError: not the end of data, not LMTP, or another number of replies.
+        """
         if not self._is_lmtp or self._asked is not A_END_OF_DATA or len(replies) != self._accepted:
             raise LocalProtocolError(
                 f"one reply for each recipient is for the end of data by LMTP, with {self._accepted} recipients;"
@@ -421,6 +433,9 @@ class ServerConnection:
         return events.DataStart(is_chunking=False)
 
     def _answer_data(self, step: Accepted, reply: Reply) -> None:
+        if reply.is_positive and reply.code != say.START_DATA.code:
+            # The client would wait for our next answer, and we take its commands for content.
+            raise LocalProtocolError(f"DATA wants 354 or a refusal, not {reply}")
         self._answer(step, reply)
         if reply.is_positive:
             self._gate = ContentGate(self._limits, self._body)

@@ -130,6 +130,25 @@ def test_a_handler_that_cannot_be_made_is_answered_421_and_leaves_no_trace() -> 
     play(scenario)
 
 
+def test_a_handler_that_says_250_to_data_is_told_and_the_client_is_not_left_waiting() -> None:
+    class Hasty(Handler):
+        def data(self, transaction: Transaction) -> Answer:
+            return say.DONE
+
+    async def scenario() -> None:
+        lobby = make_lobby(Hasty)
+        client = lobby.greeted()
+        client.say(LETTER)
+        assert client.last() == "421 4.3.0 Internal error, try again later"
+        assert client.is_closed
+        (failed,) = lobby.told(SessionFailed)
+        assert isinstance(failed, SessionFailed)
+        assert (failed.step, failed.trace) == ("DataStart", "DATA wants 354 or a refusal, not 250 2.0.0 Ok")
+        await lobby.server.stop()
+
+    play(scenario)
+
+
 def test_a_bug_in_the_core_ends_the_session_with_421_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(core: ServerConnection) -> None:
         raise ZeroDivisionError
