@@ -117,15 +117,29 @@ def test_held_mail_stays_held_over_a_restart_and_goes_out_when_released(tmp_path
     with running(tmp_path, route=[to(f"127.0.0.1:{port}")]) as daemon:
         send(daemon)
         daemon.wait_for("RecipientDeferred")
-        assert changed(daemon, "hold", "--all") == 1
+        (waiting,) = daemon.queue()
+        assert changed(daemon, "hold", waiting["queue_id"]) == 1
         daemon.stop()
         with Receiver(port=port) as receiver:
             daemon.start()
             send(daemon, letter("another"))
             receiver.wait_for(1)
             assert len(daemon.queue("--held")) == 1
-            assert changed(daemon, "release", "--all") == 1
+            assert changed(daemon, "release", waiting["queue_id"]) == 1
             receiver.wait_for(2)
+
+
+def test_a_hold_of_everything_keeps_back_what_comes_over_a_restart_too(tmp_path: Path) -> None:
+    with Receiver() as receiver, running(tmp_path, route=[to(receiver.address)]) as daemon:
+        assert changed(daemon, "hold", "--all") == 0
+        send(daemon)
+        daemon.stop()
+        daemon.start()
+        send(daemon, letter("another"))
+        assert len(daemon.queue("--held")) == 2
+        assert "held as it comes: all mail" in daemon.command("queue", "list").stdout
+        assert changed(daemon, "release", "--all") == 2
+        receiver.wait_for(2)
 
 
 def test_explain_says_which_way_and_why(tmp_path: Path) -> None:
