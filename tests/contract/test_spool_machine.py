@@ -47,6 +47,7 @@ class SpoolMachine(RuleBasedStateMachine):
         self.directory = tempfile.TemporaryDirectory()
         self.known: dict[tuple[QueueId, str], Known] = {}
         self.stale: list[Lease] = []
+        self.standing: set[str] = set()
         self.moves = 0
 
     def run(self, work: Awaitable[T]) -> T:
@@ -98,8 +99,22 @@ class SpoolMachine(RuleBasedStateMachine):
         message = self.mail.message([f"bob@{name}" for name in names])
         items = self.mail.items(message, due_us=self.disk.clock.now + wait_us, held=held and not lease)
         committed = self.run(store(self.spool, message, items, lease=lease))
-        assert len(committed.leases) == (len(items) if lease else 0)
+        items = tuple(
+            replace(item, held=True) if item.destination in self.standing else item for item in items
+        )
+        assert len(committed.leases) == (sum(not item.held for item in items) if lease else 0)
         self.remember(items, committed.leases)
+
+    @rule(name=domains)
+    def hold_new(self, name: str) -> None:
+        self.run(self.spool.hold_new(Filter(destination=f"mx:{name}")))
+        self.standing.add(f"mx:{name}")
+
+    @rule(name=domains)
+    def release_new(self, name: str) -> None:
+        self.run(self.spool.release_new(Filter(destination=f"mx:{name}")))
+        self.standing.discard(f"mx:{name}")
+        assert {rule.destination for rule in self.spool.holds()} == self.standing
 
     @rule(limit=st.integers(1, 6), per_destination=st.integers(1, 3), busy=st.frozensets(domains, max_size=2))
     def claim(self, limit: int, per_destination: int, busy: frozenset[str]) -> None:
