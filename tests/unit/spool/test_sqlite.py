@@ -294,6 +294,37 @@ async def test_a_spool_of_a_newer_format_is_refused(disk: SqliteDisk) -> None:
 
 
 @in_loop
+async def test_a_spool_of_the_first_format_is_brought_up_to_date_with_its_mail(
+    disk: SqliteDisk, mail: Mail
+) -> None:
+    spool = await disk.open()
+    await keep(spool, mail)
+    await spool.close()
+    with database(disk) as db:
+        db.execute("DROP TABLE hold")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    spool = await disk.open()
+    assert await spool.count(EVERYTHING) == 1
+    await spool.hold_new(EVERYTHING)
+    assert spool.holds() == (EVERYTHING,)
+    await spool.close()
+
+
+@in_loop
+async def test_a_standing_hold_that_cannot_be_stored_does_not_stand(disk: SqliteDisk, mail: Mail) -> None:
+    """A68."""
+    spool = await disk.open()
+    bad = make_bad(spool, apsw.SQLITE_FULL)
+    with pytest.raises(StoreError):
+        await spool.hold_new(EVERYTHING)
+    bad.is_bad = False
+    assert spool.holds() == ()
+    assert len(await keep(spool, mail, lease=True)) == 1
+    await spool.close()
+
+
+@in_loop
 async def test_the_database_of_another_program_is_refused(disk: SqliteDisk) -> None:
     """A70."""
     disk.path.mkdir()
