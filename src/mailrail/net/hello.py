@@ -4,7 +4,7 @@ Two reasons. Python cannot refuse an ALPN mismatch: it goes on as if nothing had
 browser's request can be played to a mail server (ALPACA). And Python's SNI callback prints a traceback for a
 hostile name. Both are plain bytes in the first message of the client, so we look there.
 
-Everything is bounded by MAX_BYTES and MAX_RECORDS; names are hostile input and only ever looked up in a dict.
+Everything is bounded by MAX_BYTES; names are hostile input and only ever looked up in a dict.
 Source: RFC 8446 §4.1.2 and §5.1, RFC 6066 §3, RFC 7301 §3.1.
 """
 
@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 MAX_BYTES: Final = 16 * 1024  # real ones take 200 to 2,000 bytes, with post-quantum key shares
-# Real ones come in one, those cut up to slip past censors in a few. All are walked again with each segment that comes.
-MAX_RECORDS: Final = 256
 _RECORD_HANDSHAKE: Final = 22
 _CLIENT_HELLO: Final = 1
 _SERVER_NAME: Final = 0
@@ -49,21 +47,21 @@ class _Cut(Exception):  # noqa: N818 - not an error: the length fields lead past
 class _Reader:
     """Walks over length-prefixed fields."""
 
-    __slots__ = ("_at", "_data")
+    __slots__ = ("_data", "at")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
-        self._at = 0
+        self.at = 0
 
     def __bool__(self) -> bool:
-        return self._at < len(self._data)
+        return self.at < len(self._data)
 
     def take(self, length: int) -> bytes:
-        end = self._at + length
+        end = self.at + length
         if end > len(self._data):
             raise _Cut
-        part = self._data[self._at : end]
-        self._at = end
+        part = self._data[self.at : end]
+        self.at = end
         return part
 
     def number(self, octets: int) -> int:
@@ -73,45 +71,55 @@ class _Reader:
         return self.take(self.number(octets))
 
 
-def read_hello(data: bytes) -> Hello | None:
-    """Read the ClientHello at the start of *data*, however it is cut into records.
+class HelloReader:
+    """Reads a ClientHello as it comes, however it is cut into segments and records.
 
-    Returns:
-        None while it is not complete.
-
-    Raises:
-        HelloError: it is something else, malformed, longer than MAX_BYTES or in more than MAX_RECORDS.
+    No record is walked twice: a hello in thousands of records, an octet a segment, costs no more than another (A39).
     """
-    message = _join_records(data)
-    if len(message) >= 4:
-        length = int.from_bytes(message[1:4], "big")
-        if length > MAX_BYTES:
+
+    __slots__ = ("_message", "_records", "_size")
+
+    def __init__(self) -> None:
+        self._records = b""  # the record that has not come whole
+        self._message = b""
+        self._size = 0
+
+    def feed(self, data: bytes) -> Hello | None:
+        """Take more bytes and return the hello, or None while it is not complete.
+
+        Raises:
+            HelloError: it is something else, malformed, or longer than MAX_BYTES.
+        """
+        if not self._size and data[:1] and data[0] != _RECORD_HANDSHAKE:
+            raise HelloError("the peer does not speak TLS", None)
+        self._size += len(data)
+        self._join(self._records + data)
+        message = self._message
+        if len(message) >= 4:
+            length = int.from_bytes(message[1:4], "big")
+            if length > MAX_BYTES:
+                raise HelloError("ClientHello is too long", _DECODE_ERROR)
+            if len(message) >= 4 + length:
+                return _parse(message[4 : 4 + length])
+        if self._size > MAX_BYTES:
             raise HelloError("ClientHello is too long", _DECODE_ERROR)
-        if len(message) >= 4 + length:
-            return _parse(message[4 : 4 + length])
-    if len(data) > MAX_BYTES:
-        raise HelloError("ClientHello is too long", _DECODE_ERROR)
-    return None
+        return None
 
-
-def _join_records(data: bytes) -> bytes:
-    if data[:1] and data[0] != _RECORD_HANDSHAKE:
-        raise HelloError("the peer does not speak TLS", None)
-    records, message, count = _Reader(data), b"", 0
-    try:
-        while records:
-            count += 1
-            if count > MAX_RECORDS:
-                raise HelloError("ClientHello is in too many records", _DECODE_ERROR)
-            if records.number(1) != _RECORD_HANDSHAKE or records.number(1) != 3:
-                raise HelloError("no TLS handshake record", _DECODE_ERROR)
-            records.take(1)
-            message += records.vector(2)
-            if message[:1] and message[0] != _CLIENT_HELLO:
-                raise HelloError("the handshake does not begin with a ClientHello", _DECODE_ERROR)
-    except _Cut:
-        pass
-    return message
+    def _join(self, data: bytes) -> None:
+        """Add the content of every whole record in *data* to the message, and keep the rest."""
+        records, end = _Reader(data), 0
+        try:
+            while records:
+                if records.number(1) != _RECORD_HANDSHAKE or records.number(1) != 3:
+                    raise HelloError("no TLS handshake record", _DECODE_ERROR)
+                records.take(1)
+                self._message += records.vector(2)
+                end = records.at
+                if self._message[:1] and self._message[0] != _CLIENT_HELLO:
+                    raise HelloError("the handshake does not begin with a ClientHello", _DECODE_ERROR)
+        except _Cut:
+            pass
+        self._records = data[end:]
 
 
 def _parse(body: bytes) -> Hello:

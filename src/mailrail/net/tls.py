@@ -24,7 +24,7 @@ from typing import Final, Self
 from mailrail.model import NetError, NetTrouble
 from mailrail.net.api import Connection, Receiver, TlsInfo
 from mailrail.net.contexts import ServerContexts
-from mailrail.net.hello import HelloError, read_hello
+from mailrail.net.hello import HelloError, HelloReader
 from mailrail.net.sessions import SessionCache
 from mailrail.net.tls_facts import tls_error, tls_info
 
@@ -68,6 +68,7 @@ class TlsConnection:
         "_outgoing",
         "_paused",
         "_plain",
+        "_reader",
         "_receiver",
         "_secured",
         "_server_name",
@@ -91,6 +92,7 @@ class TlsConnection:
         self._contexts: ServerContexts | None = None  # server
         self._alpn: tuple[bytes, ...] = ()
         self._hello = b""  # server: the ClientHello as far as it has come
+        self._reader: HelloReader | None = None  # server: until the ClientHello is whole
         self._server_name: str | None = None
         self._sessions: SessionCache | None = None
         self._receiver: Receiver | None = None
@@ -117,6 +119,7 @@ class TlsConnection:
         tls = cls(plain)
         tls._contexts = ServerContexts(contexts) if isinstance(contexts, ssl.SSLContext) else contexts
         tls._alpn = alpn
+        tls._reader = HelloReader()
         return tls
 
     @classmethod
@@ -249,9 +252,10 @@ class TlsConnection:
     def _greet(self, data: bytes) -> None:
         """Server: look at the ClientHello, pick the certificate, then let OpenSSL begin."""
         assert self._contexts is not None
+        assert self._reader is not None
         self._hello += data
         try:
-            hello = read_hello(self._hello)
+            hello = self._reader.feed(data)
             if hello is None:
                 return
             if hello.protocols and not set(hello.protocols) & set(self._alpn):
@@ -265,7 +269,7 @@ class TlsConnection:
         context = self._contexts.for_name(hello.server_name)
         self._ssl = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._incoming.write(self._hello)
-        self._hello = b""
+        self._hello, self._reader = b"", None
         self._shake()
 
     def _shake(self) -> None:
