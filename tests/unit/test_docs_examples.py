@@ -50,7 +50,8 @@ def commands() -> Iterator[object]:
 @pytest.mark.parametrize("arguments", list(commands()))
 def test_commands_in_the_manual_are_commands(arguments: list[str]) -> None:
     command: click.Command = root
-    context = click.Context(command, info_name="mailrail")
+    # With the program's own words for help: click keeps, for the whole process, those it is first asked with.
+    context = click.Context(command, info_name="mailrail", **root.context_settings)
     while isinstance(command, click.Group) and arguments:
         inner = command.get_command(context, arguments[0])
         if inner is None:
@@ -60,7 +61,7 @@ def test_commands_in_the_manual_are_commands(arguments: list[str]) -> None:
         context = click.Context(command, parent=context, info_name=command.name)
     assert not isinstance(command, click.Group)
     # The parser alone: it refuses options that there are not, and runs nothing.
-    command.make_parser(click.Context(command)).parse_args(list(arguments))
+    command.make_parser(context).parse_args(list(arguments))
 
 
 @pytest.mark.parametrize("text", cases("python"))
