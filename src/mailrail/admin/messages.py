@@ -14,9 +14,11 @@ from mailrail.queue import DestinationView
 from mailrail.spool import Filter, Listed
 
 REQUEST_BYTES: Final = 1 << 20  # ours; 10,000 queue ids fit
-RESPONSE_BYTES: Final = 64 << 20  # ours; a page of 500 items with long replies fits
+RESPONSE_BYTES: Final = (
+    128 << 20
+)  # ours; a full page of items with 1,000 recipients and long replies each fits
 MAX_IDS: Final = 10_000
-MAX_PAGE: Final = 500
+MAX_PAGE: Final = 100  # ours; what a page may cost the daemon in memory
 MAX_STATS: Final = 10_000
 
 

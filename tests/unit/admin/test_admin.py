@@ -15,17 +15,20 @@ from tests.unit.queue.bench import Bench, Carriage, bench
 from tests.unit.queue.mail import NOT_NOW
 
 from mailrail.admin import (
+    MAX_PAGE,
     AdminClient,
     AdminError,
     AdminRequestFailed,
     AdminServer,
     ChangeRequest,
     OperatorActed,
+    RecipientRow,
     Status,
     Trouble,
     Wanted,
 )
 from mailrail.admin.lines import LinePeer
+from mailrail.admin.messages import RESPONSE_BYTES
 from mailrail.admin.server import IDLE_S, SESSIONS
 from mailrail.model import StoreError, StoreTrouble
 from mailrail.net import Endpoint
@@ -98,6 +101,11 @@ def test_pages_show_what_an_operator_wants_to_know() -> None:
                 assert await admin.count(Wanted(recipient="example.net")) == 1
 
     simulate(main())
+
+
+def test_a_page_of_messages_to_a_thousand_recipients_each_fits_an_answer() -> None:
+    recipient = RecipientRow(address="a" * 254, last_reply="4" * 512, notify="SUCCESS|FAILURE|DELAY")
+    assert MAX_PAGE * 1000 * len(recipient.model_dump_json() + ",") < RESPONSE_BYTES
 
 
 def test_statistics_name_each_destination() -> None:
