@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Protocol
 
-from mailrail.model import NetError
+from mailrail.model import NetError, value
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Endpoint:
     """Where a socket is bound or goes to.
 
