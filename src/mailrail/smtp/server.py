@@ -31,7 +31,7 @@ from mailrail.smtp.limits import Limits
 from mailrail.smtp.offer import Offers
 from mailrail.smtp.params import ParameterError, parse_mail, parse_rcpt
 from mailrail.smtp.paths import parse_forward_path, parse_reverse_path, split_path
-from mailrail.smtp.states import NEXT, Accepted, State
+from mailrail.smtp.states import NEXT, Accepted, State, allows
 
 _CRLF: Final = b"\r\n"
 # Bound once: Python 3.11 takes 70 ns to find a member in its class, and a message asks hundreds of times.
@@ -332,7 +332,7 @@ class ServerConnection:
     def _hello(self, verb: str, rest: str) -> Read:
         if (verb == "LHLO") is not self._is_lmtp:
             return self._error(say.UNKNOWN_COMMAND)
-        if A_HELLO not in NEXT[self._state]:
+        if not allows(self._state, A_HELLO):
             return self._refuse_order()
         if not rest or " " in rest or len(rest) > 255:
             return self._error(say.BAD_ARGUMENTS.with_text(f"{verb} wants your host name"))
@@ -356,7 +356,7 @@ class ServerConnection:
             self._say(self._offers.plain)
 
     def _mail(self, verb: str, rest: str) -> Read:
-        if A_MAIL not in NEXT[self._state]:
+        if not allows(self._state, A_MAIL):
             return self._refuse_order()
         if rest[:5].upper() != "FROM:":
             return self._error(say.BAD_ARGUMENTS.with_text("Syntax: MAIL FROM:<address>"))
@@ -384,7 +384,7 @@ class ServerConnection:
         return self._error(reply.with_text(str(error)))
 
     def _rcpt(self, verb: str, rest: str) -> Read:
-        if A_RCPT not in NEXT[self._state]:
+        if not allows(self._state, A_RCPT):
             return self._refuse_order()
         if rest[:3].upper() != "TO:":
             return self._error(say.BAD_ARGUMENTS.with_text("Syntax: RCPT TO:<address>"))
@@ -425,7 +425,7 @@ class ServerConnection:
             return self._error(say.BAD_ARGUMENTS.with_text("DATA takes no argument"))
         if self._state is S_MAIL:
             return self._error(say.NO_RECIPIENTS)
-        if A_DATA not in NEXT[self._state]:
+        if not allows(self._state, A_DATA):
             return self._refuse_order()
         if self._body is Body.BINARY:
             return self._error(say.BINARY_NEEDS_BDAT)
@@ -444,7 +444,7 @@ class ServerConnection:
     def _reset(self, verb: str, rest: str) -> Read:
         if rest:
             return self._error(say.BAD_ARGUMENTS.with_text("RSET takes no argument"))
-        if A_RSET not in NEXT[self._state]:
+        if not allows(self._state, A_RSET):
             return self._refuse_order()
         if self._count_junk():
             return None
@@ -486,7 +486,7 @@ class ServerConnection:
             return self._error(say.ALREADY_TLS)
         if not self._offers.offer.has_tls:
             return self._error(say.NOT_IMPLEMENTED)
-        if A_STARTTLS not in NEXT[self._state] or self.is_authenticated:
+        if not allows(self._state, A_STARTTLS) or self.is_authenticated:
             return self._error(say.TLS_TOO_LATE)
         if self._refuse_behind_starttls():
             return None
@@ -514,7 +514,7 @@ class ServerConnection:
             return self._error(say.NOT_IMPLEMENTED)
         if not offer.shows_auth(is_tls=self.is_tls):
             return self._error(say.AUTH_NEEDS_TLS)
-        if A_AUTH not in NEXT[self._state]:
+        if not allows(self._state, A_AUTH):
             return self._refuse_order()
         mechanism, _, initial = rest.partition(" ")
         if mechanism.upper() not in offer.auth_mechanisms:
@@ -629,7 +629,7 @@ class ServerConnection:
 
     def _refuse_chunk(self) -> Reply | None:
         """Return why a chunk is to be discarded unseen, or None."""
-        if A_CHUNK not in NEXT[self._state]:
+        if not allows(self._state, A_CHUNK):
             return say.NO_RECIPIENTS if self._state is S_MAIL else say.BAD_SEQUENCE
         if self._gate is not None and self._gate.fault is not None:
             return say.BDAT_AFTER_FAILURE
@@ -676,7 +676,7 @@ class ServerConnection:
 
     def _chunk_refused(self, fault: Reply) -> Read:
         """Answer a chunk that was discarded; the transaction it belonged to waits for RSET."""
-        if A_CHUNK not in NEXT[self._state]:
+        if not allows(self._state, A_CHUNK):
             return self._error(fault)
         self._step(A_CHUNK)  # the first one, and perhaps the last, may have been refused before it was taken
         if self._is_last_chunk:

@@ -1,7 +1,7 @@
 """Floor 1 · smtp — xtext and its kin: how a parameter carries any text (RFC 3461 §4, RFC 6533 §3).
 
-Decoding is strict: a line break, a space or a control character, written plainly or
-as +XX, never comes out of a parameter (A26).
+Decoding is strict: a line break or another control character, written plainly or as +XX, never
+comes out of a parameter (A26). A space may, written as +20: quoted local parts have them.
 """
 
 import re
