@@ -58,7 +58,8 @@ async def _serve(settings: MailrailSettings) -> None:
 def _tame_collector() -> None:
     """Look for cycles less often: a message makes hundreds of short-lived objects and no cycle.
 
-    Measured: 8 % of the time of a relayed message at the default thresholds of (700, 10, 10).
+    In three alternating runs the median of CPU a relayed message was 299 µs so and 314 µs with the default
+    thresholds of (700, 10, 10): little, and hardly above the noise.
     """
     gc.collect()
     gc.freeze()

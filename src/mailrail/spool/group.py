@@ -88,10 +88,8 @@ class GroupCommit:
             operation.fail(self.broken)
             return
         self._pending.append(operation)
-        if not self._running and not self._is_scheduled:
-            # Not at once: whoever else the loop serves in this round comes along.
-            self._is_scheduled = True
-            self._loop.call_soon(self._start)
+        if not self._running:
+            self._start_soon()
 
     async def drain(self) -> None:
         """Wait until nothing is left to write."""
@@ -104,6 +102,16 @@ class GroupCommit:
         """Write what is left, and refuse what comes after."""
         await self.drain()
         self.broken = StoreError(StoreTrouble.FAILED, "the spool is closed")
+
+    def _start_soon(self) -> None:
+        """Begin a batch at the end of the loop's turn: whoever else is served in it comes along.
+
+        After a batch, too: those just answered and those read meanwhile have their turn first. That makes
+        fewer batches under load, each of which costs two threads a hand-over.
+        """
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            self._loop.call_soon(self._start)
 
     def _start(self) -> None:
         self._is_scheduled = False
@@ -145,11 +153,7 @@ class GroupCommit:
         if self._running:
             return
         if self._pending:
-            # Nor here: those just answered, and whoever was read meanwhile, have their turn first. Half
-            # as many batches under load, each of which costs two threads a hand-over.
-            if not self._is_scheduled:
-                self._is_scheduled = True
-                self._loop.call_soon(self._start)
+            self._start_soon()
         elif self._idle is not None:
             self._idle.set_result(None)
             self._idle = None
