@@ -31,9 +31,10 @@ from mailrail.model import (
     parse_id,
 )
 from mailrail.observe import Bus
-from mailrail.spool import Settlement, SpoolSettings, SqliteSpool, Want, open_spool
+from mailrail.spool import Settlement, SpoolSettings, SqliteSpool, SystemDisk, Want, open_spool
 from mailrail.spool.batch import Batch, Written, item_row
 from mailrail.spool.codec import encode_message
+from mailrail.spool.database import open_for_writing
 from mailrail.spool.schema import WAITING
 from mailrail.spool.writer import Writer
 
@@ -113,7 +114,8 @@ def fill(path: Path, items: int, lanes: int) -> None:
         await (await open_spool(settings(path), SystemClock(), Bus())).close()
 
     asyncio.run(make())
-    writer = Writer(path / "spool.db", 64 * 2**20)
+    db = open_for_writing(SystemDisk(), path / "spool.db", 64 * 2**20)
+    writer = Writer(db)
     ids, rng, now_us = QueueIds(SystemClock()), random.Random(1), SystemClock().now_us()
     envelope = Envelope(Address("alice", "example.com"), (Recipient(Address("bob", "example.org")),))
     body = os.urandom(1024)
@@ -130,7 +132,7 @@ def fill(path: Path, items: int, lanes: int) -> None:
             batch.items += item_row(parse_id(queue_id), message, item, WAITING)
             batch.wait_for(lane, due_us)
         writer.write(batch)
-    writer.close()
+    db.close()
 
 
 def rss_mib() -> float:

@@ -28,7 +28,7 @@ from mailrail.daemon import Daemon, World
 from mailrail.model import NetError
 from mailrail.net import Connection, Endpoint
 from mailrail.observe import Bus, Event
-from mailrail.spool import Filter, MemorySpool, MemoryStore
+from mailrail.spool import Filter, MemorySpool, MemoryStore, SystemDisk
 
 MX = Endpoint("192.0.2.25", 25)
 NAMES = Endpoint("192.0.2.53", 53)
@@ -166,7 +166,11 @@ class House:
     async def start(self) -> None:
         """Start the daemon, as on a disk where it may have been before."""
         world = World(
-            network=self.network, clock=self.clock, rng=seeded(), is_own_address=self.own.__contains__
+            network=self.network,
+            clock=self.clock,
+            rng=seeded(),
+            disk=SystemDisk(),
+            is_own_address=self.own.__contains__,
         )
         if self._in_memory:
             self.daemon = Daemon(self.settings, world, self.bus, MemorySpool(self.clock, self.store))

@@ -17,8 +17,10 @@ from mailrail.spool import (
     Spool,
     SpoolSettings,
     SqliteSpool,
+    SystemDisk,
     open_spool,
 )
+from mailrail.spool import Disk as Door
 
 P = ParamSpec("P")
 START_US = 1_800_000_000_000_000
@@ -50,13 +52,14 @@ class SqliteDisk:
     def __init__(self, path: Path) -> None:
         self.clock = TurnedClock()
         self.path = path / "spool"
+        self.door: Door = SystemDisk()
         self.bus = Bus()
         self.events: list[Event] = []
         self.bus.listen(self.events.append)
 
     async def open(self) -> SqliteSpool:
         settings = SpoolSettings(path=self.path, reserve_bytes=0, reserve_share=0)
-        return await open_spool(settings, self.clock, self.bus)
+        return await open_spool(settings, self.clock, self.bus, disk=self.door)
 
 
 class MemoryDisk:

@@ -27,7 +27,7 @@ from mailrail.receive import Duty, Reception
 from mailrail.report import NoticeWriter
 from mailrail.routing import RoutingRules, SettingsRouter
 from mailrail.server import Port, Server, ServerSettings
-from mailrail.spool import Filter, Spool, open_spool
+from mailrail.spool import Disk, Filter, Spool, open_spool
 
 HOUSEKEEPING_S: Final = 60.0
 
@@ -43,6 +43,7 @@ class World:
     network: Network
     clock: Clock
     rng: Rng
+    disk: Disk
     is_own_address: Callable[[str], bool]
 
 
@@ -131,7 +132,7 @@ class Daemon:
             StoreError: the spool is locked, damaged or unsuitable.
             SettingsError: a certificate cannot be used.
         """
-        spool = await open_spool(settings.spool, world.clock, bus)
+        spool = await open_spool(settings.spool, world.clock, bus, disk=world.disk)
         try:
             return cls(settings, world, bus, spool)
         except BaseException:

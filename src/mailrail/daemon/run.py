@@ -13,6 +13,7 @@ from mailrail.model import SystemClock, system_rng
 from mailrail.net import SocketNetwork, is_own_address
 from mailrail.observe import Bus, Level
 from mailrail.observe.logs import open_log
+from mailrail.spool import SystemDisk
 
 
 def run(settings: MailrailSettings) -> None:
@@ -42,7 +43,11 @@ async def _serve(settings: MailrailSettings) -> None:
     log = open_log(settings.log, sys.stderr.fileno(), clock, loop.call_soon)
     bus.listen(log, level=Level[settings.log.level.upper()])
     world = World(
-        network=SocketNetwork(settings.net, bus), clock=clock, rng=system_rng(), is_own_address=is_own_address
+        network=SocketNetwork(settings.net, bus),
+        clock=clock,
+        rng=system_rng(),
+        disk=SystemDisk(),
+        is_own_address=is_own_address,
     )
     _tame_collector()
     try:

@@ -16,9 +16,11 @@ from mailrail.spool.api import (
     Spool,
     Want,
 )
+from mailrail.spool.disk import Disk
 from mailrail.spool.memory import MemorySpool, MemoryStore
 from mailrail.spool.settings import SpoolSettings
 from mailrail.spool.sqlite import SqliteSpool, open_spool
+from mailrail.spool.system_disk import SystemDisk
 
 __all__ = [
     "SMALL_BYTES",
@@ -26,6 +28,7 @@ __all__ = [
     "Committed",
     "Content",
     "DestinationStats",
+    "Disk",
     "Draft",
     "Filter",
     "Lease",
@@ -38,6 +41,7 @@ __all__ = [
     "Spool",
     "SpoolSettings",
     "SqliteSpool",
+    "SystemDisk",
     "Want",
     "open_spool",
 ]

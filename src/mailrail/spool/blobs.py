@@ -7,14 +7,15 @@ runs in an executor. Links are never followed, and nothing is opened that exists
 """
 
 import errno
-import os
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from mailrail.model import QueueId, StoreError, StoreTrouble, parse_id
-from mailrail.spool.ground import prepare_inner, strange, sync_directory
+from mailrail.spool.disk import Disk
+from mailrail.spool.ground import is_directory, prepare_inner, strange
 
 _NODE_BITS: Final = 12  # below them an id's time begins; its low bits spread files over directories
 DIRECTORIES: Final = 64
@@ -28,7 +29,8 @@ class Blobs:
         root: the spool's directory.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, disk: Disk, root: Path) -> None:
+        self._disk = disk
         self._blobs = root / "blobs"
         self._corrupt = root / "corrupt"
 
@@ -39,9 +41,9 @@ class Blobs:
             StoreError: UNSUITABLE when something else has their place.
         """
         for path in (self._corrupt, self._blobs):
-            prepare_inner(path)
+            prepare_inner(self._disk, path)
         for number in range(DIRECTORIES):
-            prepare_inner(self._directory(number))
+            prepare_inner(self._disk, self._directory(number))
 
     def path(self, queue_id: QueueId) -> Path:
         """Return where the content of *queue_id* is."""
@@ -49,16 +51,25 @@ class Blobs:
 
     def create(self, queue_id: QueueId) -> int:
         """Begin a file; return its descriptor."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        return os.open(self.path(queue_id), flags, 0o600)
+        return self._disk.create(self.path(queue_id))
+
+    def append(self, fd: int, chunk: bytes) -> None:
+        """Write *chunk* behind what is there."""
+        view = memoryview(chunk)
+        while view:
+            view = view[self._disk.write(fd, view) :]
 
     def finish(self, queue_id: QueueId, fd: int) -> None:
         """Put the file and its name on stable storage and close it."""
         try:
-            os.fsync(fd)
+            self._disk.sync(fd)
         finally:
-            os.close(fd)
-        sync_directory(self.path(queue_id).parent)
+            self._disk.close(fd)
+        self._disk.sync_directory(self.path(queue_id).parent)
+
+    def drop(self, fd: int) -> None:
+        """Close a file that is not to be finished."""
+        self._disk.close(fd)
 
     def read(self, queue_id: QueueId, offset: int, length: int) -> bytes:
         """Return bytes from the middle.
@@ -69,9 +80,9 @@ class Blobs:
         """
         fd = self._open(queue_id)
         try:
-            return os.pread(fd, length, offset)
+            return self._disk.read(fd, length, offset)
         finally:
-            os.close(fd)
+            self._disk.close(fd)
 
     def verify(self, queue_id: QueueId, size_bytes: int, crc: int) -> None:
         """Read the whole file and compare it with what was acknowledged, so that never half is delivered.
@@ -83,10 +94,10 @@ class Blobs:
         fd = self._open(queue_id)
         try:
             found, length = 0, 0
-            while piece := os.read(fd, _READ_BYTES):
+            while piece := self._disk.read(fd, _READ_BYTES, length):
                 found, length = zlib.crc32(piece, found), length + len(piece)
         finally:
-            os.close(fd)
+            self._disk.close(fd)
         if (found, length) != (crc, size_bytes):
             raise StoreError(
                 StoreTrouble.DAMAGED, f"the content of {queue_id} is not what was stored ({length} bytes)"
@@ -95,18 +106,17 @@ class Blobs:
     def remove(self, queue_ids: Sequence[QueueId]) -> None:
         """Delete files; those that are gone already are passed over."""
         for queue_id in queue_ids:
-            self.path(queue_id).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                self._disk.remove(self.path(queue_id))
 
     def set_aside(self, queue_id: QueueId) -> None:
         """Move a damaged message's file to `corrupt/`, if there is one."""
-        try:
-            self.path(queue_id).rename(self._corrupt / queue_id)
-        except FileNotFoundError:
-            return
+        with suppress(FileNotFoundError):
+            self._disk.rename(self.path(queue_id), self._corrupt / queue_id)
 
     def names(self, number: int) -> list[str]:
         """Return what is in directory *number* (below DIRECTORIES)."""
-        return sorted(os.listdir(self._directory(number)))
+        return sorted(self._disk.names(self._directory(number)))
 
     def banish(self, number: int, names: Sequence[str]) -> list[tuple[str, str]]:
         """Move what mailrail did not put into directory *number* to `corrupt/`; return paths and reasons."""
@@ -114,9 +124,9 @@ class Blobs:
         for name in names:
             path = self._directory(number) / name
             try:
-                why = strange(path.lstat()) or self._misplaced(path)
+                why = strange(self._disk.status(path)) or self._misplaced(path)
                 if why:
-                    path.rename(self._corrupt / f"{path.parent.name}-{name}")
+                    self._disk.rename(path, self._corrupt / f"{path.parent.name}-{name}")
                     banished.append((str(path), why))
             except FileNotFoundError:
                 continue  # a message that was done meanwhile
@@ -133,17 +143,17 @@ class Blobs:
 
     def _open(self, queue_id: QueueId) -> int:
         try:
-            fd = os.open(self.path(queue_id), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = self._disk.open(self.path(queue_id))
         except OSError as error:
             # Only what is surely not there is damage. Descriptors that ran out, a disk that cannot be read
             # or is not mounted pass, and the message must still be there then (A73).
             is_gone = error.errno == errno.ELOOP or (
-                error.errno == errno.ENOENT and self.path(queue_id).parent.is_dir()
+                error.errno == errno.ENOENT and is_directory(self._disk, self.path(queue_id).parent)
             )
             trouble = StoreTrouble.DAMAGED if is_gone else StoreTrouble.FAILED
             raise StoreError(trouble, f"the content of {queue_id} cannot be opened: {error}") from error
-        why = strange(os.fstat(fd))
+        why = strange(self._disk.status(fd))
         if why:
-            os.close(fd)
+            self._disk.close(fd)
             raise StoreError(StoreTrouble.DAMAGED, f"the content of {queue_id} {why}")
         return fd

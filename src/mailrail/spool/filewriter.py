@@ -1,7 +1,6 @@
 """Floor 3 · spool — a large message on its way to its file, with backpressure; the loop side."""
 
 import asyncio
-import os
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor
@@ -100,9 +99,7 @@ class FileWriter:
             self._is_made = True
         for chunk in chunks:
             self.crc = zlib.crc32(chunk, self.crc)
-            view = memoryview(chunk)
-            while view:
-                view = view[os.write(self._fd, view) :]
+            self._blobs.append(self._fd, chunk)
 
     def _sync(self) -> None:
         fd, self._fd = self._fd, -1
@@ -110,7 +107,7 @@ class FileWriter:
 
     def _remove(self) -> None:
         if self._fd >= 0:
-            os.close(self._fd)
+            self._blobs.drop(self._fd)
             self._fd = -1
         if self._is_made:  # else the file that has this name is another message's
             self._blobs.remove([self.queue_id])

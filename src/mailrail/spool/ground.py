@@ -4,14 +4,16 @@ A spool that someone else can write to is a way to read and forge mail (CVE-2020
 family), so a wrong owner is refused, what is inside is private, and links are never followed.
 """
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 from mailrail.model import StoreError, StoreTrouble
+from mailrail.spool.disk import Disk
 
 
-def prepare_directory(path: Path) -> Path:
+def prepare_directory(disk: Disk, path: Path) -> Path:
     """Make *path* if it is not there and return its real place.
 
     Raises:
@@ -19,10 +21,10 @@ def prepare_directory(path: Path) -> Path:
             it cannot be made.
     """
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        real = path.resolve(strict=True)
-        _check(real)
-        if real.lstat().st_mode & 0o022:
+        _make(disk, path)
+        real = disk.real_path(path)
+        _check(disk, real)
+        if disk.status(real).st_mode & 0o022:
             # Not ours to close: it may be a directory that others need, named here by mistake.
             raise StoreError(
                 StoreTrouble.UNSUITABLE,
@@ -37,39 +39,39 @@ def prepare_directory(path: Path) -> Path:
     return real
 
 
-def prepare_inner(path: Path) -> None:
+def prepare_inner(disk: Disk, path: Path) -> None:
     """Make a directory inside the spool, and make sure that it stays after a power cut.
 
     Raises:
         StoreError: UNSUITABLE when something else, a link for instance, has its place.
     """
     try:
-        path.mkdir(mode=0o700)
-        sync_directory(path.parent)
+        disk.make_directory(path)
+        disk.sync_directory(path.parent)
     except FileExistsError:
-        _check(path)
-        path.chmod(0o700)
+        _check(disk, path)
+        disk.set_mode(path, 0o700)
 
 
-def prepare_file(path: Path) -> None:
+def prepare_file(disk: Disk, path: Path) -> None:
     """Make the file *path*, private, if it is not there.
 
     Raises:
         StoreError: UNSUITABLE when it is a link or somebody else's, or has a second name.
     """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        fd = disk.open_or_create(path)
     except OSError as error:
-        if path.is_symlink():
+        if error.errno == errno.ELOOP:
             raise StoreError(StoreTrouble.UNSUITABLE, f"{path} is a link") from error
         raise
     try:
-        why = strange(os.fstat(fd))
+        why = strange(disk.status(fd))
         if why:
             raise StoreError(StoreTrouble.UNSUITABLE, f"{path} {why}")
-        os.fchmod(fd, 0o600)
+        disk.set_mode(fd, 0o600)
     finally:
-        os.close(fd)
+        disk.close(fd)
 
 
 def strange(status: os.stat_result) -> str:
@@ -83,17 +85,29 @@ def strange(status: os.stat_result) -> str:
     return ""
 
 
-def sync_directory(path: Path) -> None:
-    """Put the names in *path* on stable storage."""
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def is_directory(disk: Disk, path: Path) -> bool:
+    """Tell whether *path*, with links followed, is a directory that can be seen now."""
     try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+        return stat.S_ISDIR(disk.status(disk.real_path(path)).st_mode)
+    except OSError:
+        return False
 
 
-def _check(path: Path) -> None:
-    status = path.lstat()
+def _make(disk: Disk, path: Path) -> None:
+    """Make the directory *path* and those above it, where they are not there."""
+    try:
+        disk.make_directory(path)
+    except FileNotFoundError:
+        _make(disk, path.parent)
+        disk.make_directory(path)
+    except OSError:
+        # A file system may refuse what is there for another reason than that it is there.
+        if not is_directory(disk, path):
+            raise
+
+
+def _check(disk: Disk, path: Path) -> None:
+    status = disk.status(path)
     if not stat.S_ISDIR(status.st_mode):
         raise StoreError(StoreTrouble.UNSUITABLE, f"{path} is not a directory")
     if status.st_uid != os.geteuid():

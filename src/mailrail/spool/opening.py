@@ -9,7 +9,9 @@ from contextlib import ExitStack
 
 from mailrail.model import StoreError
 from mailrail.spool.blobs import Blobs
-from mailrail.spool.ground import prepare_directory, prepare_file, sync_directory
+from mailrail.spool.database import open_for_reading, open_for_writing
+from mailrail.spool.disk import Disk
+from mailrail.spool.ground import prepare_directory, prepare_file
 from mailrail.spool.lock import lock
 from mailrail.spool.reader import Reader
 from mailrail.spool.settings import SpoolSettings
@@ -26,9 +28,10 @@ class Ground:
         recovered: items that the process before had leased.
         holds: the standing holds.
         newest: the highest message number found, None in an empty spool.
+        reads_apart: whether the reader has a connection of its own; else it shares the writer's, and its thread.
     """
 
-    def __init__(self, settings: SpoolSettings, now_us: Callable[[], int]) -> None:
+    def __init__(self, settings: SpoolSettings, now_us: Callable[[], int], disk: Disk) -> None:
         """Open it all; blocks, so call it in an executor.
 
         Raises:
@@ -36,25 +39,29 @@ class Ground:
         """
         with ExitStack() as undo:
             try:
-                directory = prepare_directory(settings.path)
-                undo.callback(lock(directory).release)
-                self.blobs = Blobs(directory)
+                directory = prepare_directory(disk, settings.path)
+                undo.callback(lock(disk, directory).release)
+                self.blobs = Blobs(disk, directory)
                 self.blobs.prepare()
                 database = directory / "spool.db"
-                prepare_file(database)
-                sync_directory(directory)
-                self.writer = Writer(database, settings.cache_bytes)
-                undo.callback(self.writer.close)
+                prepare_file(disk, database)
+                disk.sync_directory(directory)
+                db = open_for_writing(disk, database, settings.cache_bytes)
+                undo.callback(db.close)
+                self.writer = Writer(db)
                 self.opening, self.recovered = self.writer.recover(now_us())
                 self.holds = self.writer.holds()
                 self.newest = self.writer.newest()
-                self.reader = Reader(database, settings.cache_bytes // 4)
-                undo.callback(self.reader.close)
+                if disk.may_share:
+                    db = open_for_reading(disk, database, settings.cache_bytes // 4)
+                    undo.callback(db.close)
+                self.reader = Reader(db)
             except StoreError:
                 raise  # with its own cause, which tells a file that is forbidden from a disk that is broken
             except Exception as error:
                 raise store_error(error, f"the spool in {settings.path} cannot be opened") from error
-            self.space = Space(directory, settings)
+            self.space = Space(disk, directory, settings)
+            self.reads_apart = disk.may_share
             self.directory = directory
             self._undo = undo.pop_all()
 

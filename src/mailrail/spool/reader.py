@@ -1,6 +1,5 @@
-"""Floor 3 · spool — what runs in the one reader thread: questions, on a connection that cannot write."""
+"""Floor 3 · spool — what runs in the one reader thread: questions, which change nothing."""
 
-from pathlib import Path
 from typing import Final
 
 import apsw
@@ -25,15 +24,14 @@ _NEXT_DUE: Final = (
 
 
 class Reader:
-    """The connection that reads; used in one thread at a time."""
+    """Asks; used in one thread at a time.
 
-    def __init__(self, path: Path, cache_bytes: int) -> None:
-        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_NOFOLLOW
-        self._db = apsw.Connection(str(path), flags=flags, statementcachesize=50)
-        self._db.set_busy_timeout(5000)
-        # The last connection to close would checkpoint, at a time of its own choosing.
-        self._db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-        self._db.execute(f"PRAGMA cache_size = {-cache_bytes // 1024}")
+    Args:
+        db: a connection that cannot write, or the writer's, where the disk allows only one.
+    """
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
 
     def fetch(self, queue_id: QueueId) -> tuple[bytes | None, int, int]:
         """Return a message's body (None: in a file), size and CRC-32.
@@ -105,7 +103,3 @@ class Reader:
         """Return which of *numbers* are stored messages with a file."""
         sql = "SELECT id FROM message WHERE id IN (SELECT value FROM json_each(?)) AND body IS NULL"
         return {row[0] for row in self._db.execute(sql, (str(numbers),))}
-
-    def close(self) -> None:
-        """Close."""
-        self._db.close()

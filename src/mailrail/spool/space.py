@@ -1,9 +1,9 @@
 """Floor 3 · spool — is there room for a message (A69)?"""
 
-import os
 from pathlib import Path
 from typing import Final
 
+from mailrail.spool.disk import Disk
 from mailrail.spool.settings import SpoolSettings
 
 _GOOD_FOR_S: Final = 1.0
@@ -14,7 +14,8 @@ _COPIES: Final = 1.5
 class Space:
     """Free space on the spool's disk, asked at most once a second."""
 
-    def __init__(self, directory: Path, settings: SpoolSettings) -> None:
+    def __init__(self, disk: Disk, directory: Path, settings: SpoolSettings) -> None:
+        self._disk = disk
         self._directory = directory
         self._settings = settings
         self._asked_at = float("-inf")
@@ -34,7 +35,7 @@ class Space:
     def _ask(self) -> int:
         """Return the bytes above the reserve, negative when it is touched or inodes run out."""
         try:
-            status = os.statvfs(self._directory)
+            status = self._disk.space(self._directory)
         except OSError:
             return -1
         # Some file systems (btrfs) count no inodes.

@@ -33,6 +33,7 @@ from mailrail.spool.changing import Changed, KeepHolds, Key, MutatePage, Reroute
 from mailrail.spool.claiming import Claim, Claimed
 from mailrail.spool.content import BytesContent
 from mailrail.spool.damage import Damage, SetAside
+from mailrail.spool.disk import Disk
 from mailrail.spool.draft import SqliteDraft
 from mailrail.spool.events import ContentDamaged, SpoolFailed, SpoolFull, SpoolOpened
 from mailrail.spool.filewriter import FileWriter
@@ -44,6 +45,7 @@ from mailrail.spool.opening import Ground
 from mailrail.spool.operations import CommitOperation, GiveBackOperation, SettleOperation, WorkOperation
 from mailrail.spool.rules import check_reroute, check_settlement
 from mailrail.spool.settings import SpoolSettings
+from mailrail.spool.system_disk import SystemDisk
 from mailrail.spool.trouble import store_error
 
 P = ParamSpec("P")
@@ -53,8 +55,13 @@ _PAGE: Final = 250
 _BEFORE_ALL: Final[Key] = (-1, "")
 
 
-async def open_spool(settings: SpoolSettings, clock: Clock, bus: Bus) -> "SqliteSpool":
+async def open_spool(
+    settings: SpoolSettings, clock: Clock, bus: Bus, *, disk: Disk | None = None
+) -> "SqliteSpool":
     """Open the spool in `settings.path`, making it if it is not there.
+
+    Args:
+        disk: where it lives; default: the machine's.
 
     Raises:
         StoreError: LOCKED when another process has it; UNSUITABLE when it is of a newer mailrail, of
@@ -63,7 +70,7 @@ async def open_spool(settings: SpoolSettings, clock: Clock, bus: Bus) -> "Sqlite
     loop = asyncio.get_running_loop()
     writing = ThreadPoolExecutor(1, thread_name_prefix="spool-write")
     try:
-        ground = await loop.run_in_executor(writing, Ground, settings, clock.now_us)
+        ground = await loop.run_in_executor(writing, Ground, settings, clock.now_us, disk or SystemDisk())
     except StoreError:
         writing.shutdown(wait=False)
         raise
@@ -84,7 +91,9 @@ class SqliteSpool:
         self._loop = asyncio.get_running_loop()
         self._ground = ground
         self._writing = writing
-        self._reading = ThreadPoolExecutor(1, thread_name_prefix="spool-read")
+        self._reading = (
+            ThreadPoolExecutor(1, thread_name_prefix="spool-read") if ground.reads_apart else writing
+        )
         self._filing = Filing(ground.blobs)
         self._clock = clock
         self._bus = bus

@@ -8,7 +8,6 @@ they may look at rows that the steps wrote.
 from array import array
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 import apsw
@@ -17,7 +16,7 @@ from mailrail.model import StoreError
 from mailrail.spool.api import Filter
 from mailrail.spool.batch import ITEM_COLUMNS, MESSAGE_COLUMNS, Batch, Value, Work, Written
 from mailrail.spool.holds import Holds
-from mailrail.spool.schema import check_library, newest, prepare, recover
+from mailrail.spool.schema import newest, recover
 from mailrail.spool.trouble import with_cause
 
 # Rows in one statement. Measured: 64 takes a third of the time of 1; 256 is no better. Every size up to 16
@@ -55,16 +54,8 @@ class DuplicateIds(Exception):  # noqa: N818 — an answer of the thread to the 
 class Writer:
     """The connection that writes; used in one thread at a time."""
 
-    def __init__(self, path: Path, cache_bytes: int) -> None:
-        check_library(apsw.sqlite_lib_version())
-        flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_NOFOLLOW
-        self._db = apsw.Connection(str(path), flags=flags, statementcachesize=200)
-        try:
-            self._db.set_busy_timeout(5000)
-            prepare(self._db, cache_bytes)
-        except BaseException:
-            self._db.close()
-            raise
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
 
     def recover(self, now_us: int) -> tuple[int, int]:
         """End the leases of the process before; return the number of this opening, and how many."""
@@ -108,10 +99,6 @@ class Writer:
     def checkpoint(self) -> None:
         """Move what the log holds into the database, and empty the log if no reader needs it."""
         self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-
-    def close(self) -> None:
-        """Checkpoint and close."""
-        self._db.close()
 
     def _write_rows(self, batch: Batch) -> None:
         db = self._db

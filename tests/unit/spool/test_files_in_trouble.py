@@ -81,14 +81,15 @@ async def test_a73_content_that_cannot_be_opened_for_a_while_is_not_taken_for_da
     await spool.close()
 
 
-@pytest.mark.parametrize("call", ["read", "pread"])
+@pytest.mark.parametrize("is_open", [False, True])
 @in_loop
 async def test_a68_a_read_that_fails_is_a_store_error_and_may_succeed_later(
-    call: str, disk: SqliteDisk, mail: Mail, monkeypatch: pytest.MonkeyPatch
+    is_open: bool, disk: SqliteDisk, mail: Mail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     spool, message = await stored_large(disk, mail)
-    with broken(monkeypatch, call, errno.EIO), pytest.raises(StoreError) as caught:
-        await (await spool.open(message.queue_id)).read(0, 10)
+    content = await spool.open(message.queue_id) if is_open else None
+    with broken(monkeypatch, "pread", errno.EIO), pytest.raises(StoreError) as caught:
+        await (content or await spool.open(message.queue_id)).read(0, 10)
     assert caught.value.trouble is StoreTrouble.FAILED
     content = await spool.open(message.queue_id)
     assert await content.read(0, 10) == b"x" * 10

@@ -14,7 +14,7 @@ import pytest
 from tests.support.spools import Mail, SqliteDisk, in_loop, keep, store
 
 from mailrail.model import StoreError, StoreTrouble, parse_id
-from mailrail.spool import SMALL_BYTES, Filter, Settlement, SqliteSpool, Want
+from mailrail.spool import SMALL_BYTES, Filter, Settlement, SqliteSpool, SystemDisk, Want
 from mailrail.spool.events import (
     ContentDamaged,
     SpoolFailed,
@@ -562,3 +562,25 @@ async def test_leases_of_a_process_that_died_are_counted_at_the_opening(disk: Sq
     await spool.close()
     await (await disk.open()).close()
     assert [event.recovered for event in disk.events if isinstance(event, SpoolOpened)] == [0, 1]
+
+
+class LonelyDisk(SystemDisk):
+    """A disk whose databases have no memory in common between connections."""
+
+    may_share = False  # type: ignore[misc]  # SystemDisk says it for good
+
+
+@in_loop
+async def test_where_a_database_has_one_connection_reader_and_writer_share_it(
+    disk: SqliteDisk, mail: Mail
+) -> None:
+    disk.door = LonelyDisk()
+    spool = await disk.open()
+    leases = await asyncio.gather(*(keep(spool, mail, lease=True) for _ in range(20)))
+    answers = await asyncio.gather(
+        *(spool.settle(Settlement(lease, None)) for (lease,) in leases), spool.select(EVERYTHING)
+    )
+    assert len(answers) == 21
+    assert await spool.count(EVERYTHING) == 0
+    assert not (disk.path / "spool.db-shm").exists()
+    await spool.close()

@@ -7,6 +7,7 @@ import pytest
 from mailrail.model import StoreError, StoreTrouble
 from mailrail.spool.opening import Ground
 from mailrail.spool.settings import SpoolSettings
+from mailrail.spool.system_disk import SystemDisk
 from mailrail.spool.trouble import is_breaking, store_error, with_cause
 
 
@@ -45,13 +46,11 @@ def test_a_write_error_of_sqlite_is_full_when_the_system_says_so() -> None:
     assert with_cause(full, errno.ENOSPC) is full
 
 
-def test_a_forbidden_directory_is_told_with_its_cause(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def mkdir(*_: object, **__: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
+def test_a_forbidden_directory_is_told_with_its_cause(tmp_path: Path) -> None:
+    class ForbiddenDisk(SystemDisk):
+        def make_directory(self, path: Path) -> None:
+            raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(Path, "mkdir", mkdir)
     with pytest.raises(StoreError, match="cannot be used") as caught:
-        Ground(SpoolSettings(path=tmp_path / "spool"), lambda: 0)
+        Ground(SpoolSettings(path=tmp_path / "spool"), lambda: 0, ForbiddenDisk())
     assert isinstance(caught.value.__cause__, PermissionError)
