@@ -4,10 +4,10 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup test check bench crash docs lock clean
+.PHONY: help run demo setup test check bench bench-guard crash docs lock clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
 
 run:  ## start a mail server on a free loopback port, mail kept under .mailrail/
 	@$(PYTHON) tools/setup.py run
@@ -30,6 +30,9 @@ check: setup  ## the quick part: lint, types, imports, unit and contract tests
 
 bench: setup  ## relay against Postfix side by side, and more; ARGS="--quick", ARGS="--help"
 	@$(VENV)/python -m bench $(ARGS)
+
+bench-guard: setup  ## count instructions a message, compare with those kept; ARGS="--keep"
+	@$(VENV)/python -m bench.guard $(ARGS)
 
 crash: setup  ## kill the server under load, many times; ROUNDS=50
 	@MAILRAIL_CRASH_ROUNDS=$${ROUNDS:-50} $(VENV)/pytest -m crash -s --timeout=3600 tests/crash

@@ -8,7 +8,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,13 +86,24 @@ def _toml(plan: Plan, folder: Path, port: int) -> str:
 
 
 @contextlib.contextmanager
-def start_mailrail(plan: Plan, folder: Path) -> Iterator[Subject]:
-    """Run `mailrail serve`; *folder* may hold the spool of an earlier run."""
+def start_mailrail(
+    plan: Plan,
+    folder: Path,
+    *,
+    under: Callable[[Sequence[str]], Sequence[str]] = list,
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Subject]:
+    """Run `mailrail serve`; *folder* may hold the spool of an earlier run.
+
+    Args:
+        under: makes its command line that of another program that runs it.
+        environment: its environment; None: ours.
+    """
     port = free_port()
     settings = folder / "mailrail.toml"
     settings.write_text(_toml(plan, folder, port))
     command = [sys.executable, "-m", "mailrail", "serve", "--config", str(settings)]
-    program = Program(command, folder / "output")
+    program = Program(under(command), folder / "output", environment=environment)
     try:
         wait_for_port(program, "127.0.0.1", port, START_TIMEOUT_S)
         yield Subject("mailrail", "127.0.0.1", port, program)
