@@ -26,6 +26,7 @@ EXPECTED: dict[str, object] = {
     "limits.header_lines": 1000,
     "limits.recipients": 1000,
     "limits.messages": 1000,
+    "limits.messages_of_strangers": 100,
     "limits.hops": 50,
     "limits.soft_errors": 5,
     "limits.errors": 10,

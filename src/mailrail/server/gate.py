@@ -61,7 +61,7 @@ class ConnectionGate:
         """
         if self._total >= self._limits.connections:
             return say.TOO_MANY_CONNECTIONS
-        if self._is_counted(host):
+        if self.is_stranger(host):
             client = _client(host)
             if self._open.get(client, 0) >= self._limits.connections_per_client:
                 return say.TOO_MANY_FROM_YOU
@@ -74,7 +74,7 @@ class ConnectionGate:
     def leave(self, host: str) -> None:
         """Forget a connection that `enter` counted."""
         self._total -= 1
-        if self._is_counted(host):
+        if self.is_stranger(host):
             client = _client(host)
             left = self._open.get(client, 1) - 1
             if left > 0:
@@ -82,7 +82,8 @@ class ConnectionGate:
             else:
                 self._open.pop(client, None)
 
-    def _is_counted(self, host: str) -> bool:
+    def is_stranger(self, host: str) -> bool:
+        """Tell whether the limits for one client hold for *host*: neither trusted nor this machine itself."""
         return not (self.is_trusted(host) or host.startswith("127.") or host == "::1")
 
     def _is_too_fast(self, client: str, now: float) -> bool:

@@ -157,6 +157,7 @@ class Server:
             size_bytes=self.limits.message_bytes,
             recipients=self.limits.recipients,
             messages=self.limits.messages,
+            messages_of_strangers=self.limits.messages_of_strangers,
             has_tls=self._tls is not None and not port.implicit_tls,
             auth_mechanisms=port.auth_mechanisms,
         )
@@ -202,6 +203,7 @@ class Server:
         is_trusted = self._gate.is_trusted(connection.peer.host)
         core = ServerConnection(self.limits, line.offers, is_lmtp=line.port.is_lmtp, is_tls=tls is not None)
         core.may_run_ahead = is_trusted
+        core.is_stranger = self._gate.is_stranger(connection.peer.host)
         session_id = self._ids.make()
         try:
             session = Session(

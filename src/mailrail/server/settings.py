@@ -49,6 +49,14 @@ class LimitSettings(Settings):
     messages: int = setting(
         1000, "Messages of one session.", unit="messages", source="RFC 9422", ge=1, le=10**9
     )
+    messages_of_strangers: int = setting(
+        100,
+        "Messages of one session of a stranger: no login, not from loopback nor a network that may relay.",
+        unit="messages",
+        source="RFC 9422",
+        ge=1,
+        le=10**9,
+    )
     errors: int = setting(
         10,
         "Bad commands of one session before it is closed.",

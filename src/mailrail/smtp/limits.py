@@ -45,11 +45,6 @@ class Limits(Protocol):
         ...
 
     @property
-    def messages(self) -> int:
-        """Messages of one session before 421 (RFC 9422 MAILMAX)."""
-        ...
-
-    @property
     def repair_line_ends(self) -> bool:
         """Make bare CR and LF in content CRLF instead of refusing the message."""
         ...

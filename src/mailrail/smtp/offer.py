@@ -18,6 +18,7 @@ class Offer:
         size_bytes: largest message, for SIZE (RFC 1870).
         recipients: RCPTMAX of LIMITS (RFC 9422).
         messages: MAILMAX of LIMITS (RFC 9422).
+        messages_of_strangers: the same for strangers, where it is less; None makes no difference.
         has_tls: STARTTLS can be done.
         auth_mechanisms: SASL mechanisms, strongest first; shown only under TLS (RFC 4954 §4).
         may_auth_in_clear: show them without TLS all the same.
@@ -30,13 +31,21 @@ class Offer:
     has_tls: bool = False
     auth_mechanisms: tuple[str, ...] = ()
     may_auth_in_clear: bool = False
+    messages_of_strangers: int | None = None
 
     def shows_auth(self, *, is_tls: bool) -> bool:
         """Tell whether AUTH is offered."""
         return bool(self.auth_mechanisms) and (is_tls or self.may_auth_in_clear)
 
-    def lines(self, *, is_tls: bool) -> tuple[str, ...]:
+    def most_messages(self, *, is_stranger: bool) -> int:
+        """Return after how many messages a session ends."""
+        if not is_stranger or self.messages_of_strangers is None:
+            return self.messages
+        return min(self.messages, self.messages_of_strangers)
+
+    def lines(self, *, is_tls: bool, is_stranger: bool = False) -> tuple[str, ...]:
         """Return the extension lines, without the host name before them."""
+        messages = min(self.most_messages(is_stranger=is_stranger), _LARGEST_LIMIT)
         lines = [
             "PIPELINING",
             f"SIZE {self.size_bytes}",
@@ -46,7 +55,7 @@ class Offer:
             "BINARYMIME",
             "ENHANCEDSTATUSCODES",
             "DSN",
-            f"LIMITS RCPTMAX={min(self.recipients, _LARGEST_LIMIT)} MAILMAX={min(self.messages, _LARGEST_LIMIT)}",
+            f"LIMITS RCPTMAX={min(self.recipients, _LARGEST_LIMIT)} MAILMAX={messages}",
         ]
         if self.has_tls and not is_tls:
             lines.append("STARTTLS")
@@ -66,18 +75,35 @@ class Offers:
     plain: Reply
     in_clear: Reply
     under_tls: Reply
+    to_strangers_in_clear: Reply
+    to_strangers_under_tls: Reply
     keywords_in_clear: frozenset[str]
     keywords_under_tls: frozenset[str]
 
     @classmethod
     def of(cls, offer: Offer) -> "Offers":
         """Prepare *offer*."""
-        replies = []
-        keywords = []
-        for is_tls in (False, True):
-            lines = offer.lines(is_tls=is_tls)
-            replies.append(say.HELLO.with_text("\n".join((offer.hostname, *lines))))
-            keywords.append(frozenset(line.split(" ")[0] for line in lines))
+
+        def reply(*, is_tls: bool, is_stranger: bool) -> Reply:
+            lines = offer.lines(is_tls=is_tls, is_stranger=is_stranger)
+            return say.HELLO.with_text("\n".join((offer.hostname, *lines)))
+
+        def keywords(*, is_tls: bool) -> frozenset[str]:
+            return frozenset(line.split(" ")[0] for line in offer.lines(is_tls=is_tls))
+
         return cls(
-            offer, say.HELLO.with_text(offer.hostname), replies[0], replies[1], keywords[0], keywords[1]
+            offer,
+            plain=say.HELLO.with_text(offer.hostname),
+            in_clear=reply(is_tls=False, is_stranger=False),
+            under_tls=reply(is_tls=True, is_stranger=False),
+            to_strangers_in_clear=reply(is_tls=False, is_stranger=True),
+            to_strangers_under_tls=reply(is_tls=True, is_stranger=True),
+            keywords_in_clear=keywords(is_tls=False),
+            keywords_under_tls=keywords(is_tls=True),
         )
+
+    def hello(self, *, is_tls: bool, is_stranger: bool) -> Reply:
+        """Return the answer to EHLO."""
+        if is_stranger:
+            return self.to_strangers_under_tls if is_tls else self.to_strangers_in_clear
+        return self.under_tls if is_tls else self.in_clear

@@ -68,6 +68,7 @@ class ServerConnection:
         is_tls: the session is under TLS.
         is_authenticated: AUTH succeeded.
         may_run_ahead: the client may ignore the order of pipelining (A7): it is trusted, or has logged in.
+        is_stranger: nothing speaks for the client, neither its address nor a login: it may send fewer messages.
         errors: bad commands so far, forgiven when a message is accepted.
         refusals: commands that the core refused by itself, the latest few, until the shell empties it.
         farewell: the reply that ended the session, None while it goes on.
@@ -81,6 +82,7 @@ class ServerConnection:
         self.is_tls = is_tls
         self.is_authenticated = False
         self.may_run_ahead = False
+        self.is_stranger = False
         self.errors = 0
         self.refusals: tuple[Reply, ...] = ()
         self.farewell: Reply | None = None
@@ -351,7 +353,7 @@ class ServerConnection:
         self.hello_name = self._hello_rest
         self.is_esmtp = self._hello_verb != "HELO"
         if self.is_esmtp:
-            self._say(self._offers.under_tls if self.is_tls else self._offers.in_clear)
+            self._say(self._offers.hello(is_tls=self.is_tls, is_stranger=self.is_stranger))
         else:
             self._say(self._offers.plain)
 
@@ -360,7 +362,7 @@ class ServerConnection:
             return self._refuse_order()
         if rest[:5].upper() != "FROM:":
             return self._error(say.BAD_ARGUMENTS.with_text("Syntax: MAIL FROM:<address>"))
-        if self._messages >= self._limits.messages:
+        if self._messages >= self._offers.offer.most_messages(is_stranger=self.is_stranger):
             self.close_with(say.ENOUGH_MESSAGES)
             return None
         try:
@@ -536,6 +538,7 @@ class ServerConnection:
         self._auth_over()
         if reply.is_positive:
             self.is_authenticated = self.may_run_ahead = True
+            self.is_stranger = False
         elif reply.is_permanent:
             self._count_error()
 

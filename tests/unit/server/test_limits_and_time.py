@@ -291,3 +291,26 @@ def test_a7_who_speaks_before_the_greeting_is_turned_away() -> None:
         await lobby.server.stop()
 
     play(scenario)
+
+
+def test_section_5_a_stranger_may_send_fewer_messages_in_a_session_than_who_is_known() -> None:
+    async def scenario() -> None:
+        lobby = make_lobby(limits=LimitSettings(messages=3, messages_of_strangers=2))
+        for host, most in (("192.0.2.7", 2), (FRIEND, 3), ("127.0.0.1", 3)):
+            client = lobby.arrive(host)
+            client.say(b"EHLO client.example\r\n")
+            assert f"MAILMAX={most}\n" in client.heard()
+            for _ in range(most):
+                client.say(LETTER)
+                client.say(b"Subject: one more\r\n\r\n.\r\n")
+                await turns()
+                assert client.last() == "250 2.0.0 Ok"
+            client.say(b"MAIL FROM:<ann@example.org>\r\n")
+            assert client.heard() == "421 4.7.0 Enough messages on this connection, open a new one\n"
+            assert client.is_closed
+            closed = lobby.told(SessionClosed)[-1]
+            assert isinstance(closed, SessionClosed)
+            assert closed.reason == str(say.ENOUGH_MESSAGES)
+        await lobby.server.stop()
+
+    play(scenario)

@@ -77,3 +77,17 @@ def test_what_we_offer_reads_back_and_no_limit_has_more_digits_than_the_rfc_allo
     offered = parse_extensions(offers.in_clear)
     assert (offered.size_bytes, offered.rcpt_max, offered.mail_max) == (70_000, 500, 999_999)
     assert offered.keywords == offers.keywords_in_clear
+
+
+@pytest.mark.parametrize(("of_strangers", "offered"), [(None, 500), (100, 100), (900, 500)])
+@pytest.mark.parametrize("is_tls", [False, True])
+def test_strangers_are_offered_fewer_messages_never_more(
+    of_strangers: int | None, offered: int, is_tls: bool
+) -> None:
+    offer = Offer("mx.example", 70_000, 500, 500, has_tls=True, messages_of_strangers=of_strangers)
+    offers = Offers.of(offer)
+    to_stranger = parse_extensions(offers.hello(is_tls=is_tls, is_stranger=True))
+    to_friend = parse_extensions(offers.hello(is_tls=is_tls, is_stranger=False))
+    assert (to_stranger.mail_max, to_friend.mail_max) == (offered, 500)
+    assert to_stranger.keywords == to_friend.keywords
+    assert ("STARTTLS" in to_stranger.keywords) is not is_tls

@@ -184,3 +184,22 @@ def test_our_own_4yz_is_not_the_clients_error() -> None:
         core.next_event()
         core.reply(say.INTERNAL_ERROR)
     assert core.errors == 0
+
+
+def test_a_login_makes_a_stranger_known_and_lets_him_send_more() -> None:
+    made = make_site(limits=LIMITS)
+    offer = Offer("mx.example", 300, 3, 2, False, ("PLAIN",), may_auth_in_clear=True, messages_of_strangers=1)
+    made.core = ServerConnection(LIMITS, Offers.of(offer))
+    made.core.greet(say.GREETING)
+    made.core.is_stranger = True
+    made.feed(b"EHLO a.example\r\n")
+    assert b"MAILMAX=1" in made.said
+    made.feed(b"AUTH PLAIN AGFubgBzZWNyZXQ=\r\n")
+    made.feed(b"EHLO a.example\r\n")
+    assert b"MAILMAX=2" in made.said
+    for _ in range(2):
+        made.feed(b"MAIL FROM:<>\r\nRCPT TO:<a@b.example>\r\nDATA\r\n")
+        made.feed(b".\r\n")
+    assert not made.core.is_over
+    made.feed(b"MAIL FROM:<>\r\n")
+    assert made.core.farewell is say.ENOUGH_MESSAGES
