@@ -154,7 +154,8 @@ class House:
         self.daemon: Daemon
         self._in_memory = in_memory
         spool = {"path": path / "spool", "reserve_bytes": 0, "reserve_share": 0.0, "reserve_inodes": 0}
-        self.settings = MailrailSettings.model_validate({**SETTINGS, "spool": spool, **settings})
+        spool.update(settings.get("spool", {}))
+        self.settings = MailrailSettings.model_validate({**SETTINGS, **settings, "spool": spool})
         self._life: asyncio.Task[None] | None = None
         self.network.listen(HOP, self.hop.accept)
         ZoneService(self.network, self.zone, NAMES)
@@ -238,7 +239,7 @@ def live(
         path: a directory for the spool.
         in_memory: keep mail in memory instead, which makes long times short.
         start: start the daemon before the scenario.
-        settings: tables of the settings file, in place of those in SETTINGS.
+        settings: tables of the settings file, in place of those in SETTINGS; `spool` beside what is set there.
     """
     complaints: list[dict[str, Any]] = []
     made: list[House] = []

@@ -162,6 +162,25 @@ def test_a69_without_space_mail_is_refused_at_mail_and_what_is_queued_goes_out(
     live(tmp_path, scenario)
 
 
+def test_section_5_as_many_items_as_was_set_and_mail_is_refused_until_some_are_gone(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        house.network.refuse(HOP)
+        client = await house.client()
+        for _ in range(3):
+            assert house.daemon._status().trouble == ""
+            assert (await client.give()).startswith("250")
+        assert await client.say(f"MAIL FROM:<{ANN}>") == "452 4.3.1 The queue is full, try again later"
+        assert "spool.most_items" in house.daemon._status().trouble
+        assert len(house.told("SpoolCrowded")) == 1
+        assert house.told("CommandRefused")
+        house.network.heal(HOP)
+        await house.until(lambda: len(house.hop.contents) == 3, within_s=2 * HOUR_S)
+        client = await house.client()
+        assert (await client.give()).startswith("250")
+
+    live(tmp_path, scenario, spool={"most_items": 3})
+
+
 def test_a70_damaged_rows_at_the_start_are_set_aside_and_the_rest_is_delivered(tmp_path: Path) -> None:
     async def scenario(house: House) -> None:
         await house.start()

@@ -42,6 +42,7 @@ EXPECTED: dict[str, object] = {
     "timeouts.processing_s": 300,
     "spool.reserve_bytes": 200_000_000,
     "spool.reserve_share": 0.05,
+    "spool.most_items": 0,
     "queue.retry.first_s": 300,
     "queue.retry.factor": 2.0,
     "queue.retry.longest_s": 4 * 3600,

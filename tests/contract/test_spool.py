@@ -215,6 +215,35 @@ async def test_there_is_room_on_an_empty_disk(disk: Disk) -> None:
     await spool.close()
 
 
+@in_loop
+async def test_section_5_with_as_many_items_as_may_be_there_is_no_place_until_some_are_gone(
+    disk: Disk, mail: Mail
+) -> None:
+    disk.most_items = 2
+    spool = await disk.open()
+    (lease,) = await keep(spool, mail, lease=True)
+    assert spool.has_place()
+    await keep(spool, mail, "bob@one.example", "eve@two.example")
+    assert not spool.has_place()
+    await spool.settle(Settlement(lease, None))
+    assert not spool.has_place()
+    await spool.close()
+    spool = await disk.open()
+    assert not spool.has_place()
+    await spool.mutate(Filter(destination="mx:one.example"), Change.DELETE)
+    assert spool.has_place()
+    await spool.close()
+
+
+@in_loop
+async def test_section_5_unless_a_number_is_set_there_is_always_place(disk: Disk, mail: Mail) -> None:
+    spool = await disk.open()
+    for _ in range(20):
+        await keep(spool, mail)
+    assert spool.has_place()
+    await spool.close()
+
+
 # -- settling --------------------------------------------------------------------------------------
 
 

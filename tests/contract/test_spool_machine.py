@@ -26,6 +26,7 @@ from mailrail.spool import Change, Filter, Lease, NewMessage, Settlement, Spool,
 T = TypeVar("T")
 DOMAINS = ("one.example", "two.example", "three.example")
 domains = st.sampled_from(DOMAINS)
+MOST_ITEMS = 4
 waits = st.integers(0, 3).map(lambda minutes: minutes * MINUTE_US)
 
 
@@ -65,6 +66,7 @@ class SpoolMachine(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.disk = self.new_disk(Path(self.directory.name))
+        self.disk.most_items = MOST_ITEMS
         self.mail = Mail(self.disk.clock)
         self.spool: Spool = self.run(self.disk.open())
 
@@ -221,6 +223,10 @@ class SpoolMachine(RuleBasedStateMachine):
         rows = self.run(self.spool.select(Filter(), limit=10_000))
         seen = {(row.item.queue_id, row.item.destination): (row.item, row.is_leased) for row in rows}
         assert seen == {key: (known.item, known.lease is not None) for key, known in self.known.items()}
+
+    @invariant()
+    def there_is_place_for_more_while_fewer_are_stored_than_may_be(self) -> None:
+        assert self.spool.has_place() is (len(self.known) < MOST_ITEMS)
 
     @invariant()
     def the_next_due_time_is_never_late(self) -> None:

@@ -41,9 +41,14 @@ class TurnedClock:
 
 
 class Disk(Protocol):
-    """What a spool lives on: opening it again is what a restart does."""
+    """What a spool lives on: opening it again is what a restart does.
+
+    Attributes:
+        most_items: the setting that the next opening gets.
+    """
 
     clock: TurnedClock
+    most_items: int
 
     async def open(self) -> Spool: ...
 
@@ -53,22 +58,24 @@ class SqliteDisk:
         self.clock = TurnedClock()
         self.path = path / "spool"
         self.door: Door = SystemDisk()
+        self.most_items = 0
         self.bus = Bus()
         self.events: list[Event] = []
         self.bus.listen(self.events.append)
 
     async def open(self) -> SqliteSpool:
-        settings = SpoolSettings(path=self.path, reserve_bytes=0, reserve_share=0)
+        settings = SpoolSettings(path=self.path, reserve_bytes=0, reserve_share=0, most_items=self.most_items)
         return await open_spool(settings, self.clock, self.bus, disk=self.door)
 
 
 class MemoryDisk:
     def __init__(self, path: Path) -> None:
         self.clock = TurnedClock()
+        self.most_items = 0
         self._store = MemoryStore()
 
     async def open(self) -> Spool:
-        return MemorySpool(self.clock, self._store)
+        return MemorySpool(self.clock, self._store, most_items=self.most_items)
 
 
 def in_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:

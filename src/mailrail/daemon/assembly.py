@@ -251,7 +251,9 @@ class Daemon:
             self.spool.begin(self._ids.make()).discard()
         except StoreError as error:
             return str(error)
-        return "" if self.spool.has_space(1) else "too little space is free on the spool's disk"
+        if not self.spool.has_space(1):
+            return "too little space is free on the spool's disk"
+        return "" if self.spool.has_place() else "as many items are queued as spool.most_items allows"
 
 
 def _certificates(settings: MailrailSettings) -> ServerContexts | None:

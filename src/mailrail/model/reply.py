@@ -123,6 +123,7 @@ PROCESSING_TIMEOUT: Final = Reply(
     451, "4.3.0", "Took too long to process, try again later", "RFC 5321 §4.5.3.2.6"
 )
 STORE_FULL: Final = Reply(452, "4.3.1", "No space for mail now, try again later", "RFC 5321 §4.2.3")
+QUEUE_FULL: Final = Reply(452, "4.3.1", "The queue is full, try again later", "RFC 5321 §4.2.3")
 TOO_MANY_RECIPIENTS: Final = Reply(
     452, "4.5.3", "Too many recipients for one message", "RFC 5321 §4.5.3.1.10"
 )

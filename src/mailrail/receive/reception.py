@@ -63,8 +63,11 @@ class Reception(Handler):
         """Let in whom the listener is for, while there is space (A69)."""
         if self._duty.is_members_only and not self._may_relay:
             return say.AUTH_REQUIRED if self._duty.is_submission else say.RELAY_DENIED
-        if not self._duty.intake.spool.has_space(transaction.parameters.size_bytes or 0):
+        spool = self._duty.intake.spool
+        if not spool.has_space(transaction.parameters.size_bytes or 0):
             return say.STORE_FULL
+        if not spool.has_place():
+            return say.QUEUE_FULL
         return say.SENDER_OK
 
     def rcpt(self, transaction: Transaction, recipient: Recipient) -> Answer:

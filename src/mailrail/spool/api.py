@@ -214,6 +214,10 @@ class Spool(Protocol):
         """Tell whether a message of this size may be let in (A69): False below the free-space floor. Cached, cheap."""
         ...
 
+    def has_place(self) -> bool:
+        """Tell whether another message may be let in: False while as many items are stored as was set. Cheap."""
+        ...
+
     def newest(self) -> QueueId | None:
         """Return the highest queue id that the spool held when it was opened: a clock set back must not repeat it."""
         ...

@@ -18,6 +18,7 @@ Value = str | int | bytes | None
 
 MESSAGE_COLUMNS = 3
 ITEM_COLUMNS = 10
+KEY_COLUMNS = 2
 
 
 class Work(Protocol[T_co]):
@@ -55,6 +56,11 @@ class Batch:
         self.done_files: list[int] = []
         self.back: list[Value] = []
         self.works: list[Work[object]] = []
+
+    @property
+    def growth(self) -> int:
+        """How many more items there are by its rows; its works say for themselves."""
+        return len(self.items) // ITEM_COLUMNS - len(self.done) // KEY_COLUMNS
 
     def wait_for(self, destination: str, due_us: int) -> None:
         """Note that *destination* has an item that waits until *due_us*."""

@@ -35,11 +35,13 @@ class Changed:
 
     Attributes:
         count: items changed.
+        growth: how many more items there are, fewer if negative.
         ended: keys whose lease ended.
         gone_files: messages whose files are to be removed.
     """
 
     count: int = 0
+    growth: int = 0
     ended: list[tuple[QueueId, str]] = field(default_factory=list)
     gone_files: list[int] = field(default_factory=list)
 
@@ -76,7 +78,7 @@ class MutatePage:
     def _delete(self, db: apsw.Connection) -> Changed:
         sql = f"DELETE FROM item WHERE {self._where} RETURNING message_id, destination, state"  # noqa: S608
         rows: list[Any] = db.execute(sql, (self._page, *self._parameters)).fetchall()
-        changed = Changed(len(rows))
+        changed = Changed(len(rows), -len(rows))
         changed.ended = [(format_id(row[0]), row[1]) for row in rows if row[2] == LEASED]
         gone = db.execute(
             "DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))"
@@ -117,7 +119,8 @@ class Reroute:
             marks = ",".join("?" * ITEM_COLUMNS)
             db.execute(f"REPLACE INTO item VALUES({marks})", item_row(number, message, item, WAITING))
         db.execute(_WAKE_LANES, (json.dumps([(number, item.destination) for item in self._new]),))
-        return Changed(1, [(self._queue_id, self._old)] if old[3] == LEASED else [])
+        ended = [(self._queue_id, self._old)] if old[3] == LEASED else []
+        return Changed(1, len(self._new) - len(theirs) - 1, ended)
 
 
 class KeepHolds:

@@ -13,11 +13,13 @@ class Damage:
 
     Attributes:
         has_file: its content is in a file, to be moved aside too.
+        items: how many it had.
     """
 
     queue_id: QueueId
     why: str
     has_file: bool
+    items: int
 
 
 class SetAside:
@@ -44,5 +46,6 @@ def set_aside(db: apsw.Connection, number: int, why: str, now_us: int) -> Damage
     )
     has_file = db.execute("SELECT body IS NULL FROM message WHERE id = ?", (number,)).get
     db.execute("DELETE FROM item WHERE message_id = ?", (number,))
+    items = db.changes()
     db.execute("DELETE FROM message WHERE id = ?", (number,))
-    return Damage(format_id(number), why, bool(has_file))
+    return Damage(format_id(number), why, bool(has_file), items)

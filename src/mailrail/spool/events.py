@@ -20,6 +20,18 @@ class SpoolFull(Event, frozen=True, kw_only=True):
     text: str
 
 
+class SpoolCrowded(Event, frozen=True, kw_only=True):
+    """As many items are stored as `spool.most_items` allows: new mail is refused while that is so.
+
+    Told again when there were fewer than nine tenths of that meanwhile.
+    """
+
+    level: ClassVar[Level] = Level.WARNING
+
+    items: int
+    most: int
+
+
 class SpoolFailed(Event, frozen=True, kw_only=True):
     """A write failed; when *is_broken*, no more is written until the spool is opened anew."""
 

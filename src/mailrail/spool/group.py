@@ -13,6 +13,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 from typing import Final, Protocol
 
 from mailrail.model import StoreError, StoreTrouble
@@ -55,6 +56,10 @@ class Troubles(Protocol):
 
     def failed(self, error: StoreError, *, is_broken: bool) -> None:
         """A batch failed."""
+        ...
+
+    def written(self, batch: Batch) -> None:
+        """A batch is on stable storage."""
         ...
 
     def remove_files(self, numbers: list[int]) -> None:
@@ -129,13 +134,15 @@ class GroupCommit:
         for operation in operations:
             operation.enter(batch)
         self._running = operations
-        self._loop.run_in_executor(self._thread, self._write, batch).add_done_callback(self._written)
+        done = self._loop.run_in_executor(self._thread, self._write, batch)
+        done.add_done_callback(partial(self._written, batch))
 
-    def _written(self, done: "asyncio.Future[Written]") -> None:
+    def _written(self, batch: Batch, done: "asyncio.Future[Written]") -> None:
         operations, self._running = self._running, []
         error = done.exception()
         if error is None:
             written = done.result()
+            self._troubles.written(batch)
             results = deque(written.results)
             for operation in operations:
                 operation.finish(results)

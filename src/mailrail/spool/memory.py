@@ -101,11 +101,13 @@ class MemorySpool:
     Args:
         clock: the spool's clock.
         store: what an earlier spool left; its leases end now (promise 5).
+        most_items: see `SpoolSettings`.
     """
 
-    def __init__(self, clock: Clock, store: MemoryStore | None = None) -> None:
+    def __init__(self, clock: Clock, store: MemoryStore | None = None, *, most_items: int = 0) -> None:
         self.store = MemoryStore() if store is None else store
         self._clock = clock
+        self._most_items = most_items
         self._newest = max(self.store.messages, default=None)
         now_us = clock.now_us()
         for state in self._states():
@@ -125,6 +127,10 @@ class MemorySpool:
     def has_space(self, size_bytes: int) -> bool:
         """Tell whether a message of this size may be let in."""
         return self.store.refuses is None
+
+    def has_place(self) -> bool:
+        """Tell whether another message may be let in."""
+        return not self._most_items or sum(1 for _ in self._states()) < self._most_items
 
     async def resolve(self, queue_id: QueueId) -> bool:
         """Tell whether *queue_id* is stored."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 
 from mailrail.model import StoreError
+from mailrail.spool.api import Filter
 from mailrail.spool.blobs import Blobs
 from mailrail.spool.database import open_for_reading, open_for_writing
 from mailrail.spool.disk import Disk
@@ -29,6 +30,8 @@ class Ground:
         holds: the standing holds.
         newest: the highest message number found, None in an empty spool.
         reads_apart: whether the reader has a connection of its own; else it shares the writer's, and its thread.
+        most_items: how many items there may be; 0 sets no bound.
+        items: how many there are; 0 without a bound, when nobody wants to know.
     """
 
     def __init__(self, settings: SpoolSettings, now_us: Callable[[], int], disk: Disk) -> None:
@@ -56,6 +59,8 @@ class Ground:
                     db = open_for_reading(disk, database, settings.cache_bytes // 4)
                     undo.callback(db.close)
                 self.reader = Reader(db)
+                self.most_items = settings.most_items
+                self.items = self.reader.count(Filter()) if settings.most_items else 0
             except StoreError:
                 raise  # with its own cause, which tells a file that is forbidden from a disk that is broken
             except Exception as error:

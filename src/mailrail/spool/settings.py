@@ -29,6 +29,14 @@ class SpoolSettings(Settings):
     reserve_inodes: int = setting(
         1000, "New mail is refused while fewer inodes than this are free.", unit="inodes", ge=0
     )
+    most_items: int = setting(
+        0,
+        "New mail is refused while so many items are stored, an item being one message for one destination; "
+        "0: as many as the disk has room for.",
+        unit="items",
+        source="practice",
+        ge=0,
+    )
     cache_bytes: Size = setting(
         16 * 1024**2,
         "Memory for database pages of the writer; the reader takes a quarter of it.",

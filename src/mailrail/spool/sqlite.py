@@ -28,7 +28,8 @@ from mailrail.spool.api import (
     Settlement,
     Want,
 )
-from mailrail.spool.batch import Work
+from mailrail.spool.batch import Batch, Work
+from mailrail.spool.census import Census
 from mailrail.spool.changing import Changed, KeepHolds, Key, MutatePage, Reroute, Resolve
 from mailrail.spool.claiming import Claim, Claimed
 from mailrail.spool.content import BytesContent
@@ -99,6 +100,7 @@ class SqliteSpool:
         self._bus = bus
         self._leases = Leases(ground.opening)
         self._holds = ground.holds
+        self._census = Census(ground.items, ground.most_items, bus)
         self._holding = asyncio.Lock()  # a change that fails must not undo another's
         self._group = GroupCommit(ground.writer.write, writing, self)
         self._is_closed = False
@@ -119,6 +121,10 @@ class SqliteSpool:
     def has_space(self, size_bytes: int) -> bool:
         """Tell whether a message of this size may be let in (A69)."""
         return self._ground.space.allows(size_bytes, self._loop.time())
+
+    def has_place(self) -> bool:
+        """Tell whether another message may be let in."""
+        return self._census.has_place()
 
     def commit_small(
         self, message: Message, items: Sequence[Item], body: bytes, *, lease: bool
@@ -311,6 +317,10 @@ class SqliteSpool:
         else:
             self._bus.emit(SpoolFailed(text=str(error), is_broken=is_broken))
 
+    def written(self, batch: Batch) -> None:
+        """Count what came and went."""
+        self._census.add(batch.growth)
+
     def remove_files(self, numbers: Sequence[int]) -> None:
         """Remove the files of messages that are gone."""
         self._filing.remove([format_id(number) for number in numbers])
@@ -401,6 +411,7 @@ class SqliteSpool:
         """End the leases, and remove the files, that a change made void."""
         if changed is None:
             return
+        self._census.add(changed.growth)
         for queue_id, destination in changed.ended:
             self._leases.drop(queue_id, destination)
         if changed.gone_files:
@@ -415,6 +426,7 @@ class SqliteSpool:
 
     def _tell_damage(self, damages: Sequence[Damage]) -> None:
         for damage in damages:
+            self._census.add(-damage.items)
             self._leases.drop_message(damage.queue_id)
             if damage.has_file:
                 self._filing.set_aside(damage.queue_id)

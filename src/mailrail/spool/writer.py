@@ -14,7 +14,7 @@ import apsw
 
 from mailrail.model import StoreError
 from mailrail.spool.api import Filter
-from mailrail.spool.batch import ITEM_COLUMNS, MESSAGE_COLUMNS, Batch, Value, Work, Written
+from mailrail.spool.batch import ITEM_COLUMNS, KEY_COLUMNS, MESSAGE_COLUMNS, Batch, Value, Work, Written
 from mailrail.spool.holds import Holds
 from mailrail.spool.schema import newest, recover
 from mailrail.spool.trouble import with_cause
@@ -23,7 +23,6 @@ from mailrail.spool.trouble import with_cause
 # stands here, because each statement hands the interpreter's lock to and fro between this thread and the
 # loop's, which costs both more than the rows do: a usual batch is to be one statement a table.
 _CHUNKS: Final = (64, 32, *range(16, 0, -1))
-_KEY: Final = 2
 
 _INSERT_MESSAGE: Final = "INSERT INTO message VALUES "
 _INSERT_ITEM: Final = "INSERT INTO item VALUES "
@@ -107,14 +106,14 @@ class Writer:
             self._chunked(_INSERT_ITEM, ITEM_COLUMNS, batch.items)
         if batch.done:
             self._chunked(
-                "DELETE FROM item WHERE (message_id, destination) IN (VALUES ", _KEY, batch.done, ")"
+                "DELETE FROM item WHERE (message_id, destination) IN (VALUES ", KEY_COLUMNS, batch.done, ")"
             )
             db.execute(_DELETE_EMPTY, (apsw.carray(array("q", batch.done_messages)),))
         if batch.left:
             self._chunked(_INSERT_ITEM, ITEM_COLUMNS, batch.left, _REPLACE_ITEM)
         if batch.back:
             sql = "UPDATE item SET state = 0 WHERE (message_id, destination) IN (VALUES "
-            self._chunked(sql, _KEY, batch.back, ")")
+            self._chunked(sql, KEY_COLUMNS, batch.back, ")")
         if batch.lanes:
             flat = [value for pair in batch.lanes.items() for value in pair]
             self._chunked("INSERT INTO lane VALUES ", 2, flat, _LOWER_LANE)

@@ -52,6 +52,8 @@ class NoTrouble:
     def failed(self, error: StoreError, *, is_broken: bool) -> None:
         raise AssertionError(error)
 
+    def written(self, batch: Batch) -> None: ...
+
     def remove_files(self, numbers: list[int]) -> None:
         raise AssertionError(numbers)
 
