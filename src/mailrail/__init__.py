@@ -72,7 +72,9 @@ if TYPE_CHECKING:
     )
     from mailrail.net import (
         CertificateFiles,
+        ClientCertificates,
         Endpoint,
+        Identity,
         ServerContexts,
         SocketNetwork,
         TlsInfo,
@@ -121,8 +123,8 @@ _HOMES: Final = {
         "SettingsError", "parse_address", "reply", "system_rng",
     ),
     "mailrail.net": (
-        "CertificateFiles", "Endpoint", "ServerContexts", "SocketNetwork", "TlsInfo", "TlsSettings",
-        "client_context", "server_context",
+        "CertificateFiles", "ClientCertificates", "Endpoint", "Identity", "ServerContexts", "SocketNetwork",
+        "TlsInfo", "TlsSettings", "client_context", "server_context",
     ),
     "mailrail.observe": (
         "Bus", "Event", "Level",
@@ -149,6 +151,7 @@ __all__ = [
     "CannotSend",
     "CertificateFiles",
     "Client",
+    "ClientCertificates",
     "ClientSettings",
     "ConnectFailed",
     "ConnectionLost",
@@ -166,6 +169,7 @@ __all__ = [
     "Event",
     "Failed",
     "Handler",
+    "Identity",
     "Level",
     "LimitSettings",
     "MailrailError",

@@ -1,6 +1,6 @@
 """Floor 5 · config — one TOML file in, frozen settings or every problem at once out."""
 
-from mailrail.config.listener import ListenerSettings, Role
+from mailrail.config.listener import ClientCertificate, ListenerSettings, Role
 from mailrail.config.load import load
 from mailrail.config.problems import BadSettingsError, Problem, Where
 from mailrail.config.reference import json_schema, markdown_reference, show, toml_reference
@@ -9,6 +9,7 @@ from mailrail.config.settings import MailrailSettings
 
 __all__ = [
     "BadSettingsError",
+    "ClientCertificate",
     "ListenerSettings",
     "MailrailSettings",
     "Problem",

@@ -13,7 +13,7 @@ from mailrail.config.problems import Problem, spell
 from mailrail.config.schema import is_secret_name
 from mailrail.config.settings import MailrailSettings
 from mailrail.model import SettingsError, parse_domain
-from mailrail.net import TlsSettings, server_context
+from mailrail.net import TlsSettings, client_context, server_context
 from mailrail.routing import HopSettings
 
 
@@ -62,6 +62,7 @@ def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Proble
         except SettingsError as error:
             text, _, mend = str(error).partition("; mend it: ")
             yield _problem(source, ("tls", "certificate", index), text, mend)
+    yield from _client_authorities(settings, source)
     if settings.tls.certificate:
         return
     for index, listener in enumerate(settings.listener):
@@ -69,6 +70,16 @@ def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Proble
             path = ("listener", index, "implicit_tls")
             text = "needs a certificate, and there is none"
             yield _problem(source, path, text, "add [[tls.certificate]] with chain and key")
+
+
+def _client_authorities(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    for index, listener in enumerate(settings.listener):
+        if listener.client_ca is None:
+            continue
+        try:
+            client_context(verify=True, ca_file=listener.client_ca)
+        except SettingsError as error:
+            yield _problem(source, ("listener", index, "client_ca"), str(error))
 
 
 def _password_files(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

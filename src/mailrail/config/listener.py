@@ -4,11 +4,12 @@ A role is a bundle of safe defaults, so that a listener needs two keys only.
 """
 
 from enum import Enum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, model_validator
 
-from mailrail.net import Endpoint
+from mailrail.net import ClientCertificates, Endpoint
 from mailrail.settings import Settings, setting
 
 
@@ -19,6 +20,14 @@ class Role(Enum):
     SUBMISSION = "submission"  # mail from our people; login or `relay.networks`
     INTERNAL = "internal"  # mail from our own programs, by `relay.networks`
     LMTP = "lmtp"  # RFC 2033, for programs that hand mail over with a reply for each recipient
+
+
+class ClientCertificate(Enum):
+    """Whether a listener's TLS asks clients who they are."""
+
+    NONE = "none"
+    ASK = "ask"
+    REQUIRE = "require"
 
 
 def _checked(text: str) -> str:
@@ -39,6 +48,28 @@ class ListenerSettings(Settings):
         "TLS from the first byte, as on port 465; needs a certificate in [tls].",
         source="RFC 8314 §3.3",
     )
+
+    client_certificate: ClientCertificate = setting(
+        ClientCertificate.NONE,
+        "Whether TLS asks clients for a certificate: none, ask (they may come without) or require; "
+        "with the last one nobody comes in who has none, or who says no STARTTLS.",
+        source="RFC 8446 §4.3.2",
+    )
+    client_ca: Path | None = setting(None, "PEM file of the authorities that may vouch for clients.")
+
+    @model_validator(mode="after")
+    def _asks_with_authorities(self) -> Self:
+        if (self.client_certificate is not ClientCertificate.NONE) != (self.client_ca is not None):
+            raise ValueError('client_certificate = "ask" or "require" and client_ca belong together')
+        return self
+
+    @property
+    def asks_for(self) -> ClientCertificates | None:
+        """What clients are asked for in the handshake, None for nothing."""
+        if self.client_ca is None:
+            return None
+        is_required = self.client_certificate is ClientCertificate.REQUIRE
+        return ClientCertificates(self.client_ca, is_required=is_required)
 
     @property
     def endpoint(self) -> Endpoint:

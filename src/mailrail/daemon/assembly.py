@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import Final, Self
 
 from mailrail.admin import AdminServer, Status
-from mailrail.config import ListenerSettings, MailrailSettings, Role
+from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings, Role
 from mailrail.daemon.events import DaemonStarted, DaemonStopped, DaemonStopping, HousekeepingFailed
 from mailrail.delivery import ClientContexts, SmtpCourier
 from mailrail.dns import DnsResolver
@@ -150,6 +150,7 @@ class Daemon:
             hostname=self.settings.hostname,
             is_submission=role in (Role.SUBMISSION, Role.INTERNAL),
             is_members_only=role in (Role.SUBMISSION, Role.INTERNAL),
+            needs_tls=listener.client_certificate is ClientCertificate.REQUIRE,
             is_lmtp=role is Role.LMTP,
             postmaster=self._postmaster(),
         )
@@ -191,6 +192,7 @@ class Daemon:
                 endpoint=listener.endpoint,
                 implicit_tls=listener.implicit_tls,
                 is_lmtp=listener.role is Role.LMTP,
+                client_certificates=listener.asks_for,
             )
             self.server.listen_on(port, Reception.for_duty(self._duty(listener)))
         self._endpoints = self.server.endpoints
@@ -258,4 +260,8 @@ class Daemon:
 
 def _certificates(settings: MailrailSettings) -> ServerContexts | None:
     """Return the TLS contexts of our listeners, or None when no certificate is set."""
-    return server_context(settings.tls) if settings.tls.certificate else None
+    if not settings.tls.certificate:
+        return None
+    asked = (listener.asks_for for listener in settings.listener)
+    ask = {clients for clients in asked if clients is not None}
+    return server_context(settings.tls, ask)

@@ -187,7 +187,7 @@ class SmtpCarrier:
         assert session is not None
         assert host is not None
         progress.host, progress.remote = host.name, str(session.peer)
-        progress.tls = f"{session.tls.version} {session.tls.cipher}" if session.tls else ""
+        progress.tls = str(session.tls or "")
         extensions = session.extensions
         places = progress.open
         recipients = (

@@ -111,7 +111,7 @@ class SmtpCourier:
                     destination=route.destination,
                     host=host.name,
                     remote=str(endpoint),
-                    tls=f"{tls.version} {tls.cipher}" if tls else "",
+                    tls=str(tls or ""),
                     verified=tls is not None and tls.verified,
                 )
             )

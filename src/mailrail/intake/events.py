@@ -13,6 +13,7 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
         recipients: how many.
         size: octets as stored.
         seconds: from the first content to the commit.
+        tls: version, cipher and verified client certificate, as in the trace; "" in clear.
     """
 
     client: str
@@ -22,6 +23,7 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
     recipients: int
     size: int
     seconds: float
+    tls: str = ""
 
 
 class MessageRefused(Event, frozen=True, kw_only=True):

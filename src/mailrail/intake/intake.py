@@ -93,7 +93,7 @@ class Intake:
         Args:
             origin: where it comes from.
             is_submission: missing Date and Message-ID are added (RFC 6409 §8), never otherwise.
-            tls: version and cipher for the trace line, "" in clear.
+            tls: version and cipher for the trace line and the event, "" in clear.
 
         Raises:
             StoreError: the spool takes no mail now.
@@ -112,6 +112,7 @@ class Incoming:
         self._origin = origin
         self._envelope = envelope
         self._is_submission = is_submission
+        self._tls = tls
         self._watch = HeaderWatch(intake.limits.header_bytes, intake.limits.header_lines)
         self._began_us = intake.clock.now_us()
         self._draft = intake.spool.begin(self.queue_id)
@@ -229,6 +230,7 @@ class Incoming:
             recipients=len(message.envelope.recipients),
             size=message.size_bytes,
             seconds=(self._intake.clock.now_us() - self._began_us) / SECOND_US,
+            tls=self._tls,
         )
 
     def _failed(self, error: BaseException) -> Reply:

@@ -11,8 +11,9 @@ On a client: `tls, info = await secure(connection, context, server_name, timeout
 from mailrail.net.addresses import is_own_address
 from mailrail.net.api import Connection, Datagrams, Endpoint, Listener, Network, Receiver, TlsInfo
 from mailrail.net.certificates import self_signed
-from mailrail.net.contexts import ServerContexts, client_context, server_context
+from mailrail.net.contexts import ClientCertificates, ServerContexts, client_context, server_context
 from mailrail.net.events import AcceptRested
+from mailrail.net.identity import Identity
 from mailrail.net.secure import secure
 from mailrail.net.sessions import SessionCache
 from mailrail.net.settings import CertificateFiles, NetSettings, TlsSettings
@@ -22,9 +23,11 @@ from mailrail.net.tls import TlsConnection
 __all__ = [
     "AcceptRested",
     "CertificateFiles",
+    "ClientCertificates",
     "Connection",
     "Datagrams",
     "Endpoint",
+    "Identity",
     "Listener",
     "NetSettings",
     "Network",

@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from typing import Protocol
 
 from mailrail.model import NetError, value
+from mailrail.net.identity import Identity, identity_of
 
 
 @value
@@ -94,6 +95,16 @@ class TlsInfo:
     alpn: str | None = None
     server_name: str | None = None
     resumed: bool = False
+
+    @property
+    def peer_identity(self) -> Identity | None:
+        """Whom the peer's certificate is for, if it was verified: what SASL EXTERNAL may go by (RFC 4422 §A)."""
+        if not self.verified or self.peer_certificate is None:
+            return None
+        return identity_of(self.peer_certificate)
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.cipher}"
 
 
 class Receiver(Protocol):

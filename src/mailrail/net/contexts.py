@@ -6,7 +6,8 @@ in Python and by dict (see `hello.py`): a hostile name finds nothing and gets th
 """
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,20 @@ _VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3
 _STRONG: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # RFC 9325 §4.2
 # Where nobody is verified the alternative is plain text, and any encryption is better (RFC 7435 §3).
 _OPPORTUNISTIC: Final = "DEFAULT@SECLEVEL=1"
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCertificates:
+    """What is asked of clients: a certificate of their own.
+
+    Attributes:
+        ca_file: PEM file of the authorities that may vouch for them.
+        is_required: a client without one is refused; else it may come without. One that shows a
+            certificate which does not verify is refused either way: Python cannot look the other way.
+    """
+
+    ca_file: Path
+    is_required: bool = True
 
 
 class ServerContexts:
@@ -37,10 +52,20 @@ class ServerContexts:
         by_name: Mapping[str, ssl.SSLContext] | None = None,
         *,
         expires_us: int = 0,
+        asking: "Mapping[ClientCertificates, ServerContexts] | None" = None,
     ) -> None:
         self.default = default
         self.expires_us = expires_us
         self._by_name = dict(by_name or {})
+        self._asking = dict(asking or {})
+
+    def asking(self, clients: ClientCertificates | None) -> "ServerContexts":
+        """Return the contexts that ask clients for certificates so; None is those that do not ask.
+
+        Raises:
+            LookupError: `server_context` was not told of it.
+        """
+        return self if clients is None else self._asking[clients]
 
     def for_name(self, server_name: str | None) -> ssl.SSLContext:
         """Return the context whose certificate fits *server_name* (lower case), also by wildcard; else the default."""
@@ -50,10 +75,15 @@ class ServerContexts:
         return self._by_name.get(server_name) or self._by_name.get(wildcard) or self.default
 
 
-def server_context(settings: TlsSettings) -> ServerContexts:
+def server_context(settings: TlsSettings, ask: Iterable[ClientCertificates] = ()) -> ServerContexts:
     """Make a server's contexts from its settings, reading every file now.
 
     Two certificates for the same names (one RSA, one ECDSA) share a context; OpenSSL picks by what the client can.
+
+    Args:
+        settings: the certificates, and what is spoken.
+        ask: the ways to ask clients for theirs that `ServerContexts.asking` shall know. Each has contexts of its
+            own, so that no session made without a certificate can be resumed where one is asked for.
 
     Raises:
         SettingsError: no certificate is named, or a file is missing, unreadable, readable by everybody,
@@ -61,6 +91,15 @@ def server_context(settings: TlsSettings) -> ServerContexts:
     """
     if not settings.certificate:
         raise SettingsError("tls.certificate: at least one certificate is needed")
+    asking = {clients: _contexts(settings, clients) for clients in ask}
+    return _contexts(settings, None, asking)
+
+
+def _contexts(
+    settings: TlsSettings,
+    clients: ClientCertificates | None,
+    asking: Mapping[ClientCertificates, ServerContexts] | None = None,
+) -> ServerContexts:
     by_names: dict[frozenset[str], ssl.SSLContext] = {}
     expires_us = []
     for files in settings.certificate:
@@ -68,12 +107,12 @@ def server_context(settings: TlsSettings) -> ServerContexts:
         certificate = read_certificate(files.chain)
         expires_us.append(int(certificate.not_valid_after_utc.timestamp()) * SECOND_US)
         names = names_of(certificate)
-        context = by_names.setdefault(names, _empty_server_context(settings))
+        context = by_names.setdefault(names, _empty_server_context(settings, clients))
         _load(context, files)
     contexts = list(by_names.values())
     # The first certificate for a name wins, as the first route does.
     by_name = {name: context for names, context in reversed(by_names.items()) for name in names}
-    return ServerContexts(contexts[0], by_name, expires_us=min(expires_us))
+    return ServerContexts(contexts[0], by_name, expires_us=min(expires_us), asking=asking)
 
 
 def client_context(
@@ -109,9 +148,12 @@ def client_context(
     return context
 
 
-def _empty_server_context(settings: TlsSettings) -> ssl.SSLContext:
+def _empty_server_context(settings: TlsSettings, clients: ClientCertificates | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _harden(context, _VERSIONS[settings.minimum_version], settings.ciphers)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED if clients.is_required else ssl.CERT_OPTIONAL
+        _trust(context, clients.ca_file)
     context.num_tickets = 1  # one is enough for mail; each costs an encryption and 200 bytes
     context.set_alpn_protocols(["smtp"])
     return context

@@ -10,14 +10,16 @@ from mailrail.net.api import TlsInfo
 def tls_info(tls: ssl.SSLObject, server_name: str | None) -> TlsInfo:
     """Tell what the finished handshake of *tls* agreed on."""
     cipher, certificate = tls.cipher(), tls.getpeercert(binary_form=True)
-    checked = tls.context.verify_mode == ssl.CERT_REQUIRED
+    # A server that only asks has still checked what it was shown: else the handshake would have failed.
+    checked = tls.context.verify_mode != ssl.CERT_NONE
     named = tls.server_side or tls.context.check_hostname
     return TlsInfo(
         version=tls.version() or "",
         cipher=cipher[0] if cipher else "",
         verified=checked and named and certificate is not None,
         peer_certificate=certificate,
-        peer_chain=_peer_chain(tls),
+        # Python falls over its own list where a client that was asked has shown nothing.
+        peer_chain=_peer_chain(tls) if certificate is not None else (),
         alpn=tls.selected_alpn_protocol(),
         server_name=server_name,
         resumed=bool(tls.session_reused),

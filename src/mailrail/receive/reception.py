@@ -11,6 +11,7 @@ from functools import partial
 from mailrail.intake import Incoming, Intake, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
 from mailrail.model import reply as say
+from mailrail.net import TlsInfo
 from mailrail.policy import RelayRules
 from mailrail.server import Answer, EndAnswer, Handler, SessionFacts, Transaction
 
@@ -25,6 +26,7 @@ class Duty:
         hostname: ours.
         is_submission: from our own people: missing header fields are added.
         is_members_only: only clients that may relay are served at all.
+        needs_tls: mail is only taken under TLS, as where a client certificate is required.
         is_lmtp: speak LMTP.
         postmaster: where the bare `<Postmaster>` goes; None when nobody was named.
     """
@@ -34,6 +36,7 @@ class Duty:
     hostname: str
     is_submission: bool = False
     is_members_only: bool = False
+    needs_tls: bool = False
     is_lmtp: bool = False
     postmaster: Address | None = None
 
@@ -61,6 +64,8 @@ class Reception(Handler):
 
     def mail(self, transaction: Transaction) -> Answer:
         """Let in whom the listener is for, while there is space (A69)."""
+        if self._duty.needs_tls and self.session.tls is None:
+            return say.TLS_REQUIRED
         if self._duty.is_members_only and not self._may_relay:
             return say.AUTH_REQUIRED if self._duty.is_submission else say.RELAY_DENIED
         spool = self._duty.intake.spool
@@ -91,10 +96,12 @@ class Reception(Handler):
             session_id=session.session_id,
             is_local=self._may_relay,
         )
-        tls = f"{session.tls.version} with cipher {session.tls.cipher}" if session.tls is not None else ""
         try:
             self._incoming = self._duty.intake.begin(
-                origin, self._envelope(transaction), is_submission=self._duty.is_submission, tls=tls
+                origin,
+                self._envelope(transaction),
+                is_submission=self._duty.is_submission,
+                tls=_tls_words(session.tls),
             )
         except StoreError as error:
             return refusal_for(error)
@@ -131,3 +138,12 @@ class Reception(Handler):
         if self._incoming is not None:
             self._incoming.discard()
             self._incoming = None
+
+
+def _tls_words(tls: TlsInfo | None) -> str:
+    """Say for the trace and the log what the session's TLS was, and who the client proved to be by it."""
+    if tls is None:
+        return ""
+    words = f"{tls.version} with cipher {tls.cipher}"
+    identity = tls.peer_identity
+    return words if identity is None else f"{words}, client certificate of {identity}"

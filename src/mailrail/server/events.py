@@ -13,6 +13,24 @@ class SessionOpened(Event, frozen=True, kw_only=True):
     listener: str
 
 
+class SessionSecured(Event, frozen=True, kw_only=True):
+    """A TLS handshake with a client went well.
+
+    Attributes:
+        tls: version and cipher.
+        server_name: what the client asked for by SNI.
+        client_certificate: whom its certificate is for, if it showed one that was verified.
+        is_resumed: an earlier session was taken up.
+    """
+
+    level: ClassVar[Level] = Level.DEBUG
+    client: str
+    tls: str
+    server_name: str = ""
+    client_certificate: str = ""
+    is_resumed: bool = False
+
+
 class SessionClosed(Event, frozen=True, kw_only=True):
     """A session ended; counters say what it did."""
 

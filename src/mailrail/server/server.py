@@ -3,12 +3,13 @@
 import asyncio
 import traceback
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from mailrail.model import Clock, NetError, QueueIds, Reply, SystemClock
 from mailrail.model import reply as say
 from mailrail.net import (
+    ClientCertificates,
     Connection,
     Endpoint,
     Listener,
@@ -19,7 +20,7 @@ from mailrail.net import (
     TlsInfo,
 )
 from mailrail.observe import Bus
-from mailrail.server.events import ConnectionRefused, SessionFailed, SessionOpened
+from mailrail.server.events import ConnectionRefused, SessionFailed, SessionOpened, SessionSecured
 from mailrail.server.gate import ConnectionGate, Networks
 from mailrail.server.handler import Handler
 from mailrail.server.session import Result, Session
@@ -40,20 +41,24 @@ class Port:
         implicit_tls: TLS from the first byte (RFC 8314).
         is_lmtp: speak LMTP.
         auth_mechanisms: SASL mechanisms to offer (the handler does the exchange).
+        client_certificates: what clients are asked for in the handshake, None for nothing; the server's
+            certificates must have been loaded with it.
     """
 
     endpoint: Endpoint
     implicit_tls: bool = False
     is_lmtp: bool = False
     auth_mechanisms: tuple[str, ...] = ()
+    client_certificates: ClientCertificates | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """What the sessions of one listener share."""
+    """What the sessions of one listener share; certificates may come and go meanwhile."""
 
     port: Port
     offers: Offers
+    offers_in_clear: Offers
     handler: HandlerFactory
 
 
@@ -100,7 +105,8 @@ class Server:
         self._ids = QueueIds(clock or SystemClock())
         self._gate = ConnectionGate(settings.limits, trusted)
         self._listeners: list[Listener] = []
-        self._sessions: set[Session] = set()
+        self._ports: list[Port] = []
+        self._sessions: dict[Session, Port] = {}
         self._handshakes: set[TlsConnection] = set()
         self._tasks: set[asyncio.Future[Result]] = set()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -147,24 +153,45 @@ class Server:
 
         Raises:
             NetError: the address is taken or not ours.
-            ValueError: TLS is wanted, but the server has no certificates.
+            ValueError: TLS is wanted, but the server has no certificates, or none that ask clients so.
         """
         assert self._network is not None
         if port.implicit_tls and self._tls is None:
             raise ValueError(f"{port.endpoint}: TLS from the first byte needs certificates: give tls=")
+        self._check_asking(self._tls, port)
         offer = Offer(
             hostname=self._hostname,
             size_bytes=self.limits.message_bytes,
             recipients=self.limits.recipients,
             messages=self.limits.messages,
             messages_of_strangers=self.limits.messages_of_strangers,
-            has_tls=self._tls is not None and not port.implicit_tls,
+            has_tls=not port.implicit_tls,
             auth_mechanisms=port.auth_mechanisms,
         )
-        line = _Line(port, Offers.of(offer), handler or self._handler)
+        in_clear = replace(offer, has_tls=False)
+        line = _Line(port, Offers.of(offer), Offers.of(in_clear), handler or self._handler)
+        self._ports.append(port)
         listener = self._network.listen(port.endpoint, lambda connection: self._accept(connection, line))
         self._listeners.append(listener)
         return listener.endpoint
+
+    def use_certificates(self, tls: ServerContexts) -> None:
+        """Take *tls* for every handshake that begins from now on; running sessions keep what they have.
+
+        Raises:
+            ValueError: a listener asks for client certificates, and *tls* was not loaded with that.
+        """
+        for port in self._ports:
+            self._check_asking(tls, port)
+        self._tls = tls
+
+    def _check_asking(self, tls: ServerContexts | None, port: Port) -> None:
+        try:
+            if tls is not None:
+                tls.asking(port.client_certificates)
+        except LookupError:
+            text = "its client_certificates must be among those given to server_context(..., ask=)"
+            raise ValueError(f"{port.endpoint}: {text}") from None
 
     def adopt(self, listener: Listener) -> None:
         """Close *listener* with the others."""
@@ -183,6 +210,7 @@ class Server:
         if line.port.implicit_tls:
             self._shake_hands(
                 connection,
+                line.port,
                 lambda tls, info: self._open(tls, line, info),
                 lambda error: self._no_session(connection, f"TLS: {error}"),
             )
@@ -201,7 +229,8 @@ class Server:
 
     def _open(self, connection: Connection, line: "_Line", tls: TlsInfo | None) -> None:
         is_trusted = self._gate.is_trusted(connection.peer.host)
-        core = ServerConnection(self.limits, line.offers, is_lmtp=line.port.is_lmtp, is_tls=tls is not None)
+        offers = line.offers if self._tls is not None else line.offers_in_clear
+        core = ServerConnection(self.limits, offers, is_lmtp=line.port.is_lmtp, is_tls=tls is not None)
         core.may_run_ahead = is_trusted
         core.is_stranger = self._gate.is_stranger(connection.peer.host)
         session_id = self._ids.make()
@@ -219,13 +248,15 @@ class Server:
         except Exception as error:
             self._handler_failed(connection, session_id, error)
             return
-        self._sessions.add(session)
+        self._sessions[session] = line.port
         if self.bus.wants(SessionOpened):
             self.bus.emit(
                 SessionOpened(
                     session=session.session_id, client=str(session.peer), listener=str(session.local)
                 )
             )
+        if tls is not None:
+            self._tell_secured(session, tls)
         connection.attach(session)
         session.greet()
         if self._is_draining:  # a handshake ended during the drain
@@ -241,14 +272,28 @@ class Server:
             SessionFailed(session=session_id, client=connection.peer.host, step="handler", trace=trace)
         )
 
+    def _tell_secured(self, session: Session, tls: TlsInfo) -> None:
+        if self.bus.wants(SessionSecured):
+            self.bus.emit(
+                SessionSecured(
+                    session=session.session_id,
+                    client=session.peer.host,
+                    tls=str(tls),
+                    server_name=tls.server_name or "",
+                    client_certificate=str(tls.peer_identity or ""),
+                    is_resumed=tls.resumed,
+                )
+            )
+
     def _shake_hands(
         self,
         plain: Connection,
+        port: Port,
         secured: Callable[[TlsConnection, TlsInfo], None],
         failed: Callable[[NetError], None],
     ) -> None:
         assert self._tls is not None
-        tls = TlsConnection.server(plain, self._tls)
+        tls = TlsConnection.server(plain, self._tls.asking(port.client_certificates))
         self._handshakes.add(tls)
 
         def done(info: TlsInfo) -> None:
@@ -269,8 +314,9 @@ class Server:
         def secured(tls: TlsConnection, info: TlsInfo) -> None:
             tls.attach(session)
             session.secured(tls, info)
+            self._tell_secured(session, info)
 
-        self._shake_hands(session.connection, secured, session.ended)
+        self._shake_hands(session.connection, self._sessions[session], secured, session.ended)
 
     def spawn(self, work: Awaitable[Result]) -> "asyncio.Future[Result]":
         """Run a handler's coroutine; the server keeps the task until it is done."""
@@ -281,7 +327,7 @@ class Server:
 
     def gone(self, session: Session) -> None:
         """Forget a session that has ended."""
-        self._sessions.discard(session)
+        self._sessions.pop(session, None)
         self._gate.leave(session.peer.host)
         if self._empty is not None and not self._sessions and not self._empty.done():
             self._empty.set_result(None)

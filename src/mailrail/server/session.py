@@ -495,7 +495,7 @@ class Session:
             errors=self.core.errors,
             seconds=round(self._host.loop.time() - self._opened, 6),
             reason=self._reason,
-            tls=f"{self.tls.version} {self.tls.cipher}" if self.tls is not None else "",
+            tls=str(self.tls or ""),
         )
 
 

@@ -22,6 +22,7 @@ def make_site(
     is_members_only: bool = False,
     is_lmtp: bool = False,
     has_postmaster: bool = True,
+    needs_tls: bool = False,
 ) -> tuple[Lobby, Doorway]:
     doorway = make_doorway()
     duty = Duty(
@@ -31,6 +32,7 @@ def make_site(
         is_submission=is_submission,
         is_members_only=is_members_only,
         is_lmtp=is_lmtp,
+        needs_tls=needs_tls,
         postmaster=POSTMASTER if has_postmaster else None,
     )
     return make_lobby(Reception.for_duty(duty), is_lmtp=is_lmtp), doorway
@@ -48,6 +50,16 @@ async def answers(client: FakeConnection, *lines: bytes) -> list[str]:
 
 def envelopes(doorway: Doorway) -> list[Envelope]:
     return [next(iter(stored.items.values())).message.envelope for stored in doorway.store.messages.values()]
+
+
+def test_a_listener_that_needs_tls_takes_no_mail_in_clear() -> None:
+    async def scenario() -> None:
+        lobby, _ = make_site(needs_tls=True)
+        client = lobby.arrive()
+        _, answer = await answers(client, b"EHLO client.example", MAIL.strip())
+        assert answer.startswith("530 5.7.0")
+
+    play(scenario)
 
 
 def test_a_message_for_our_domain_is_kept_with_its_trace_before_the_250() -> None:
