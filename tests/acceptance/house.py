@@ -18,9 +18,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.support.dnsserver import Zone, ZoneService
-from tests.support.memory_net import MemoryConnection, MemoryNetwork
-from tests.support.simloop import SimClock, seeded, simulate
+from tests.support.memory_net import MemoryNetwork
 from tests.unit.client.toy_server import ToyServer
 
 from mailrail.config import MailrailSettings
@@ -28,6 +26,7 @@ from mailrail.daemon import Daemon, World
 from mailrail.model import NetError
 from mailrail.net import Connection, Endpoint
 from mailrail.observe import Bus, Event
+from mailrail.sim import SimClock, SimConnection, Zone, ZoneService, seeded, simulate
 from mailrail.spool import Filter, MemorySpool, MemoryStore, SystemDisk
 
 MX = Endpoint("192.0.2.25", 25)
@@ -55,7 +54,7 @@ SETTINGS: Mapping[str, Any] = {
 class Client:
     """A client that says what it is told to, and reads whole replies."""
 
-    def __init__(self, connection: MemoryConnection) -> None:
+    def __init__(self, connection: SimConnection) -> None:
         self.connection = connection
         self.heard = b""
         self.is_over = False

@@ -10,14 +10,14 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
 import pytest
-from tests.support.dnsserver import DnsServer, Fault, Zone, ZoneService
+from tests.support.dnsserver import DnsServer
 from tests.support.fake_resolver import FakeResolver
 from tests.support.memory_net import MemoryNetwork
-from tests.support.simloop import seeded, simulate
 
 from mailrail.dns import DnsResolver, DnsSettings, Mx, Resolver, ResolverDownError
 from mailrail.model import DnsError
 from mailrail.net import Endpoint, SocketNetwork
+from mailrail.sim import DnsFault, Zone, ZoneService, seeded, simulate
 
 SERVER = Endpoint("127.0.0.1", 53)
 RECORDS = {
@@ -51,7 +51,7 @@ class Case:
 def _memory() -> Iterator[Case]:
     zone = Zone(RECORDS)
     zone.authentic.add("signed.example")
-    zone.fail("broken.example", Fault.SERVFAIL)
+    zone.fail("broken.example", DnsFault.SERVFAIL)
     settings = DnsSettings(servers=(str(SERVER),))
 
     def make() -> Resolver:
@@ -59,18 +59,18 @@ def _memory() -> Iterator[Case]:
         ZoneService(network, zone, SERVER)
         return DnsResolver(network, settings, seeded())
 
-    yield Case(make, simulate, lambda: zone.fail("*", Fault.DROP))
+    yield Case(make, simulate, lambda: zone.fail("*", DnsFault.DROP))
 
 
 def _sockets() -> Iterator[Case]:
     with DnsServer(RECORDS) as server:
         server.zone.authentic.add("signed.example")
-        server.zone.fail("broken.example", Fault.SERVFAIL)
+        server.zone.fail("broken.example", DnsFault.SERVFAIL)
         settings = DnsSettings(servers=(str(server.endpoint),), timeout_s=0.2, tries=1)
         yield Case(
             lambda: DnsResolver(SocketNetwork(), settings, seeded()),
             asyncio.run,
-            lambda: server.zone.fail("*", Fault.DROP),
+            lambda: server.zone.fail("*", DnsFault.DROP),
         )
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from tests.support.daemon import Daemon, running, to
-from tests.support.dnsserver import DnsServer, Fault
+from tests.support.dnsserver import DnsServer
 from tests.support.letters import send
 from tests.support.peers.processes import free_port
 from tests.support.receiver import Receiver
+
+from mailrail.sim import DnsFault
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -126,10 +128,10 @@ def test_a53_the_truth_of_dns_ends_mail_and_its_trouble_does_not(tmp_path: Path)
     }
     waits = {"servfail.example", "silent.example", "garbage.example", "halfway.example"}
     with by_dns(tmp_path, records, port) as (daemon, names, senders):
-        names.zone.fail("servfail.example", Fault.SERVFAIL)
-        names.zone.fail("silent.example", Fault.DROP)
-        names.zone.fail("garbage.example", Fault.GARBAGE)
-        names.zone.fail("a.halfway.example", Fault.SERVFAIL)
+        names.zone.fail("servfail.example", DnsFault.SERVFAIL)
+        names.zone.fail("silent.example", DnsFault.DROP)
+        names.zone.fail("garbage.example", DnsFault.GARBAGE)
+        names.zone.fail("a.halfway.example", DnsFault.SERVFAIL)
         for domain in (*ends, *waits):
             send(daemon, to=f"bob@{domain}")
         notices = {}
@@ -158,7 +160,7 @@ def test_mail_that_waited_for_dns_goes_on_when_it_is_mended(tmp_path: Path) -> N
         Receiver(host="127.0.0.11", port=port) as receiver,
         by_dns(tmp_path, records, port) as (daemon, names, senders),
     ):
-        names.zone.fail("receiver.example", Fault.SERVFAIL)
+        names.zone.fail("receiver.example", DnsFault.SERVFAIL)
         send(daemon)
         daemon.wait_for("RecipientDeferred", 2)
         names.zone.mend("receiver.example")

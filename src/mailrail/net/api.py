@@ -1,6 +1,6 @@
 """Floor 2 · net — the one door to the network: what every implementation promises.
 
-Production (`net/sockets.py`) and memory (`tests/support`, later `sim`) implement these
+Production (`net/sockets.py`) and memory (`sim/machine.py`) implement these
 Protocols; one contract suite runs on both. Everything is called on the loop's thread.
 
 A Connection hands bytes to one Receiver by plain calls: no task, no coroutine and no

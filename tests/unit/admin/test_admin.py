@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from tests.support.memory_net import MemoryNetwork
-from tests.support.simloop import simulate
 from tests.unit.queue.bench import Bench, Carriage, bench
 from tests.unit.queue.mail import NOT_NOW
 
@@ -33,6 +32,7 @@ from mailrail.admin.server import IDLE_S, SESSIONS
 from mailrail.model import StoreError, StoreTrouble
 from mailrail.net import Endpoint
 from mailrail.observe import Bus, Event
+from mailrail.sim import simulate
 from mailrail.spool import Filter
 
 PATH = Path("/run/mailrail/admin.sock")

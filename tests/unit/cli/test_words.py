@@ -4,10 +4,10 @@ import asyncio
 import io
 
 import pytest
-from tests.support.simloop import simulate
 
 from mailrail.cli.progress import progress
 from mailrail.cli.words import count_words, due_words, one_line, size_words, span_words, table
+from mailrail.sim import simulate
 
 
 @pytest.mark.parametrize(

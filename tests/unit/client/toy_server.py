@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tests.support.memory_net import MemoryNetwork
-from tests.support.simloop import simulate
 
 from mailrail.model import Envelope, NetError, Recipient, parse_address
 from mailrail.net import Connection, Endpoint, ServerContexts, TlsConnection
+from mailrail.sim import simulate
 
 HERE = Endpoint("127.0.0.1", 2525)
 T = TypeVar("T")

@@ -5,13 +5,13 @@ from email.message import EmailMessage
 import pytest
 from tests.support.fake_resolver import FakeResolver
 from tests.support.memory_net import MemoryNetwork
-from tests.support.simloop import simulate
 from tests.unit.client.toy_server import ToyServer
 from tests.unit.delivery.world import DNS, ONE, TWO
 
 from mailrail.client import CannotSend
 from mailrail.delivery import Delivery, deliver
 from mailrail.net import Endpoint
+from mailrail.sim import simulate
 
 SECOND = {"other.example": ["MX 1 mx2.example.org"], **DNS}
 

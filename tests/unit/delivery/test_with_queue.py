@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from tests.support.simloop import SimClock, seeded, simulate
 from tests.unit.client.toy_server import ToyServer
 from tests.unit.delivery.world import DNS, ONE, TWO, World
 
@@ -11,6 +10,7 @@ from mailrail.model import QueueIds
 from mailrail.observe import Bus
 from mailrail.queue import Carrier, Courier, Manager, Notifier, QueueSettings
 from mailrail.report import NoticeWriter, ReportSettings
+from mailrail.sim import SimClock, seeded, simulate
 from mailrail.spool import MemorySpool
 
 RETURN = {"example.com": ["MX 1 mx2.example.org"], **DNS}

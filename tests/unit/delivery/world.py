@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 from tests.support.fake_resolver import FakeResolver
 from tests.support.memory_net import MemoryNetwork
-from tests.support.simloop import START_US, seeded, simulate
 from tests.unit.client.toy_server import ToyServer
 
 from mailrail.client import ClientSettings, WholeSource
@@ -25,6 +24,7 @@ from mailrail.model import (
 from mailrail.net import Endpoint, client_context
 from mailrail.observe import Bus, Event
 from mailrail.routing import RouteSettings, RoutingRules, SettingsRouter
+from mailrail.sim import START_US, seeded, simulate
 from mailrail.spool import Lease
 
 ONE = Endpoint("192.0.2.1", 25)

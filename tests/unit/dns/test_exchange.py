@@ -3,14 +3,13 @@
 import struct
 
 import pytest
-from tests.support.dnsserver import Fault, Zone, ZoneService
 from tests.support.memory_net import MemoryNetwork
-from tests.support.simloop import simulate
 
 from mailrail.dns.exchange import exchange
 from mailrail.dns.wire import Kind, Question, name_of, question
 from mailrail.model import NetError, NetTrouble
 from mailrail.net import Connection, Endpoint
+from mailrail.sim import DnsFault, Zone, ZoneService, simulate
 
 SERVER = Endpoint("127.0.0.1", 53)
 
@@ -50,7 +49,7 @@ class Piecewise:
 def fetch(*, size: int = 1, most: int = 65_537, tail: bytes = b"", flip: int = 0) -> bytes:
     async def main() -> bytes:
         zone, network = Zone({"here.example": ["A 192.0.2.1"]}), MemoryNetwork()
-        zone.fail("*", Fault.TRUNCATE)
+        zone.fail("*", DnsFault.TRUNCATE)
         ZoneService(network, zone, SERVER)._tcp.close()
         network.listen(SERVER, lambda peer: peer.attach(Piecewise(zone, peer, size, most, tail, flip)))
         return await exchange(network, SERVER, asked(), 7, 2)
@@ -82,7 +81,7 @@ def test_a52_a_reply_with_another_id_is_refused_over_a_stream_too() -> None:
 def test_a_stream_that_stays_silent_ends_with_the_try() -> None:
     async def main() -> None:
         zone, network = Zone({}), MemoryNetwork()
-        zone.fail("*", Fault.TRUNCATE)
+        zone.fail("*", DnsFault.TRUNCATE)
         ZoneService(network, zone, SERVER)
         zone.delay_s["*"] = 1.5
         with pytest.raises(NetError) as caught:

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.dnsserver import Fault, Records, Zone, ZoneService
 from tests.support.memory_net import MemoryNetwork
-from tests.support.simloop import seeded, simulate
 
 from mailrail.dns import DnsResolver, DnsSettings, ResolverDownError, ResolversBack, ResolversSilent
 from mailrail.model import DnsError, NetError, NetTrouble
 from mailrail.net import Endpoint
 from mailrail.observe import Bus, Event
+from mailrail.sim import DnsFault, Records, Zone, ZoneService, seeded, simulate
 
 ONE, TWO = Endpoint("127.0.0.1", 53), Endpoint("192.0.2.53", 53)
 HERE = {"here.example": ["A 192.0.2.1"]}
@@ -70,16 +69,20 @@ async def fails(resolver: DnsResolver, name: str = "here.example") -> DnsError:
 # --- servers in turn
 
 
-@pytest.mark.parametrize("fault", [Fault.SERVFAIL, Fault.REFUSED, Fault.FORMERR, Fault.GARBAGE, Fault.LAME])
-def test_a52_a_server_that_tells_its_trouble_is_passed_over_at_once(fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [DnsFault.SERVFAIL, DnsFault.REFUSED, DnsFault.FORMERR, DnsFault.GARBAGE, DnsFault.LAME]
+)
+def test_a52_a_server_that_tells_its_trouble_is_passed_over_at_once(fault: DnsFault) -> None:
     world, first, second = two()
     first.fail("*", fault)
     assert world.run(finds) == 0
     assert (first.asked.total(), second.asked.total()) == (1, 1)
 
 
-@pytest.mark.parametrize("fault", [Fault.SERVFAIL, Fault.REFUSED, Fault.FORMERR, Fault.GARBAGE, Fault.LAME])
-def test_a52_the_same_trouble_of_every_server_is_the_names_trouble(fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [DnsFault.SERVFAIL, DnsFault.REFUSED, DnsFault.FORMERR, DnsFault.GARBAGE, DnsFault.LAME]
+)
+def test_a52_the_same_trouble_of_every_server_is_the_names_trouble(fault: DnsFault) -> None:
     world, first, second = two()
     first.fail("here.example", fault)
     second.fail("here.example", fault)
@@ -91,8 +94,10 @@ def test_a52_the_same_trouble_of_every_server_is_the_names_trouble(fault: Fault)
     assert (first.asked.total(), second.asked.total()) == (1, 1)
 
 
-@pytest.mark.parametrize("fault", [Fault.DROP, Fault.WRONG_ID, Fault.WRONG_QUESTION, Fault.NO_TCP])
-def test_a52_a_silent_server_costs_one_try_and_is_then_asked_last(fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [DnsFault.DROP, DnsFault.WRONG_ID, DnsFault.WRONG_QUESTION, DnsFault.NO_TCP]
+)
+def test_a52_a_silent_server_costs_one_try_and_is_then_asked_last(fault: DnsFault) -> None:
     world, first, second = two(timeout_s=2)
     first.fail("*", fault)
 
@@ -101,21 +106,21 @@ def test_a52_a_silent_server_costs_one_try_and_is_then_asked_last(fault: Fault) 
         second.add({"there.example": ["A 192.0.2.1"]})
         await finds(resolver, "there.example")
 
-    assert world.run(main) == (0 if fault is Fault.NO_TCP else 2)
+    assert world.run(main) == (0 if fault is DnsFault.NO_TCP else 2)
     assert first.asked["there.example", "A"] == 0
     assert second.asked.total() == 2
 
 
 def test_a_lost_datagram_is_asked_for_again() -> None:
     world, zone = one(timeout_s=2)
-    zone.fail("here.example", Fault.DROP, times=2)
+    zone.fail("here.example", DnsFault.DROP, times=2)
     assert world.run(finds) == 4
     assert zone.asked.total() == 3
 
 
 def test_a52_a_dead_zone_is_told_from_a_dead_resolver_by_asking_for_the_root() -> None:
     world, zone = one(timeout_s=2, tries=2)
-    zone.fail("here.example", Fault.DROP)
+    zone.fail("here.example", DnsFault.DROP)
 
     async def main(resolver: DnsResolver) -> None:
         assert not isinstance(await fails(resolver), ResolverDownError)
@@ -129,8 +134,8 @@ def test_a52_the_death_and_return_of_all_resolvers_is_told_once_each() -> None:
     world, first, second = two(timeout_s=1)
 
     async def main(resolver: DnsResolver) -> None:
-        first.fail("*", Fault.DROP)
-        second.fail("*", Fault.DROP)
+        first.fail("*", DnsFault.DROP)
+        second.fail("*", DnsFault.DROP)
         for name in ("a.example", "b.example"):
             assert isinstance(await fails(resolver, name), ResolverDownError)
         second.mend("*")
@@ -143,7 +148,7 @@ def test_a52_the_death_and_return_of_all_resolvers_is_told_once_each() -> None:
 
 def test_a52_many_look_ups_share_one_probe_of_dead_resolvers() -> None:
     world, zone = one(timeout_s=1, tries=1)
-    zone.fail("*", Fault.DROP)
+    zone.fail("*", DnsFault.DROP)
 
     async def main(resolver: DnsResolver) -> None:
         await asyncio.gather(*(fails(resolver, f"h{n}.example") for n in range(50)))
@@ -154,7 +159,7 @@ def test_a52_many_look_ups_share_one_probe_of_dead_resolvers() -> None:
 
 def test_the_deadline_ends_all_tries() -> None:
     world, zone = one(timeout_s=2, tries=10, deadline_s=5)
-    zone.fail("here.example", Fault.DROP)
+    zone.fail("here.example", DnsFault.DROP)
 
     async def main(resolver: DnsResolver) -> None:
         await fails(resolver)
@@ -205,7 +210,7 @@ class Forged(Zone):
         for data, sender in self._forgeries(query):
             for socket in list(self._network.sockets.values()):
                 if socket.endpoint.port != 53:
-                    socket.received(data, sender)
+                    socket.take(data, sender)
         return super().respond(query, by_tcp=by_tcp)
 
 
@@ -323,7 +328,7 @@ def test_no_such_name_is_kept_for_the_soas_minimum() -> None:
 
 def test_what_must_not_be_kept_is_kept_for_the_least_time_only() -> None:
     world, zone = one(min_ttl_s=0)
-    zone.fail("here.example", Fault.NO_SOA)
+    zone.fail("here.example", DnsFault.NO_SOA)
 
     async def main(resolver: DnsResolver) -> None:
         for _ in range(2):
@@ -367,7 +372,7 @@ def test_the_least_recently_used_answer_is_forgotten_first() -> None:
 
 def test_trouble_is_not_kept() -> None:
     world, zone = one()
-    zone.fail("here.example", Fault.SERVFAIL, times=1)
+    zone.fail("here.example", DnsFault.SERVFAIL, times=1)
 
     async def main(resolver: DnsResolver) -> None:
         await fails(resolver)
@@ -392,7 +397,7 @@ def test_equal_questions_in_flight_are_asked_once() -> None:
 
 def test_equal_questions_share_a_failure() -> None:
     world, zone = one()
-    zone.fail("here.example", Fault.SERVFAIL)
+    zone.fail("here.example", DnsFault.SERVFAIL)
     zone.delay_s["*"] = 1
 
     async def main(resolver: DnsResolver) -> None:
@@ -422,7 +427,7 @@ def test_whoever_gives_up_leaves_the_others_their_answer(given_up: int) -> None:
 
 def test_when_everybody_gives_up_nothing_stays_open() -> None:
     world, zone = one()
-    zone.fail("*", Fault.TRUNCATE)
+    zone.fail("*", DnsFault.TRUNCATE)
     zone.delay_s["*"] = 1
 
     async def main(resolver: DnsResolver) -> None:

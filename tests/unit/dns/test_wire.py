@@ -9,7 +9,6 @@ import dns.rdata
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.support.dnsserver import Zone
 
 from mailrail.dns.wire import (
     LONGEST_CHAIN,
@@ -22,6 +21,7 @@ from mailrail.dns.wire import (
     text_of,
 )
 from mailrail.model import DnsError
+from mailrail.sim import Zone
 
 ZONE = Zone({"here.example": ["MX 10 a.example.", 'TXT "x"'], "alias.example": ["CNAME here.example."]})
 

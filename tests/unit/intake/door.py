@@ -3,11 +3,10 @@
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from tests.support.simloop import SimClock
-
 from mailrail.intake import HeaderLimits, Incoming, Intake
 from mailrail.model import Address, Envelope, Origin, QueueIds, Recipient, Reply, parse_address
 from mailrail.observe import Bus, Event
+from mailrail.sim import SimClock
 from mailrail.spool import Content, Lease, MemorySpool, MemoryStore, Spool
 
 ORIGIN = Origin(client="192.0.2.9", helo="client.example", protocol="ESMTP", session_id="s1")

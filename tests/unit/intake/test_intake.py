@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.simloop import simulate
 from tests.unit.intake.door import ORIGIN, FakeTaker, envelope, make_doorway, settled, take
 
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
 from mailrail.model import Item, LocalProtocolError, Message, QueueId, StoreError, StoreTrouble
+from mailrail.sim import simulate
 from mailrail.spool import Committed, Content, Lease, MemorySpool, MemoryStore
 
 BODY = b"\r\ntext\r\n"
@@ -209,7 +209,7 @@ class OddSpool(MemorySpool):
 
 
 def odd_spool(kind: str) -> OddSpool:
-    from tests.support.simloop import SimClock
+    from mailrail.sim import SimClock
 
     spool = OddSpool(SimClock())
     spool.kind = kind

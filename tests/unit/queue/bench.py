@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from tests.support.simloop import SimClock, seeded
 from tests.unit.queue import mail
 
 from mailrail.model import Attempt, Blame, Deferred, Failed, Item, Message, Outcome, QueueId
 from mailrail.observe import Bus, Event
 from mailrail.queue import Control, Job, Manager, QueueSettings
+from mailrail.sim import SimClock, seeded
 from mailrail.spool import Content, Lease, MemorySpool, MemoryStore, NewMessage
 
 Answer = Callable[[Job], "Outcome | Sequence[Outcome]"]

@@ -1,7 +1,5 @@
 """Messages and leases for tests of the queue."""
 
-from tests.support.simloop import START_US
-
 from mailrail.model import (
     Address,
     Blame,
@@ -17,6 +15,7 @@ from mailrail.model import (
     Reply,
     format_id,
 )
+from mailrail.sim import START_US
 from mailrail.spool import Lease
 
 OK = Delivered(Reply(250, "2.0.0", "Queued"), "mx.example.org")

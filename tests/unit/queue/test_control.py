@@ -2,12 +2,12 @@
 
 import asyncio
 
-from tests.support.simloop import simulate
 from tests.unit.queue.bench import Carriage, bench
 from tests.unit.queue.mail import HOST_DOWN, NOT_NOW, OK
 
 from mailrail.queue import RecipientFailed
 from mailrail.queue.api import Job
+from mailrail.sim import simulate
 from mailrail.spool import Filter
 
 ALL = Filter()

@@ -1,12 +1,12 @@
 """What becomes of an item after a try."""
 
 import pytest
-from tests.support.simloop import START_US
 from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS, lease, message
 
 from mailrail.model import SECOND_US, Blame, Deferred, Failed, Outcome, Pending, Reply
 from mailrail.queue.decide import Decision, Moment, decide, trouble
 from mailrail.queue.settings import RetrySettings
+from mailrail.sim import START_US
 from mailrail.spool import Lease
 
 SETTINGS = RetrySettings(spread=0)

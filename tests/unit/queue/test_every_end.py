@@ -5,12 +5,12 @@ import random
 from collections import Counter
 
 import pytest
-from tests.support.simloop import simulate
 from tests.unit.queue.bench import Bench, Carriage, bench
 from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS
 
 from mailrail.model import Delivered, Failed, Outcome, QueueId, StoreTrouble
 from mailrail.queue import Job, QueueSettings
+from mailrail.sim import simulate
 from mailrail.spool import Filter
 
 DAY_S = 86_400

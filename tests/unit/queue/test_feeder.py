@@ -3,11 +3,11 @@
 import asyncio
 from itertools import pairwise
 
-from tests.support.simloop import simulate
 from tests.unit.queue.bench import Carriage, bench
 from tests.unit.queue.mail import NOT_NOW
 
 from mailrail.queue import QueueSettings, RetrySettings
+from mailrail.sim import simulate
 
 SOON = QueueSettings(retry=RetrySettings(first_s=2, longest_s=5, spread=0))
 

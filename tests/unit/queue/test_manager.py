@@ -4,7 +4,6 @@ import asyncio
 from collections import Counter
 from itertools import pairwise
 
-from tests.support.simloop import simulate
 from tests.unit.queue.bench import Carriage, bench
 from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS, item, message
 
@@ -23,6 +22,7 @@ from mailrail.queue import (
     RecipientFailed,
     ResultNotStored,
 )
+from mailrail.sim import simulate
 
 DAY_S = 86_400
 

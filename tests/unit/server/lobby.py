@@ -5,8 +5,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
-from tests.support.simloop import SimClock, simulate
-
 from mailrail.model import NetError, NetTrouble
 from mailrail.net import Connection, Endpoint, Listener, Receiver
 from mailrail.observe import Bus, Event
@@ -20,6 +18,7 @@ from mailrail.server import (
     ServerSettings,
     TimeoutSettings,
 )
+from mailrail.sim import SimClock, simulate
 
 HERE = Endpoint("192.0.2.25", 25)
 STRANGER = "198.51.100.7"

@@ -7,7 +7,6 @@ import pytest
 import trustme
 from tests.support.memory_net import MemoryNetwork
 from tests.support.net_world import HOST, LOOPBACK, Tls, make_files, make_tls
-from tests.support.simloop import SimClock
 from tests.unit.server.lobby import play
 from tests.unit.server.test_tls import Client, Site, with_site
 
@@ -22,6 +21,7 @@ from mailrail.net import (
 from mailrail.observe import Bus
 from mailrail.server import Handler, Port, Server
 from mailrail.server.events import SessionSecured
+from mailrail.sim import SimClock
 
 
 @pytest.fixture(scope="module")

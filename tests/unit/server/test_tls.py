@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from tests.support.memory_net import MemoryNetwork
 from tests.support.net_world import HOST, LOOPBACK, Recorder, Tls, make_tls
-from tests.support.simloop import SimClock
 from tests.unit.server.lobby import LETTER, play
 
 from mailrail.model import Envelope, Reply
@@ -16,6 +15,7 @@ from mailrail.net import Connection, Endpoint, TlsInfo, secure
 from mailrail.observe import Bus, Event
 from mailrail.server import Handler, LimitSettings, Port, Server, ServerSettings, Session, TimeoutSettings
 from mailrail.server.events import ConnectionRefused, SessionClosed
+from mailrail.sim import SimClock
 
 
 @pytest.fixture(scope="module")

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from tests.support.memory_net import MemoryNetwork
-from tests.support.simloop import seeded, simulate
 
 from mailrail.net import Endpoint
+from mailrail.sim import seeded, simulate
 from mailrail.sim.strangers import MODERN, Dialogue, Handover, Place, Stranger
 
 HERE = Endpoint("192.0.2.1", 25)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from tests.acceptance.house import BOB, MX, House, live
-from tests.support.simloop import seeded
 
+from mailrail.sim import seeded
 from mailrail.sim.strangers import SMUGGLED, Abuse, Abuser
 
 

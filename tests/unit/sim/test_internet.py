@@ -1,4 +1,4 @@
-"""The knobs of the network in memory, and that it is deterministic."""
+"""The knobs of the simulated Internet, and that it is deterministic, on any loop."""
 
 import asyncio
 
