@@ -7,6 +7,7 @@ misbehave is a subclass that overrides the steps it does differently; a step get
 from dataclasses import dataclass, field
 
 from mailrail.net import Connection, Endpoint, Listener, Network
+from mailrail.sim.posting import NOBODY
 from mailrail.sim.strangers.answer import Answer, Then, several_lines
 from mailrail.sim.strangers.letter import Letter
 from mailrail.sim.strangers.visit import Visit
@@ -34,7 +35,7 @@ class Tally:
 
 
 class Stranger:
-    """A well-behaved MX that takes everything."""
+    """A well-behaved MX that takes everything, but for mailboxes whose name begins with `nobody`."""
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -91,6 +92,8 @@ class Stranger:
 
     def rcpt(self, visit: Visit, letter: Letter, path: str, wishes: str) -> Answer:
         """Answer RCPT for *path*, not yet among the letter's recipients; *wishes* are its parameters."""
+        if path.startswith(NOBODY):
+            return Answer("550 5.1.1 No such user")
         return Answer("250 2.1.5 Recipient ok")
 
     def data(self, visit: Visit, letter: Letter) -> Answer:

@@ -279,7 +279,7 @@ class Visit:
     def _end_now(self, letter: Letter, answer: Answer) -> None:
         self._speak(answer)
         if letter.handover is not None and answer.text and not self._is_over:
-            letter.handover.fate = Fate.SAID
+            letter.handover.fate, letter.handover.said_s = Fate.SAID, self.now_s
             self._owed = letter.handover
 
     def _is_8bit_allowed(self, letter: Letter) -> bool:

@@ -36,6 +36,7 @@ class Handover:
         reverse_path: as it stood between the angle brackets.
         recipients: forward-paths that were granted, each with its parameters.
         fate: grows as more becomes known.
+        said_s: when the reply was spoken; 0.0 before.
     """
 
     at_s: float
@@ -44,6 +45,7 @@ class Handover:
     reverse_path: str
     recipients: tuple[tuple[str, str], ...]
     fate: Fate = Fate.UNSAID
+    said_s: float = 0.0
 
 
 class Witness(Protocol):

@@ -1,0 +1,169 @@
+"""Floor 5 · sim — what nodes tell: their tries, when the next ones are due, and faults of their own."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Final
+
+from mailrail.model import SECOND_US, Blame
+from mailrail.observe import Event
+from mailrail.queue.events import (
+    AttemptCrashed,
+    MessageDamaged,
+    RecipientDeferred,
+    RecipientDelivered,
+    RecipientExpired,
+    RecipientFailed,
+    ResultNotStored,
+)
+from mailrail.report.events import NoticeMade
+from mailrail.server.events import SessionFailed
+from mailrail.sim.ledger.books import Books, NodeFacts
+from mailrail.sim.ledger.copy import Copy, Fortune
+
+_QUEUED_AS: Final = re.compile(r"Queued as ([0-9A-Za-z]{11})\b")
+_EARLY_S: Final = 1.0  # rounding, and a poll of the spool
+_STEP_S: Final = 1.0
+_KEPT_EVENTS: Final = 20  # of a message that is not known yet
+
+Tried = RecipientDelivered | RecipientDeferred | RecipientFailed | RecipientExpired
+
+
+def queued_as(reply: str) -> str:
+    """Return the queue id that a 250 of mailrail names, "" if it names none."""
+    found = _QUEUED_AS.search(reply)
+    return found[1] if found else ""
+
+
+class Tries:
+    """Judges what nodes tell; hears of a message before its client does, and keeps that until it is known."""
+
+    def __init__(self, books: Books) -> None:
+        self._books = books
+        self._unknown: defaultdict[str, list[tuple[str, float, Event]]] = defaultdict(list)
+        self._due: dict[tuple[str, str, str], tuple[float, int]] = {}
+        self._judges: dict[type[Event], Callable[[NodeFacts, Event], None]] = {
+            AttemptCrashed: self._own_fault,
+            SessionFailed: self._own_fault,
+            MessageDamaged: self._own_fault,
+            ResultNotStored: self._not_stored,
+            NoticeMade: self._notice_made,
+            RecipientDelivered: self._tried,
+            RecipientDeferred: self._tried,
+            RecipientFailed: self._tried,
+            RecipientExpired: self._tried,
+        }
+
+    @property
+    def types(self) -> tuple[type[Event], ...]:
+        """The events that are judged."""
+        return tuple(self._judges)
+
+    def hear(self, node: NodeFacts, event: Event) -> None:
+        """Judge *event*."""
+        self._judges[type(event)](node, event)
+
+    def learn(self, queue_id: str, key: str) -> None:
+        """Know which copy *queue_id* is, and catch up on what was told of it."""
+        books = self._books
+        books.keys[queue_id] = key
+        for node, at_s, event in self._unknown.pop(queue_id, ()):
+            self._write(books.nodes[node], at_s, event)
+
+    # --- kinds of events
+
+    def _own_fault(self, node: NodeFacts, event: Event) -> None:
+        self._books.break_rule("own fault", f"{node.name}: {event}", self._books.copy_of(event.queue_id))
+
+    def _not_stored(self, node: NodeFacts, event: Event) -> None:
+        self._books.unstored_s[event.queue_id] = self._books.now_s()
+
+    def _notice_made(self, node: NodeFacts, event: Event) -> None:
+        assert isinstance(event, NoticeMade)
+        self._books.counts["notices"] += 1
+        self._books.notices.add(event.notice_id)
+        if (key := self._books.keys.get(event.queue_id)) is not None:
+            self._books.keys[event.notice_id] = key
+        else:
+            self._keep(node, event)
+
+    def _tried(self, node: NodeFacts, event: Event) -> None:
+        assert isinstance(event, Tried)
+        self._books.counts[type(event).__name__] += 1
+        if queue_id := queued_as(event.reply):
+            self._books.acknowledged[queue_id] = (node.name, self._books.now_s())
+        self._judge_time(node, event)
+        if event.queue_id in self._books.keys:
+            self._write(node, self._books.now_s(), event)
+        else:
+            self._keep(node, event)
+
+    def _keep(self, node: NodeFacts, event: Event) -> None:
+        kept = self._unknown[event.queue_id]
+        if len(kept) < _KEPT_EVENTS or not isinstance(event, RecipientDeferred):
+            kept.append((node.name, self._books.now_s(), event))
+
+    def _write(self, node: NodeFacts, at_s: float, event: Event) -> None:
+        """Write down what happened to a copy that is known by now."""
+        copy = self._books.copy_of(event.queue_id)
+        if copy is None:
+            return
+        if isinstance(event, NoticeMade):
+            self.learn(event.notice_id, copy.key)
+            return
+        assert isinstance(event, Tried)
+        word = type(event).__name__.removeprefix("Recipient").lower()
+        copy.note(at_s, f"{node.name} {word} {event.queue_id} for {event.recipient}: {event.reply}")
+        if event.queue_id in self._books.notices:
+            copy.dead_notices += isinstance(event, RecipientFailed | RecipientExpired)
+        elif (fortune := copy.fortunes.get(event.recipient)) is not None:
+            self._count(copy, fortune, event)
+
+    def _count(self, copy: Copy, fortune: Fortune, event: Tried) -> None:
+        fortune.attempts = max(fortune.attempts, event.attempts)
+        fortune.last_reply = event.reply
+        match event:
+            case RecipientDeferred():
+                fortune.deferrals += 1
+            case RecipientFailed():
+                fortune.end = "failed"
+            case RecipientExpired():
+                fortune.end = "expired"
+            case RecipientDelivered():
+                if queue_id := queued_as(event.reply):
+                    self.learn(queue_id, copy.key)
+
+    # --- times
+
+    def _judge_time(self, node: NodeFacts, event: Tried) -> None:
+        """Hold a try against the time it was due, and a deferral against the bounds of the schedule."""
+        books = self._books
+        name = (node.name, event.queue_id, event.recipient)
+        due_s, offset_s = self._due.pop(name, (0.0, 0))
+        now_us = node.now_us()
+        offset_now_s = round(now_us / SECOND_US - books.now_s())
+        if books.now_s() < due_s - _EARLY_S and abs(offset_now_s - offset_s) <= _STEP_S:
+            words = f"{node.name} tried {event.recipient} {due_s - books.now_s():.0f} s before it was due"
+            books.break_rule("retry", words, books.copy_of(event.queue_id))
+        if isinstance(event, RecipientDeferred) and event.next_us:
+            wait_s = (event.next_us - now_us) / SECOND_US
+            self._due[name] = (books.now_s() + wait_s, offset_now_s)
+            if fault := _wait_fault(node, event, wait_s, is_notice=event.queue_id in books.notices):
+                books.break_rule("retry", f"{node.name}: {fault}", books.copy_of(event.queue_id))
+
+
+def _wait_fault(node: NodeFacts, event: RecipientDeferred, wait_s: float, *, is_notice: bool) -> str:
+    """Return what is wrong with the wait that *event* tells of, "" if nothing is."""
+    retry, window = node.queue.retry, node.queue.window
+    longest_s = max(retry.longest_s, retry.ours_s, retry.first_s)
+    most_s = max(longest_s, window.sleep_longest_s) * (1 + retry.spread) + _EARLY_S
+    if wait_s > most_s:
+        return f"{event.recipient} waits {wait_s:.0f} s, longer than {most_s:.0f} s"
+    is_ours = event.blame == Blame.OURSELVES.value
+    least_s = (retry.ours_s if is_ours else retry.first_s) * (1 - retry.spread) - _EARLY_S
+    # The last try falls on the hour at which the message is given up, however soon that is.
+    give_up_s = retry.give_up_notice_s if is_notice else retry.give_up_s
+    is_last = any(abs(event.delay_s + wait_s - end_s) < 2 for end_s in (give_up_s, retry.give_up_notice_s))
+    if wait_s < min(least_s, retry.ours_s * (1 - retry.spread) - _EARLY_S) and not is_last:
+        return f"{event.recipient} waits only {wait_s:.0f} s, shorter than {least_s:.0f} s"
+    return ""
