@@ -2,12 +2,14 @@
 
 import asyncio
 import functools
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec, Protocol
 
 from mailrail.model import Address, Envelope, Item, Message, Pending, QueueId, QueueIds, Recipient
 from mailrail.observe import Bus, Event
+from mailrail.sim import Mount, SimDisk
 from mailrail.spool import (
     Committed,
     Lease,
@@ -66,6 +68,32 @@ class SqliteDisk:
     async def open(self) -> SqliteSpool:
         settings = SpoolSettings(path=self.path, reserve_bytes=0, reserve_share=0, most_items=self.most_items)
         return await open_spool(settings, self.clock, self.bus, disk=self.door)
+
+
+class SimulatedDisk:
+    """The SQLite spool on a disk in memory, which keeps apart what was not synced."""
+
+    path = Path("/var/lib/mailrail")
+
+    def __init__(self, disk: SimDisk) -> None:
+        self.clock = TurnedClock()
+        self.most_items = 0
+        self.disk = disk
+
+    async def open(self) -> SqliteSpool:
+        settings = SpoolSettings(path=self.path, reserve_bytes=0, reserve_share=0, most_items=self.most_items)
+        return await open_spool(settings, self.clock, Bus(), disk=Mount(self.disk))
+
+    def files(self) -> list[Path]:
+        """Return the files of large messages, good and bad."""
+        mount = Mount(self.disk)
+        blobs = self.path / "blobs"
+        places = [self.path / "corrupt", *(blobs / name for name in mount.names(blobs))]
+        return sorted(place / name for place in places for name in mount.names(place))
+
+
+def simulated_disk(_: Path) -> Disk:
+    return SimulatedDisk(SimDisk(random.Random(3)))
 
 
 class MemoryDisk:
@@ -166,4 +194,4 @@ def ids_of(leases: Sequence[Lease]) -> list[QueueId]:
     return [lease.item.queue_id for lease in leases]
 
 
-DISKS: Sequence[Callable[[Path], Disk]] = (MemoryDisk, SqliteDisk)
+DISKS: Sequence[Callable[[Path], Disk]] = (MemoryDisk, SqliteDisk, simulated_disk)

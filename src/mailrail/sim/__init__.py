@@ -7,17 +7,19 @@
 
     simulate(main(), seed=7)
 
-Production modules run in here unchanged: they are handed a `Machine` for a network, a `SimClock` and a seeded
+Production modules run in here unchanged: they are handed a `Machine` for a network, a `Mount` of a `SimDisk`, a `SimClock` and a seeded
 source of chance, and the running loop is a `SimLoop`. How it works, and what it cannot show: docs/explanation/simulation.md.
 """
 
 from mailrail.sim.clock import START_US, SimClock, seeded
 from mailrail.sim.connection import SimConnection
+from mailrail.sim.disk import SimDisk
 from mailrail.sim.internet import Internet
 from mailrail.sim.life import Life
 from mailrail.sim.link import Link
 from mailrail.sim.loop import DeadlockError, SimLoop, simulate
 from mailrail.sim.machine import Machine
+from mailrail.sim.mount import Mount
 from mailrail.sim.names import DnsFault, Records, Zone, ZoneService
 
 __all__ = [
@@ -28,9 +30,11 @@ __all__ = [
     "Life",
     "Link",
     "Machine",
+    "Mount",
     "Records",
     "SimClock",
     "SimConnection",
+    "SimDisk",
     "SimLoop",
     "Zone",
     "ZoneService",
