@@ -35,7 +35,7 @@ class Blobs:
         self._corrupt = root / "corrupt"
 
     def prepare(self) -> None:
-        """Make the directories.
+        """Make the directories, and put the names of those inside on stable storage; the root is still to be synced.
 
         Raises:
             StoreError: UNSUITABLE when something else has their place.
@@ -44,6 +44,7 @@ class Blobs:
             prepare_inner(self._disk, path)
         for number in range(DIRECTORIES):
             prepare_inner(self._disk, self._directory(number))
+        self._disk.sync_directory(self._blobs)
 
     def path(self, queue_id: QueueId) -> Path:
         """Return where the content of *queue_id* is."""

@@ -39,15 +39,31 @@ def prepare_directory(disk: Disk, path: Path) -> Path:
     return real
 
 
+def secure_directory(disk: Disk, path: Path) -> None:
+    """Put the names that lead to *path* on stable storage: with any of them all mail would go.
+
+    All of them, and whoever made them: it may have been a process that was killed before it came to that.
+
+    Raises:
+        OSError: a directory cannot be synced.
+    """
+    for parent in path.parents:
+        try:
+            disk.sync_directory(parent)
+        except OSError as error:
+            # One that we may not look into, or that cannot be synced, is none that we made.
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EINVAL, errno.EROFS):
+                raise
+
+
 def prepare_inner(disk: Disk, path: Path) -> None:
-    """Make a directory inside the spool, and make sure that it stays after a power cut.
+    """Make a directory inside the spool; the one above is still to be synced.
 
     Raises:
         StoreError: UNSUITABLE when something else, a link for instance, has its place.
     """
     try:
         disk.make_directory(path)
-        disk.sync_directory(path.parent)
     except FileExistsError:
         _check(disk, path)
         disk.set_mode(path, 0o700)

@@ -12,7 +12,7 @@ from mailrail.spool.api import Filter
 from mailrail.spool.blobs import Blobs
 from mailrail.spool.database import open_for_reading, open_for_writing
 from mailrail.spool.disk import Disk
-from mailrail.spool.ground import prepare_directory, prepare_file
+from mailrail.spool.ground import prepare_directory, prepare_file, secure_directory
 from mailrail.spool.lock import lock
 from mailrail.spool.reader import Reader
 from mailrail.spool.settings import SpoolSettings
@@ -44,9 +44,11 @@ class Ground:
             try:
                 directory = prepare_directory(disk, settings.path)
                 undo.callback(lock(disk, directory).release)
+                database = directory / "spool.db"
+                if database.name not in disk.names(directory):
+                    secure_directory(disk, directory)
                 self.blobs = Blobs(disk, directory)
                 self.blobs.prepare()
-                database = directory / "spool.db"
                 prepare_file(disk, database)
                 disk.sync_directory(directory)
                 db = open_for_writing(disk, database, settings.cache_bytes)

@@ -1,0 +1,70 @@
+"""What the sweep over all power cuts (tests/crash/test_power_cut_sweep.py) has found, one by one."""
+
+import random
+
+import pytest
+from tests.support.spools import Mail, SimulatedDisk, keep, store
+
+from mailrail.sim import SimDisk, simulate
+from mailrail.spool import SMALL_BYTES, Filter
+
+
+def simulated() -> SimulatedDisk:
+    return SimulatedDisk(SimDisk(random.Random(1)))
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+async def kept_after(cut: SimDisk) -> int:
+    """Return how many items a spool on what a power cut left has, with all their content."""
+    host = SimulatedDisk(cut)
+    spool = await host.open()
+    rows = await spool.select(Filter())
+    for row in rows:
+        await spool.open(row.message.queue_id)
+    await spool.close()
+    return len(rows)
+
+
+async def accept_both(host: SimulatedDisk) -> None:
+    mail, spool = Mail(host.clock), await host.open()
+    await keep(spool, mail)
+    message = mail.message(size_bytes=SMALL_BYTES + 1)
+    await store(spool, message, mail.items(message))
+
+
+def test_a_directory_that_was_made_for_the_spool_stays_with_the_first_mail() -> None:
+    """Its own name, and the name of every directory made above it, is synced before anything is acknowledged."""
+
+    async def main() -> None:
+        host = simulated()
+        await accept_both(host)
+        for seed in range(20):
+            assert await kept_after(host.disk.fork(random.Random(seed))) == 2
+
+    simulate(main())
+
+
+@pytest.mark.parametrize("made", range(1, 76, 5))
+def test_what_a_killed_opening_had_made_is_synced_by_the_next(made: int) -> None:
+    """Directories that are there are not on stable storage for that."""
+
+    async def main() -> None:
+        host = simulated()
+
+        def kill(_: str) -> None:
+            if host.disk.operations == made:
+                host.disk.watch = None
+                host.disk.kill()
+                raise Killed
+
+        host.disk.watch = kill
+        with pytest.raises((Killed, OSError)):  # closing what was open fails, too
+            await host.open()
+        await accept_both(host)
+        for seed in range(6):
+            assert await kept_after(host.disk.fork(random.Random(seed))) == 2
+
+    simulate(main())
