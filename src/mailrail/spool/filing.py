@@ -92,29 +92,31 @@ class Filing:
         """Move a damaged file to `corrupt/`."""
         self._later(self._blobs.set_aside, queue_id)
 
-    async def reap(self, stored: Callable[[list[int]], Awaitable[set[int]]]) -> list[Event]:
-        """Remove files that no row names, move aside what is none of ours; return what to tell.
+    async def reap(self, named: Callable[[list[int]], Awaitable[tuple[set[int], set[int]]]]) -> list[Event]:
+        """Remove files that no row names, move aside what is damaged or none of ours; return what to tell.
 
         Args:
-            stored: tells which messages have a row.
+            named: tells which messages with a file have a row, and which were set aside.
 
         Raises:
             StoreError: a directory cannot be read or changed now.
         """
         events: list[Event] = []
         reaped = 0
-        for number in range(DIRECTORIES):
-            names = await _in_pool(self._pool, self._blobs.names, number)
+        for directory in range(DIRECTORIES):
+            names = await _in_pool(self._pool, self._blobs.names, directory)
             if not names:
                 continue
-            banished = await _in_pool(self._pool, self._blobs.banish, number, names)
+            banished = await _in_pool(self._pool, self._blobs.banish, directory, names)
             events += [StrangeFile(path=path, why=why) for path, why in banished]
             # The order is what makes this safe: listed first, then those being received taken out, then
             # the rows asked. A file that was finished meanwhile has its row.
             ids = [QueueId(name) for name in names if name not in self._open]
             numbers = [number for number in map(_number, ids) if number is not None]
-            there = await stored(numbers)
-            strays = [format_id(number) for number in numbers if number not in there]
+            there, spoiled = await named(numbers)
+            for number in spoiled:  # before its file was moved, too, the power failed
+                await _in_pool(self._pool, self._blobs.set_aside, format_id(number))
+            strays = [format_id(number) for number in numbers if number not in there | spoiled]
             await _in_pool(self._pool, self._blobs.remove, strays)
             reaped += len(strays)
         return [*events, StrayReaped(files=reaped)] if reaped else events

@@ -22,6 +22,8 @@ _NEXT_DUE: Final = (
     " AND destination NOT IN (SELECT value FROM carray(?)) ORDER BY next_due_us LIMIT 1"
 )
 
+_WITH_FILE: Final = "SELECT id FROM {} WHERE id IN (SELECT value FROM json_each(?)) AND body IS NULL"
+
 
 class Reader:
     """Asks; used in one thread at a time.
@@ -99,7 +101,8 @@ class Reader:
         due_us: int | None = self._db.execute(_NEXT_DUE, (apsw.carray(tuple(busy) or ("",)),)).get
         return due_us
 
-    def stored(self, numbers: list[int]) -> set[int]:
-        """Return which of *numbers* are stored messages with a file."""
-        sql = "SELECT id FROM message WHERE id IN (SELECT value FROM json_each(?)) AND body IS NULL"
-        return {row[0] for row in self._db.execute(sql, (str(numbers),))}
+    def files(self, numbers: list[int]) -> tuple[set[int], set[int]]:
+        """Return which of *numbers* are messages with a file: stored ones, and damaged ones."""
+        stored = {row[0] for row in self._db.execute(_WITH_FILE.format("message"), (str(numbers),))}
+        damaged = {row[0] for row in self._db.execute(_WITH_FILE.format("damaged"), (str(numbers),))}
+        return stored, damaged - stored

@@ -290,10 +290,10 @@ class SqliteSpool:
         if self._group.broken is not None:
             return  # a row whose sync failed may be there when the spool is opened anew: it wants its file
 
-        async def stored(numbers: list[int]) -> set[int]:
-            return await self._read(self._ground.reader.stored, numbers)
+        async def named(numbers: list[int]) -> tuple[set[int], set[int]]:
+            return await self._read(self._ground.reader.files, numbers)
 
-        for event in await self._filing.reap(stored):
+        for event in await self._filing.reap(named):
             self._bus.emit(event)
 
     async def close(self) -> None:

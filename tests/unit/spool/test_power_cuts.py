@@ -1,12 +1,16 @@
 """What the sweep over all power cuts (tests/crash/test_power_cut_sweep.py) has found, one by one."""
 
 import random
+from pathlib import Path
 
 import pytest
 from tests.support.spools import Mail, SimulatedDisk, keep, store
 
+from mailrail.model import StoreError
 from mailrail.sim import SimDisk, simulate
 from mailrail.spool import SMALL_BYTES, Filter
+
+SPOOL = Path("/var/lib/mailrail")
 
 
 def simulated() -> SimulatedDisk:
@@ -66,5 +70,34 @@ def test_what_a_killed_opening_had_made_is_synced_by_the_next(made: int) -> None
         await accept_both(host)
         for seed in range(6):
             assert await kept_after(host.disk.fork(random.Random(seed))) == 2
+
+    simulate(main())
+
+
+def test_a_damaged_file_is_kept_for_the_operator_wherever_the_power_fails() -> None:
+    """Between the row and the file the power may go; a file that the damage table names is no stray."""
+
+    async def main() -> None:
+        host = simulated()
+        await accept_both(host)
+        host.disk.kill()
+        spool = await host.open()
+        queue_id = (await spool.select(Filter()))[1].message.queue_id
+        (path,) = [path for path in host.files() if path.name == queue_id]
+        host.disk.flip(path)
+        cuts: list[SimDisk] = []
+        host.disk.watch = lambda _: cuts.append(host.disk.fork(random.Random(len(cuts))))
+        with pytest.raises(StoreError):
+            await spool.open(queue_id)
+        await spool.close()
+        for cut in cuts:
+            host = SimulatedDisk(cut)
+            spool = await host.open()
+            rows = [row.message.queue_id for row in await spool.select(Filter())]
+            if queue_id in rows:
+                with pytest.raises(StoreError):
+                    await spool.open(queue_id)
+            await spool.close()
+            assert SPOOL / "corrupt" / queue_id in host.files()
 
     simulate(main())
