@@ -48,6 +48,7 @@ SETTINGS: Mapping[str, Any] = {
     "relay": {"networks": ["10.0.0.0/8"]},
     "domain": {"ours.example": {"relay_to": f"{HOP.host}:25"}},
     "dns": {"servers": [str(NAMES)]},
+    "tls": {"self_signed": False},
 }
 
 

@@ -5,8 +5,8 @@
         daemon.kill()            # or daemon.stop(): SIGTERM, must end in time with exit code 0
         daemon.start()           # again, on the same spool and port
 
-Unless a test says otherwise the daemon relays for loopback, tries again after a second, and asks nobody for
-names: no test may send a question to the world.
+Unless a test says otherwise the daemon relays for loopback, tries again after a second, offers no TLS, and asks
+nobody for names: no test may send a question to the world.
 """
 
 import contextlib
@@ -41,6 +41,7 @@ DEFAULTS: Values = {
         "poll_s": 0.2,
     },
     "timeouts": {"drain_s": "5s"},
+    "tls": {"self_signed": False},
     "log": {"format": "json", "level": "debug"},
 }
 
@@ -111,6 +112,10 @@ class Daemon:
     def pid(self) -> int:
         """The process id of the running daemon."""
         return self._running().pid
+
+    def hang_up(self) -> None:
+        """Have it read settings and certificates again, by SIGHUP."""
+        os.kill(self.pid, signal.SIGHUP)
 
     def _running(self) -> Program:
         assert self._program is not None, "the daemon was not started"

@@ -36,8 +36,6 @@ PARTLY: Final = {
     34: f"the order and the lines of AUTH are; {_LOGIN}",
     55: "DANE, MTA-STS and REQUIRETLS are a later work",
     74: "there is no database, LDAP or milter yet",
-    76: "certificates are not loaded anew while the daemon runs",
-    77: "settings are not loaded anew while the daemon runs",
 }
 
 

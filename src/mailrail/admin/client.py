@@ -16,6 +16,8 @@ from mailrail.admin.messages import (
     DestinationRow,
     HoldsRequest,
     PageRequest,
+    Reloaded,
+    ReloadRequest,
     Row,
     ShowRequest,
     StatsRequest,
@@ -89,6 +91,14 @@ class AdminClient:
     async def holds(self) -> list[Wanted]:
         """Return which mail is held as it comes."""
         return await self._ask(HoldsRequest(), Answer[list[Wanted]])
+
+    async def reload(self) -> Reloaded:
+        """Have settings and certificates read again.
+
+        Raises:
+            AdminError: SETTINGS when they cannot be used, with every problem in the text.
+        """
+        return await self._ask(ReloadRequest(), Answer[Reloaded])
 
     async def change(self, request: ChangeRequest) -> int:
         """Do something to items and return how many they were."""

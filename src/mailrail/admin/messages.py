@@ -90,6 +90,12 @@ class HoldsRequest(_Model):
     verb: Literal["holds"] = "holds"
 
 
+class ReloadRequest(_Model):
+    """Read settings and certificates again."""
+
+    verb: Literal["reload"] = "reload"
+
+
 class ChangeRequest(_Model):
     """Do something to items; hold and release without ids mean new mail too."""
 
@@ -98,7 +104,14 @@ class ChangeRequest(_Model):
 
 
 Request = Annotated[
-    StatusRequest | PageRequest | CountRequest | ShowRequest | StatsRequest | HoldsRequest | ChangeRequest,
+    StatusRequest
+    | PageRequest
+    | CountRequest
+    | ShowRequest
+    | StatsRequest
+    | HoldsRequest
+    | ReloadRequest
+    | ChangeRequest,
     Field(discriminator="verb"),
 ]
 REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Request)
@@ -148,11 +161,42 @@ class DestinationRow(_Model):
     last: str = ""
 
 
+class CertificateRow(_Model):
+    """One certificate that is shown to clients.
+
+    Attributes:
+        file: where it was read from.
+        names: host names that it is for.
+        issuer: who vouches for it.
+        ends_us: when it is over, microseconds UTC.
+        is_self_signed: nobody but itself vouches for it.
+    """
+
+    file: str
+    names: tuple[str, ...]
+    issuer: str
+    ends_us: int
+    is_self_signed: bool = False
+
+
+class Reloaded(_Model):
+    """What a reload has done.
+
+    Attributes:
+        applied: keys that have changed and are in force now.
+        waiting: keys that have changed and wait for a restart.
+    """
+
+    applied: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
 class Status(_Model):
     """How the daemon is.
 
     Attributes:
         trouble: why new mail is refused now; "" while it is taken.
+        certificates: those in force, the one for unknown names first; none where TLS is not offered.
     """
 
     version: str
@@ -164,6 +208,7 @@ class Status(_Model):
     sessions: int = 0
     items: int = 0
     trouble: str = ""
+    certificates: tuple[CertificateRow, ...] = ()
 
 
 class Trouble(Enum):
@@ -171,6 +216,7 @@ class Trouble(Enum):
 
     BAD_REQUEST = "bad_request"  # not understood: the two sides are of different versions
     STORE = "store"  # the spool could not
+    SETTINGS = "settings"  # the settings file is wrong: the daemon goes on with what it had
     INTERNAL = "internal"  # a fault in the daemon; its log has the stack
     DOWN = "down"  # nobody answers at the socket
 

@@ -22,6 +22,8 @@ from mailrail.admin.messages import (
     ErrorBody,
     HoldsRequest,
     PageRequest,
+    Reloaded,
+    ReloadRequest,
     Request,
     ShowRequest,
     StatsRequest,
@@ -32,7 +34,7 @@ from mailrail.admin.messages import (
     row_of,
     wanted_of,
 )
-from mailrail.model import QueueId, StoreError
+from mailrail.model import QueueId, SettingsError, StoreError
 from mailrail.net import Connection, Endpoint, Listener, Network
 from mailrail.observe import Bus
 from mailrail.queue import Control
@@ -42,6 +44,7 @@ SESSIONS: Final = 32  # ours; operators and their scripts
 IDLE_S: Final = 60.0  # ours; a request is written at once
 
 StatusSource = Callable[[], Status]
+Reload = Callable[[], Awaitable[Reloaded]]
 
 
 class AdminServer:
@@ -53,6 +56,7 @@ class AdminServer:
         control: the queue's verbs.
         status: tells how the daemon is; the number of items is filled in here.
         bus: told of what operators do.
+        reload: reads settings and certificates again, or raises SettingsError.
         group_access: mode 0660 instead of 0600.
     """
 
@@ -64,6 +68,7 @@ class AdminServer:
         status: StatusSource,
         bus: Bus,
         *,
+        reload: Reload,
         group_access: bool = False,
     ) -> None:
         self._network = network
@@ -72,6 +77,7 @@ class AdminServer:
         self._control = control
         self._status = status
         self._bus = bus
+        self._reload = reload
         self._listener: Listener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -124,6 +130,8 @@ class AdminServer:
             return _error(Trouble.BAD_REQUEST, f"{place}: {first['msg']}" if place else first["msg"])
         except StoreError as error:
             return _error(Trouble.STORE, str(error))
+        except SettingsError as error:
+            return _error(Trouble.SETTINGS, str(error))
         except Exception:  # a task boundary: the daemon outlives any request
             self._bus.emit(AdminRequestFailed(stack=traceback.format_exc()))
             return _error(Trouble.INTERNAL, "a fault in the daemon; its log has the details")
@@ -147,6 +155,8 @@ class AdminServer:
                 return _array(destination_row(view).model_dump_json() for view in views)
             case HoldsRequest():
                 return _array(wanted_of(rule).model_dump_json() for rule in self._control.holds())
+            case ReloadRequest():
+                return (await self._reload()).model_dump_json().encode()
             case ChangeRequest():
                 return b"%d" % await self._change(request)
 

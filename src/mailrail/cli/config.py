@@ -7,7 +7,7 @@ from typing import Final
 import click
 
 from mailrail.cli.options import config_option, settings_of
-from mailrail.config import json_schema, markdown_reference, toml_reference
+from mailrail.config import MailrailSettings, json_schema, markdown_reference, toml_reference
 from mailrail.config import show as show_settings
 
 
@@ -38,6 +38,8 @@ def check(config: Path) -> None:
     settings = settings_of(config)
     places = ", ".join(listener.address for listener in settings.listener)
     click.echo(f"{config}: good. {settings.hostname} would listen at {places}.")
+    if note := _tls_note(settings):
+        click.echo(note)
 
 
 @config.command()
@@ -49,7 +51,21 @@ def show(config: Path) -> None:
     Example:
       mailrail config show | grep -A5 '^.queue'
     """
-    click.echo(show_settings(settings_of(config)), nl=False)
+    settings = settings_of(config)
+    click.echo(show_settings(settings), nl=False)
+    if note := _tls_note(settings):
+        click.echo(f"\n# {note}")
+
+
+def _tls_note(settings: MailrailSettings) -> str:
+    """Say what TLS comes to where no certificate is named; "" where one is."""
+    tls = settings.tls
+    if tls.certificate:
+        return ""
+    if not tls.self_signed:
+        return "TLS: not offered, for no certificate is named and tls.self_signed is false."
+    place = tls.kept_in(settings.spool.path)
+    return f"TLS: with a self-signed certificate in {place}, which nobody can verify; [[tls.certificate]] names a better one."
 
 
 _FORMATS: Final[dict[str, Callable[[], str]]] = {

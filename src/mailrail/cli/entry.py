@@ -14,6 +14,9 @@ from mailrail.model import MailrailError, SettingsError
 _COMMANDS: Final = {
     "serve": Lazy("mailrail.cli.serve", "serve", "Run the mail server."),
     "status": Lazy("mailrail.cli.status", "status", "Ask the running server how it is."),
+    "reload": Lazy(
+        "mailrail.cli.reload", "reload", "Have the server read its settings and certificates again."
+    ),
     "send": Lazy("mailrail.cli.send", "send", "Send one message to a server."),
     "queue": Lazy("mailrail.cli.queue", "queue", "See and change what waits to be delivered."),
     "explain": Lazy(

@@ -24,7 +24,8 @@ def serve(config: Path) -> None:
     """Run the mail server until it is told to stop.
 
     Every setting is checked before the first socket is opened. SIGTERM and Ctrl-C stop it in good order: running
-    transactions end, idle clients get 421, and what waits is tried again at the next start.
+    transactions end, idle clients get 421, and what waits is tried again at the next start. SIGHUP reads settings and
+    certificates again, like mailrail reload.
 
     \b
     Examples:
@@ -36,7 +37,7 @@ def serve(config: Path) -> None:
 
     troubles: list[MailrailError] = []
     try:
-        run(settings)
+        run(settings, lambda: settings_of(config))
     except* MailrailError as group:
         troubles.extend(_leaves(group))
     if troubles:

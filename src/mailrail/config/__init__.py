@@ -1,8 +1,9 @@
 """Floor 5 · config — one TOML file in, frozen settings or every problem at once out."""
 
+from mailrail.config.lines import KeyPath
 from mailrail.config.listener import ClientCertificate, ListenerSettings, Role
 from mailrail.config.load import load
-from mailrail.config.problems import BadSettingsError, Problem, Where
+from mailrail.config.problems import BadSettingsError, Problem, Where, spell
 from mailrail.config.reference import json_schema, markdown_reference, show, toml_reference
 from mailrail.config.relay import RelaySettings
 from mailrail.config.settings import MailrailSettings
@@ -10,6 +11,7 @@ from mailrail.config.settings import MailrailSettings
 __all__ = [
     "BadSettingsError",
     "ClientCertificate",
+    "KeyPath",
     "ListenerSettings",
     "MailrailSettings",
     "Problem",
@@ -20,5 +22,6 @@ __all__ = [
     "load",
     "markdown_reference",
     "show",
+    "spell",
     "toml_reference",
 ]

@@ -63,13 +63,14 @@ def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Proble
             text, _, mend = str(error).partition("; mend it: ")
             yield _problem(source, ("tls", "certificate", index), text, mend)
     yield from _client_authorities(settings, source)
-    if settings.tls.certificate:
+    if settings.tls.certificate or settings.tls.self_signed:
         return
     for index, listener in enumerate(settings.listener):
         if listener.implicit_tls:
             path = ("listener", index, "implicit_tls")
             text = "needs a certificate, and there is none"
-            yield _problem(source, path, text, "add [[tls.certificate]] with chain and key")
+            mend = "add [[tls.certificate]] with chain and key, or leave out tls.self_signed = false"
+            yield _problem(source, path, text, mend)
 
 
 def _client_authorities(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

@@ -12,14 +12,23 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Final, Self
 
-from mailrail.admin import AdminServer, Status
+from mailrail.admin import AdminServer, CertificateRow, Reloaded, Status
 from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings, Role
-from mailrail.daemon.events import DaemonStarted, DaemonStopped, DaemonStopping, HousekeepingFailed
+from mailrail.daemon.certificates import Certificates
+from mailrail.daemon.events import (
+    DaemonStarted,
+    DaemonStopped,
+    DaemonStopping,
+    HousekeepingFailed,
+    SettingsRefused,
+    SettingsReloaded,
+)
+from mailrail.daemon.reload import Change, compare
 from mailrail.delivery import ClientContexts, SmtpCourier
 from mailrail.dns import DnsResolver
 from mailrail.intake import HeaderLimits, Intake
-from mailrail.model import Address, Clock, QueueIds, Rng, StoreError, parse_address
-from mailrail.net import Endpoint, Network, ServerContexts, server_context
+from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, parse_address
+from mailrail.net import Endpoint, Network
 from mailrail.observe import Bus
 from mailrail.policy import RelayRules
 from mailrail.queue import Control, Manager
@@ -50,8 +59,17 @@ class World:
 class Daemon:
     """One node: one loop, one spool. Make it with `build`, then await `run`."""
 
-    def __init__(self, settings: MailrailSettings, world: World, bus: Bus, spool: Spool) -> None:
+    def __init__(
+        self,
+        settings: MailrailSettings,
+        world: World,
+        bus: Bus,
+        spool: Spool,
+        reread: Callable[[], MailrailSettings] | None = None,
+    ) -> None:
         self.settings = settings
+        self._reread = reread
+        self._wants_reload = asyncio.Event()
         self.bus = bus
         self.spool = spool
         self._stop = asyncio.Event()
@@ -104,12 +122,13 @@ class Daemon:
             ),
             bus=bus,
         )
+        self.certificates = Certificates(world.clock, bus)
         self.rules = RelayRules(settings.relay.networks, tuple(settings.domain))
         self.server = Server(
             Reception.for_duty(self._duty(settings.listener[0])),
             hostname=settings.hostname,
             settings=ServerSettings(limits=limits, timeouts=settings.timeouts),
-            tls=_certificates(settings),
+            tls=self.certificates.begin(settings),
             trusted=settings.relay.networks,
             network=world.network,
             clock=world.clock,
@@ -121,12 +140,23 @@ class Daemon:
             self.control,
             self._status,
             bus,
+            reload=self._reload_for_operator,
             group_access=settings.admin.group_access,
         )
 
     @classmethod
-    async def build(cls, settings: MailrailSettings, world: World, bus: Bus) -> Self:
+    async def build(
+        cls,
+        settings: MailrailSettings,
+        world: World,
+        bus: Bus,
+        reread: Callable[[], MailrailSettings] | None = None,
+    ) -> Self:
         """Open the spool and make everything above it; nothing listens yet.
+
+        Args:
+            reread: reads and checks the settings again, in a thread, and raises SettingsError; None where
+                they came from no file, so that `reload` only looks at the certificates.
 
         Raises:
             StoreError: the spool is locked, damaged or unsuitable.
@@ -134,7 +164,7 @@ class Daemon:
         """
         spool = await open_spool(settings.spool, world.clock, bus, disk=world.disk)
         try:
-            return cls(settings, world, bus, spool)
+            return cls(settings, world, bus, spool, reread)
         except BaseException:
             await spool.close()
             raise
@@ -178,6 +208,7 @@ class Daemon:
                     self._listen(tasks)
                     await self._tell_start()
                     tasks.create_task(self._keep_house())
+                    tasks.create_task(self._heed_reloads())
                     await self._stop.wait()
                 finally:
                     await self._wind_down(queue)
@@ -216,6 +247,7 @@ class Daemon:
             self._reason = reason
             self.bus.emit(DaemonStopping(reason=reason))
             self._stop.set()
+            self._wants_reload.set()  # wakes who waits for it
 
     async def _wind_down(self, queue: "asyncio.Task[None]") -> None:
         grace_s = self.settings.timeouts.drain_s
@@ -231,9 +263,55 @@ class Daemon:
                 await self.spool.maintain()
             except StoreError as error:
                 self.bus.emit(HousekeepingFailed(reason=str(error)))
+            await self._look_at_certificates()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HOUSEKEEPING_S):
                     await self._stop.wait()
+
+    # --- What changes under way ---------------------------------------------------------------
+
+    def ask_to_reload(self) -> None:
+        """Begin to read settings and certificates again, as for SIGHUP; events tell how it went."""
+        self._wants_reload.set()
+
+    async def _heed_reloads(self) -> None:
+        while not self._stop.is_set():
+            await self._wants_reload.wait()
+            self._wants_reload.clear()
+            if self._stop.is_set():
+                return
+            with contextlib.suppress(SettingsError):  # told by an event
+                await self.reload()
+
+    async def reload(self) -> Change:
+        """Read settings and certificates again; what may change in a running daemon does.
+
+        Raises:
+            SettingsError: the settings cannot be used, and nothing has changed.
+        """
+        change = Change(self.settings)
+        if self._reread is not None:
+            try:
+                written = await asyncio.get_running_loop().run_in_executor(None, self._reread)
+            except SettingsError as error:
+                self.bus.emit(SettingsRefused(reason=str(error)))
+                raise
+            change = compare(self.settings, written)
+        self.settings = change.settings
+        self.bus.emit(SettingsReloaded(applied=change.applied, waiting=change.waiting))
+        await self._look_at_certificates(again=True)
+        return change
+
+    async def _reload_for_operator(self) -> Reloaded:
+        change = await self.reload()
+        return Reloaded(applied=change.applied, waiting=change.waiting)
+
+    async def _look_at_certificates(self, *, again: bool = False) -> None:
+        contexts = await self.certificates.look(self.settings, again=again)
+        if contexts is not None:
+            self.server.use_certificates(contexts)
+
+    # --- What the operator sees ---------------------------------------------------------------
 
     def _status(self) -> Status:
         return Status(
@@ -245,6 +323,16 @@ class Daemon:
             listeners=tuple(map(str, self._endpoints)),
             sessions=self.server.session_count,
             trouble=self._trouble(),
+            certificates=tuple(
+                CertificateRow(
+                    file=str(facts.file),
+                    names=facts.names,
+                    issuer=facts.issuer,
+                    ends_us=facts.ends_us,
+                    is_self_signed=facts.is_self_signed,
+                )
+                for facts in self.certificates.facts
+            ),
         )
 
     def _trouble(self) -> str:
@@ -256,12 +344,3 @@ class Daemon:
         if not self.spool.has_space(1):
             return "too little space is free on the spool's disk"
         return "" if self.spool.has_place() else "as many items are queued as spool.most_items allows"
-
-
-def _certificates(settings: MailrailSettings) -> ServerContexts | None:
-    """Return the TLS contexts of our listeners, or None when no certificate is set."""
-    if not settings.tls.certificate:
-        return None
-    asked = (listener.asks_for for listener in settings.listener)
-    ask = {clients for clients in asked if clients is not None}
-    return server_context(settings.tls, ask)

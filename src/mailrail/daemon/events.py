@@ -31,3 +31,81 @@ class HousekeepingFailed(Event, frozen=True, kw_only=True):
 
     level: ClassVar[Level] = Level.WARNING
     reason: str
+
+
+class CertificatesLoaded(Event, frozen=True, kw_only=True):
+    """Certificates are in force for every handshake from now on: at the start, and after they have changed.
+
+    Attributes:
+        files: where they were read from.
+        names: host names they are for.
+        ends: the day when the first of them is over.
+    """
+
+    files: tuple[str, ...]
+    names: tuple[str, ...]
+    ends: str
+
+
+class CertificatesRefused(Event, frozen=True, kw_only=True):
+    """Certificate files cannot be used.
+
+    Attributes:
+        reason: the file, and what is wrong with it.
+        keeps: the certificates that were in force still are; else no TLS is offered.
+    """
+
+    level: ClassVar[Level] = Level.ERROR
+    reason: str
+    keeps: bool = False
+
+
+class SelfSignedInUse(Event, frozen=True, kw_only=True):
+    """For want of a certificate we show one that we made ourselves.
+
+    Attributes:
+        advice: what to do about it.
+    """
+
+    level: ClassVar[Level] = Level.WARNING
+    file: str
+    names: tuple[str, ...]
+    advice: str
+
+
+class CertificateEndsSoon(Event, frozen=True, kw_only=True):
+    """A certificate is over, or will be in less than two weeks; told once a day.
+
+    Attributes:
+        ends: the day when it is over.
+        days: until then; below zero when it is over.
+    """
+
+    level: ClassVar[Level] = Level.WARNING
+    file: str
+    names: tuple[str, ...]
+    ends: str
+    days: int
+
+
+class SettingsReloaded(Event, frozen=True, kw_only=True):
+    """The settings file was read again, and it is good.
+
+    Attributes:
+        applied: keys that have changed and are in force now.
+        waiting: keys that have changed and wait for a restart.
+    """
+
+    applied: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+
+
+class SettingsRefused(Event, frozen=True, kw_only=True):
+    """The settings file was read again and cannot be used: the daemon goes on with what it had.
+
+    Attributes:
+        reason: every problem, with file and line.
+    """
+
+    level: ClassVar[Level] = Level.ERROR
+    reason: str

@@ -16,16 +16,17 @@ from mailrail.observe.logs import open_log
 from mailrail.spool import SystemDisk
 
 
-def run(settings: MailrailSettings) -> None:
-    """Serve mail until SIGTERM or SIGINT.
+def run(settings: MailrailSettings, reread: Callable[[], MailrailSettings] | None = None) -> None:
+    """Serve mail until SIGTERM or SIGINT; SIGHUP reads settings and certificates again.
 
     Args:
         settings: checked already.
+        reread: reads and checks them again.
 
     Raises:
         StoreError, SettingsError, or an ExceptionGroup of them and NetError: why it cannot serve.
     """
-    _runner()(_serve(settings))
+    _runner()(_serve(settings, reread))
 
 
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
@@ -37,7 +38,7 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     return uvloop.run  # type: ignore[no-any-return,unused-ignore]
 
 
-async def _serve(settings: MailrailSettings) -> None:
+async def _serve(settings: MailrailSettings, reread: Callable[[], MailrailSettings] | None) -> None:
     loop = asyncio.get_running_loop()
     clock, bus = SystemClock(), Bus()
     log = open_log(settings.log, sys.stderr.fileno(), clock, loop.call_soon)
@@ -51,10 +52,11 @@ async def _serve(settings: MailrailSettings) -> None:
     )
     _tame_collector()
     try:
-        daemon = await Daemon.build(settings, world, bus)
+        daemon = await Daemon.build(settings, world, bus, reread)
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             name = signal.Signals(signal_number).name
             loop.add_signal_handler(signal_number, daemon.ask_to_stop, name)
+        loop.add_signal_handler(signal.SIGHUP, daemon.ask_to_reload)
         await daemon.run()
     finally:
         log.flush()

@@ -10,10 +10,11 @@ On a client: `tls, info = await secure(connection, context, server_name, timeout
 
 from mailrail.net.addresses import is_own_address
 from mailrail.net.api import Connection, Datagrams, Endpoint, Listener, Network, Receiver, TlsInfo
-from mailrail.net.certificates import self_signed
+from mailrail.net.certificates import CertificateFacts, certificate_facts, self_signed
 from mailrail.net.contexts import ClientCertificates, ServerContexts, client_context, server_context
 from mailrail.net.events import AcceptRested
 from mailrail.net.identity import Identity
+from mailrail.net.keyfile import keep_self_signed, write_private
 from mailrail.net.secure import secure
 from mailrail.net.sessions import SessionCache
 from mailrail.net.settings import CertificateFiles, NetSettings, TlsSettings
@@ -22,6 +23,7 @@ from mailrail.net.tls import TlsConnection
 
 __all__ = [
     "AcceptRested",
+    "CertificateFacts",
     "CertificateFiles",
     "ClientCertificates",
     "Connection",
@@ -38,9 +40,12 @@ __all__ = [
     "TlsConnection",
     "TlsInfo",
     "TlsSettings",
+    "certificate_facts",
     "client_context",
     "is_own_address",
+    "keep_self_signed",
     "secure",
     "self_signed",
     "server_context",
+    "write_private",
 ]

@@ -1,7 +1,8 @@
 """Floor 2 · net — certificates as files: what names they are for, whether they may be used, and making one."""
 
 import ipaddress
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
@@ -11,10 +12,51 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from mailrail.model import Clock, SettingsError, utc
+from mailrail.model import SECOND_US, Clock, SettingsError, utc
 
 _READ_BY_OTHERS: Final = 0o004
 _VALID: Final = timedelta(days=825)  # the longest that common clients accept
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFacts:
+    """What a person wants to know of a certificate.
+
+    Attributes:
+        file: where it was read from.
+        names: host names it is for, in order of the alphabet.
+        issuer: who signed it, as RFC 4514 writes names.
+        begins_us, ends_us: its validity, microseconds UTC.
+        is_self_signed: nobody but itself vouches for it.
+    """
+
+    file: Path
+    names: tuple[str, ...]
+    issuer: str
+    begins_us: int
+    ends_us: int
+    is_self_signed: bool
+
+
+def certificate_facts(chain: Path) -> CertificateFacts:
+    """Read the first certificate of a PEM file.
+
+    Raises:
+        SettingsError: the file cannot be read, or has no certificate.
+    """
+    certificate = read_certificate(chain)
+    return CertificateFacts(
+        file=chain,
+        names=tuple(sorted(names_of(certificate))),
+        issuer=certificate.issuer.rfc4514_string(),
+        begins_us=_microseconds(certificate.not_valid_before_utc),
+        ends_us=_microseconds(certificate.not_valid_after_utc),
+        is_self_signed=certificate.issuer == certificate.subject,
+    )
+
+
+def _microseconds(moment: datetime) -> int:
+    return int(moment.timestamp()) * SECOND_US
 
 
 def check_key_file(key: Path) -> None:

@@ -83,7 +83,17 @@ class TlsSettings(Settings):
     certificate: tuple[CertificateFiles, ...] = setting(
         (),
         "Certificates, chosen by the name that a client asks for; the first one for unknown names. "
-        "Without any, TLS is not offered.",
+        "The files are looked at every minute, and read again when they have changed.",
+    )
+    self_signed: bool = setting(
+        True,
+        "Without any certificate, make one that nobody vouches for: it keeps mail from being read on its way by those "
+        "who only listen. If false, TLS is then not offered.",
+        source="RFC 7435",
+    )
+    directory: Path | None = setting(
+        None,
+        "Where we keep the certificates and keys that we make or fetch; default: tls in the spool's directory.",
     )
     minimum_version: Literal["1.2", "1.3"] = setting(
         "1.2", "Oldest version of TLS spoken.", source="RFC 8996 §2, RFC 9325 §3.1.1"
@@ -93,3 +103,7 @@ class TlsSettings(Settings):
         "Suites of TLS 1.2 in OpenSSL's notation; those of TLS 1.3 are all good and always on.",
         source="RFC 9325 §4.2",
     )
+
+    def kept_in(self, spool: Path) -> Path:
+        """Return where we keep what we make, given the directory of the spool."""
+        return self.directory or spool / "tls"

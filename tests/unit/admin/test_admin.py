@@ -22,14 +22,15 @@ from mailrail.admin import (
     ChangeRequest,
     OperatorActed,
     RecipientRow,
+    Reloaded,
     Status,
     Trouble,
     Wanted,
 )
 from mailrail.admin.lines import LinePeer
 from mailrail.admin.messages import RESPONSE_BYTES
-from mailrail.admin.server import IDLE_S, SESSIONS
-from mailrail.model import StoreError, StoreTrouble
+from mailrail.admin.server import IDLE_S, SESSIONS, Reload
+from mailrail.model import SettingsError, StoreError, StoreTrouble
 from mailrail.net import Endpoint
 from mailrail.observe import Bus, Event
 from mailrail.sim import simulate
@@ -59,14 +60,18 @@ class Door:
         return None if answer is None else json.loads(answer)
 
 
+async def nothing_new() -> Reloaded:
+    return Reloaded()
+
+
 @asynccontextmanager
-async def door() -> AsyncIterator[Door]:
+async def door(reload: Reload = nothing_new) -> AsyncIterator[Door]:
     events: list[Event] = []
     bus = Bus()
     bus.listen(events.append)
     async with bench(carriage=Carriage(lambda job: NOT_NOW)) as queue:
         network = MemoryNetwork()
-        server = AdminServer(network, PATH, queue.control, lambda: STATUS, bus)
+        server = AdminServer(network, PATH, queue.control, lambda: STATUS, bus, reload=reload)
         async with asyncio.TaskGroup() as group:
             server.open(group)
             yield Door(network, queue, server, events)
@@ -79,6 +84,32 @@ def test_status_tells_how_the_daemon_is_and_how_much_waits() -> None:
             await at.queue.accept()
             async with await at.client() as admin:
                 assert await admin.status() == STATUS.model_copy(update={"items": 1})
+
+    simulate(main())
+
+
+def test_a_reload_tells_what_it_changed_and_what_waits() -> None:
+    async def main() -> None:
+        done = Reloaded(applied=("tls.certificate",), waiting=("queue.poll_s",))
+
+        async def reload() -> Reloaded:
+            return done
+
+        async with door(reload) as at, await at.client() as admin:
+            assert await admin.reload() == done
+
+    simulate(main())
+
+
+def test_a77_a_reload_of_wrong_settings_is_answered_with_all_that_is_wrong() -> None:
+    async def main() -> None:
+        async def reload() -> Reloaded:
+            raise SettingsError("a.toml:3: wrong\na.toml:4: wrong too")
+
+        async with door(reload) as at, await at.client() as admin:
+            with pytest.raises(AdminError, match="4: wrong too") as caught:
+                await admin.reload()
+            assert caught.value.trouble is Trouble.SETTINGS
 
     simulate(main())
 

@@ -97,7 +97,10 @@ def test_a_wrong_command_line_is_a_usage_error(line: list[str], mailrail: Progra
     [
         (["sevre"], 'There is no command "sevre"; did you mean "serve"?'),
         (["queue", "lst"], 'There is no command "lst"; did you mean "list"?'),
-        (["zzz"], 'There is no command "zzz"; there are: serve, status, send, queue, explain, config'),
+        (
+            ["zzz"],
+            'There is no command "zzz"; there are: serve, status, reload, send, queue, explain, config',
+        ),
     ],
 )
 def test_an_unknown_command_is_told_with_the_nearest_one(
@@ -139,7 +142,17 @@ def test_what_the_system_forbids_has_a_code_of_its_own(error: MailrailError) -> 
 def test_config_check_says_that_all_is_good(mailrail: Program, config: Path) -> None:
     said = mailrail("config", "check")
     assert (said.code, said.err) == (0, "")
-    assert said.out == f"{config}: good. mx1.example.org would listen at 127.0.0.1:9.\n"
+    first, second = said.out.splitlines()
+    assert first == f"{config}: good. mx1.example.org would listen at 127.0.0.1:9."
+    assert second.startswith("TLS: with a self-signed certificate in ")
+
+
+def test_config_check_says_that_nothing_is_encrypted_where_the_settings_say_so(
+    mailrail: Program, config: Path
+) -> None:
+    config.write_text(config.read_text() + "[tls]\nself_signed = false\n")
+    assert "TLS: not offered" in mailrail("config", "check").out
+    assert "# TLS: not offered" in mailrail("config", "show").out
 
 
 def test_config_check_tells_every_problem_with_its_line(mailrail: Program, config: Path) -> None:

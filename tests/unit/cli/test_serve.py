@@ -8,7 +8,6 @@ from tests.unit.cli.conftest import Program
 
 from mailrail import daemon as mailrail_daemon
 from mailrail.cli.exits import Exit
-from mailrail.config import MailrailSettings
 from mailrail.model import MailrailError, NetError, NetTrouble, StoreError, StoreTrouble
 
 
@@ -42,7 +41,7 @@ def listener(number: int) -> MailrailError:
 def test_what_keeps_the_server_from_its_work_is_told_with_its_mend(
     error: MailrailError, code: Exit, mend: str, mailrail: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run(_: MailrailSettings) -> None:
+    def run(*_: object) -> None:
         raise ExceptionGroup("tasks", [ExceptionGroup("inner", [error])])
 
     monkeypatch.setattr(mailrail_daemon, "run", run)
@@ -53,7 +52,7 @@ def test_what_keeps_the_server_from_its_work_is_told_with_its_mend(
 
 
 def test_a_fault_of_ours_is_not_hidden(mailrail: Program, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(_: MailrailSettings) -> None:
+    def run(*_: object) -> None:
         raise ExceptionGroup("tasks", [ZeroDivisionError()])
 
     monkeypatch.setattr(mailrail_daemon, "run", run)
