@@ -3,13 +3,13 @@
 import asyncio
 
 import pytest
-from tests.unit.server.lobby import FRIEND, LETTER, FakeConnection, make_lobby, play, turns
+from tests.unit.server.lobby import FRIEND, LETTER, LOST, FakeConnection, make_lobby, play, turns
 
-from mailrail.model import Reply
+from mailrail.model import NetError, Reply
 from mailrail.model import reply as say
 from mailrail.server import Answer, Handler, LimitSettings, TimeoutSettings, Transaction
 from mailrail.server.events import ConnectionRefused, SessionClosed
-from mailrail.server.session import WINDOW
+from mailrail.server.session import TURN, WINDOW
 
 
 def test_a39_connections_over_a_limit_hear_why_and_are_closed() -> None:
@@ -312,5 +312,68 @@ def test_section_5_a_stranger_may_send_fewer_messages_in_a_session_than_who_is_k
             assert isinstance(closed, SessionClosed)
             assert closed.reason == str(say.ENOUGH_MESSAGES)
         await lobby.server.stop()
+
+    play(scenario)
+
+
+def test_a39_a_client_that_sends_a_thousand_commands_at_once_has_its_turns_as_others_have() -> None:
+    async def scenario() -> None:
+        lobby = make_lobby()
+        greedy, other = lobby.greeted(), lobby.greeted("198.51.100.8")
+        greedy.say(b"MAIL FROM:<ann@example.org>\r\n" + b"RCPT TO:<bob@example.net>\r\n" * 999)
+        greedy.say(b"QUIT\r\n")
+        assert len(greedy.heard().splitlines()) == TURN
+        await turns(1)
+        assert len(greedy.heard().splitlines()) == TURN
+        other.say(LETTER)
+        assert other.last().startswith("354")
+        await turns(1000 // TURN)
+        assert greedy.last() == "221 2.0.0 Bye"
+        assert greedy.is_closed
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_a39_between_two_turns_a_client_may_send_no_more_than_a_window_full() -> None:
+    async def scenario() -> None:
+        lobby = make_lobby(limits=LimitSettings(recipients=100_000))
+        client = lobby.greeted()
+        client.say(b"MAIL FROM:<ann@example.org>\r\n")
+        client.say(b"RCPT TO:<bob@example.net>\r\n" * (WINDOW // 20))
+        assert client.is_paused
+        await turns(WINDOW // 20 // TURN)
+        assert client.is_reading()
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("end", [None, LOST])
+def test_a39_a_client_that_goes_between_two_turns_is_heard_out_if_it_may_still_listen(
+    end: NetError | None,
+) -> None:
+    async def scenario() -> None:
+        lobby = make_lobby()
+        client = lobby.greeted()
+        client.say(b"MAIL FROM:<ann@example.org>\r\n" + b"RCPT TO:<bob@example.net>\r\n" * 99)
+        client.leave(end)
+        await turns(100)
+        assert client.is_closed
+        assert lobby.server.session_count == 0
+        assert len(client.heard().splitlines()) == (100 if end is None else TURN)
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_a44_a_stop_between_two_turns_ends_the_session() -> None:
+    async def scenario() -> None:
+        lobby = make_lobby()
+        client = lobby.greeted(FRIEND)
+        client.say(b"MAIL FROM:<ann@example.org>\r\nRSET\r\n" * 20)
+        await lobby.server.stop(5)
+        assert client.last().startswith("421 4.3.2")
+        assert client.is_closed
 
     play(scenario)
