@@ -47,6 +47,8 @@ _ENDS_GROUP: Final = frozenset({"EHLO", "HELO", "LHLO", "DATA", "VRFY", "EXPN", 
 _OTHER_PROTOCOLS: Final = frozenset(
     {"GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "HOST:", "PRI"}
 )
+# A client that does not read RCPTMAX may have as many again, and is no attacker. Source: Postfix smtpd_recipient_overshoot_limit.
+_OVERSHOOT: Final = 1000
 _REFUSALS: Final = 31  # kept beside the newest; a shell that tells them takes them after each batch
 _BDAT_DIGITS: Final = 12  # a terabyte; a longer number is garbage, and what follows it unknowable
 
@@ -107,6 +109,7 @@ class ServerConnection:
         self._smtputf8 = False
         self._body = Body.SEVEN_BIT
         self._accepted = 0
+        self._overshoot = 0
         self._gate: ContentGate | None = None
         self._has_ended = False
         self._chunk_fault: Reply | None = None
@@ -401,10 +404,17 @@ class ServerConnection:
         if not self._smtputf8 and not rest.isascii():  # RFC 6533 §3: nor may ORCPT have UTF-8 then
             return self._error(say.NEEDS_SMTPUTF8)
         if self._accepted >= self._limits.recipients:
-            self._say(say.TOO_MANY_RECIPIENTS)  # A21: those accepted stay
-            return AGAIN
+            return self._refuse_overshoot()
         self._ask(A_RCPT)
         return events.Rcpt(forward_path, parameters)
+
+    def _refuse_overshoot(self) -> Read:
+        """Refuse a recipient over the limit; those accepted stay (A21)."""
+        self._overshoot += 1
+        if self._overshoot > _OVERSHOOT:
+            return self._error(say.TOO_MANY_RECIPIENTS)
+        self._say(say.TOO_MANY_RECIPIENTS)
+        return AGAIN
 
     def _answer_rcpt(self, step: Accepted, reply: Reply) -> None:
         self._say(reply)

@@ -203,3 +203,16 @@ def test_a_login_makes_a_stranger_known_and_lets_him_send_more() -> None:
     assert not made.core.is_over
     made.feed(b"MAIL FROM:<>\r\n")
     assert made.core.farewell is say.ENOUGH_MESSAGES
+
+
+def test_a21_recipients_far_beyond_the_limit_are_taken_for_a_flood() -> None:
+    made = make_site()
+    made.feed(b"EHLO a.example\r\n")
+    made.feed(b"MAIL FROM:<>\r\n" + b"RCPT TO:<a@b.example>\r\n" * 1003)
+    assert made.said.count(b"452 4.5.3") == 1000
+    assert made.core.errors == 0
+    made.feed(b"RCPT TO:<a@b.example>\r\n" * 9)
+    assert not made.core.is_over
+    made.feed(b"RCPT TO:<a@b.example>\r\n" * 2)
+    assert made.said.count(b"452 4.5.3") == 1010
+    assert made.core.farewell is say.TOO_MANY_ERRORS
