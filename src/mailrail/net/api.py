@@ -166,7 +166,8 @@ class Connection(Protocol):
         reset does not overtake the last reply.
 
         Args:
-            is_mutual: both sides have said goodbye (QUIT), nothing more can come: no need to watch for it.
+            is_mutual: both sides have said goodbye (QUIT), or the peer has no word in it yet: no need to
+                watch for what else may come.
         """
         ...
 

@@ -220,7 +220,8 @@ class Server:
     def _turn_away(self, connection: Connection, refusal: Reply, port: Port) -> None:
         if not port.implicit_tls:
             connection.write(refusal.wire)
-        connection.close()
+        # At once: while it lingered it would hold a descriptor that no limit counts, and a flood takes thousands.
+        connection.close(is_mutual=True)
         self.bus.emit(ConnectionRefused(client=connection.peer.host, reply=str(refusal)))
 
     def _no_session(self, connection: Connection, reason: str) -> None:

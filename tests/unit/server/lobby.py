@@ -39,6 +39,7 @@ class FakeConnection:
         self.is_full = False
         self.is_paused = False
         self.is_closed = False
+        self.is_lingering = False
         self.was_aborted = False
 
     def attach(self, receiver: Receiver, /) -> None:
@@ -57,6 +58,7 @@ class FakeConnection:
 
     def close(self, *, is_mutual: bool = False) -> None:
         self.is_closed = True
+        self.is_lingering = not is_mutual
 
     def abort(self) -> None:
         self.is_closed = self.was_aborted = True

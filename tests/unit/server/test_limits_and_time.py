@@ -18,6 +18,7 @@ def test_a39_connections_over_a_limit_hear_why_and_are_closed() -> None:
         first, second, third = (lobby.arrive() for _ in range(3))
         assert third.heard() == "421 4.7.0 Too many connections from your address\n"
         assert third.is_closed
+        assert not third.is_lingering, "a flood would take all descriptors"
         assert first.is_open()
         lobby.arrive(FRIEND)
         assert lobby.arrive(FRIEND).heard().startswith("421 4.3.2")
