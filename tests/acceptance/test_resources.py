@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import time
@@ -57,6 +58,43 @@ def test_a73_without_descriptors_the_daemon_rests_keeps_what_it_has_and_recovers
         daemon.wait_for_empty_queue()
         assert any(b"in plenty" in mail.content for mail in receiver.mail)
         assert daemon.events("ContentDamaged") == []
+        daemon.stop()
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit (util-linux) is missing")
+def test_a73_a_soft_limit_of_descriptors_is_raised_to_the_hard_one(tmp_path: Path) -> None:
+    under = ("prlimit", "--nofile=64:1024")
+    with running(tmp_path, under=under, limits={"connections": 200}) as daemon:
+        crowd = [RawClient(daemon.host, daemon.port) for _ in range(150)]
+        assert {client.greeting[:3] for client in crowd} == {"220"}
+        for client in crowd:
+            client.close()
+        assert daemon.events("AcceptRested") == []
+        assert daemon.events("SessionsBounded") == []
+        daemon.stop()
+
+
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit (util-linux) is missing")
+def test_a39_a73_a_crowd_leaves_enough_descriptors_for_queued_mail_to_go_out(tmp_path: Path) -> None:
+    with (
+        Receiver() as receiver,
+        running(tmp_path, under=("prlimit", "--nofile=64:64"), route=[to(receiver.address)]) as daemon,
+    ):
+        (told,) = daemon.events("SessionsBounded")
+        assert (told["asked"], told["most"], told["descriptors"]) == (10_000, 48, 64)
+        honest = RawClient(daemon.host, daemon.port)
+        crowd = [RawClient(daemon.host, daemon.port) for _ in range(47)]
+        with RawClient(daemon.host, daemon.port) as late:
+            assert late.greeting.startswith("421 4.3.2")
+        honest.say_all(
+            "EHLO client.example", "MAIL FROM:<ann@sender.example>", "RCPT TO:<bob@receiver.example>", "DATA"
+        )
+        honest.send(wire(letter("among many", LARGE * 6000)))
+        assert honest.say(b".").startswith("250")
+        assert b"among many" in receiver.wait_for(1)[0].content
+        for client in (*crowd, honest):
+            client.close()
+        assert daemon.events("AcceptRested") == []
         daemon.stop()
 
 

@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -83,9 +83,11 @@ class Daemon:
         host, port: of its first listener.
         config: its settings file.
         spool: the spool's folder.
+        under: a command that runs the program, `("prlimit", "--nofile=64")` for one.
     """
 
     host = "127.0.0.1"
+    under: Sequence[str] = ()
 
     def __init__(self, base: Path, settings: Values, *, environment: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
@@ -125,7 +127,7 @@ class Daemon:
 
     def launch(self) -> Program:
         """Start the process and do not wait for anything."""
-        command = [sys.executable, "-m", "mailrail", "serve", "--config", str(self.config)]
+        command = [*self.under, sys.executable, "-m", "mailrail", "serve", "--config", str(self.config)]
         self._program = Program(command, self._output, environment=self._environment)
         return self._program
 
@@ -241,17 +243,19 @@ def mailrail(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[st
 
 @contextlib.contextmanager
 def running(
-    base: Path, *, environment: Mapping[str, str] | None = None, **settings: object
+    base: Path, *, environment: Mapping[str, str] | None = None, under: Sequence[str] = (), **settings: object
 ) -> Iterator[Daemon]:
     """Run a daemon in the folder *base* for the time of a `with`.
 
     Args:
         base: an empty folder.
         environment: further variables for the process.
+        under: a command that runs it, see `Daemon`.
         settings: top-level keys of the settings file, joined with DEFAULTS table by table; the first
             `listener` needs no address.
     """
     daemon = Daemon(base, settings, environment=environment)
+    daemon.under = under
     try:
         daemon.start()
         yield daemon

@@ -16,6 +16,18 @@ class DaemonStarted(Event, frozen=True, kw_only=True):
     waiting: int
 
 
+class SessionsBounded(Event, frozen=True, kw_only=True):
+    """The system gives fewer descriptors than `limits.connections` needs: fewer sessions are let in (A73).
+
+    Raise the hard limit (`LimitNOFILE=` of systemd, `ulimit -Hn`), or ask for fewer.
+    """
+
+    level: ClassVar[Level] = Level.WARNING
+    asked: int
+    most: int
+    descriptors: int
+
+
 class DaemonStopping(Event, frozen=True, kw_only=True):
     """The daemon was asked to stop: running transactions and tries may finish."""
 

@@ -9,6 +9,8 @@ from typing import Any
 
 from mailrail.config import MailrailSettings
 from mailrail.daemon.assembly import Daemon, World
+from mailrail.daemon.descriptors import raise_limit, within
+from mailrail.daemon.events import SessionsBounded
 from mailrail.model import SystemClock, system_rng
 from mailrail.net import SocketNetwork, is_own_address
 from mailrail.observe import Bus, Level
@@ -51,8 +53,17 @@ async def _serve(settings: MailrailSettings, reread: Callable[[], MailrailSettin
         is_own_address=is_own_address,
     )
     _tame_collector()
+    descriptors = raise_limit()
+    bounded = within(settings, descriptors)
+    if bounded is not settings:
+        bus.emit(
+            SessionsBounded(
+                asked=settings.limits.connections, most=bounded.limits.connections, descriptors=descriptors
+            )
+        )
     try:
-        daemon = await Daemon.build(settings, world, bus, reread)
+        again = None if reread is None else lambda: within(reread(), descriptors)
+        daemon = await Daemon.build(bounded, world, bus, again)
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             name = signal.Signals(signal_number).name
             loop.add_signal_handler(signal_number, daemon.ask_to_stop, name)
