@@ -15,7 +15,7 @@ from mailrail.client.wire import Wire
 from mailrail.model import NetError, RemoteProtocolError, TlsLevel
 from mailrail.model.reply import AUTH_NEEDS_TLS, TLS_NOT_POSSIBLE, UNKNOWN_MECHANISM
 from mailrail.net import Endpoint, Network
-from mailrail.smtp import Answered, Challenged, ClientConnection, Role, Stage
+from mailrail.smtp import Answered, Challenged, ClientConnection, ClientState, Dismissed, Role, Stage
 
 _NO_EHLO: Final = frozenset({500, 501, 502, 504, 550})  # RFC 5321 §4.1.4, §4.3.2
 
@@ -104,14 +104,21 @@ async def _log_in(wire: Wire, terms: SessionTerms) -> None:
     wire.protocol.auth(mechanism.name, mechanism.start())
     wire.flush()
     while isinstance(event := await wire.event(), Challenged):
-        try:
-            wire.protocol.respond(mechanism.step(event.challenge))
-        except RemoteProtocolError:
-            wire.protocol.cancel_auth()
-        wire.flush()
-    assert isinstance(event, Answered), event
+        _respond(wire, mechanism, event.challenge)
+    # Dismissed: 421 came behind a challenge, where no reply was owed.
+    assert isinstance(event, Answered | Dismissed), event
     if not event.reply.is_positive:
         raise SessionRefused(Stage.AUTH, event.reply)
+
+
+def _respond(wire: Wire, mechanism: sasl.ClientMechanism, challenge: bytes) -> None:
+    if wire.protocol.state is not ClientState.CHALLENGED:
+        return  # the session is over already; what ended it is told next
+    try:
+        wire.protocol.respond(mechanism.step(challenge))
+    except RemoteProtocolError:
+        wire.protocol.cancel_auth()
+    wire.flush()
 
 
 def _literal(local: Endpoint) -> str:

@@ -510,6 +510,7 @@ def test_a_login_on_this_machine_needs_no_tls_if_the_caller_says_so() -> None:
         ((), HERE_LOGIN, "", 504),
         (("AUTH PLAIN",), SessionTerms(hello_name="c", tls=TlsLevel.NONE, login=LOGIN), "", 538),
         (("AUTH PLAIN",), HERE_LOGIN, "334 bm9uY2U=", 501),
+        (("AUTH LOGIN",), HERE_LOGIN, "raw 334 VXNlcg==\r\n421 4.3.2 closing\r\n", 421),
     ],
 )
 def test_a_login_that_does_not_work_is_told_at_auth(
@@ -525,6 +526,17 @@ def test_a_login_that_does_not_work_is_told_at_auth(
 
     refusal = with_server(server, scenario)
     assert (refusal.stage, refusal.reply.code) == (Stage.AUTH, code)
+
+
+def test_a_connection_that_breaks_behind_a_challenge_is_lost_at_auth() -> None:
+    server = ToyServer(keywords=("AUTH LOGIN",), script={"AUTH": ["raw 334 VXNlcg==\r\nnot a reply\r\n"]})
+
+    async def scenario(network: MemoryNetwork) -> SessionFailed:
+        with pytest.raises(SessionFailed) as caught:
+            await opened(network, HERE_LOGIN)
+        return caught.value
+
+    assert with_server(server, scenario).stage is Stage.AUTH
 
 
 def test_a_password_does_not_leave_this_machine_in_the_clear() -> None:
