@@ -42,7 +42,7 @@ class Client:
         *,
         tls: str | None = None,
         implicit_tls: bool = False,
-        login: tuple[str, str] | None = None,
+        login: tuple[str, str] | Login | None = None,
         may_login_in_clear: bool = False,
         hello_name: str = "",
         lmtp: bool = False,
@@ -58,7 +58,8 @@ class Client:
             port: default: 465 with *implicit_tls*, 587 with a *login*, else 25.
             tls: "verify", "encrypt", "may" or "none"; default: "verify" with a login or implicit TLS, else "may".
             implicit_tls: TLS from the first byte instead of STARTTLS.
-            login: user and password.
+            login: user and password, or a `Login` with a token, or with the mechanisms that may be used;
+                default: the strongest that the server offers.
             may_login_in_clear: also without TLS, but only on this machine.
             hello_name: our host name for EHLO; default: our address.
             lmtp: speak LMTP.
@@ -78,7 +79,7 @@ class Client:
         self.port = port or (465 if implicit_tls else 587 if login else 25)
         self._level = _level_of(tls) if tls is not None else TlsLevel.VERIFY if is_sure else TlsLevel.MAY
         self._implicit_tls = implicit_tls
-        self._login = Login(*login) if login else None
+        self._login = Login(*login) if isinstance(login, tuple) else login
         self._may_login_in_clear = may_login_in_clear
         self._hello_name = hello_name
         self._role = Role.LMTP if lmtp else Role.SMTP
@@ -237,7 +238,7 @@ async def send(
     recipients: Sequence[str] | str | None = None,
     tls: str | None = None,
     implicit_tls: bool = False,
-    login: tuple[str, str] | None = None,
+    login: tuple[str, str] | Login | None = None,
     options: SendOptions | None = None,
 ) -> Result:
     """Send one message by *host* and close; for more than one, or more wishes, use `Client`.
@@ -262,7 +263,7 @@ def send_sync(
     recipients: Sequence[str] | str | None = None,
     tls: str | None = None,
     implicit_tls: bool = False,
-    login: tuple[str, str] | None = None,
+    login: tuple[str, str] | Login | None = None,
     options: SendOptions | None = None,
 ) -> Result:
     """Send one message from a program without an event loop; otherwise like `send`.

@@ -1,9 +1,9 @@
 """Floor 2 · client — what a session is to be like, decided before it is opened."""
 
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from mailrail.model import Login, TlsLevel
+from mailrail.model import Login, Rng, TlsLevel, system_rng
 from mailrail.net import SessionCache
 from mailrail.smtp import Role
 
@@ -23,6 +23,7 @@ class SessionTerms:
         login: credentials, or None.
         may_login_in_clear: send them without TLS; only ever over loopback or a Unix socket.
         source: local IP address to connect from, or None.
+        rng: for what a login needs of chance; nobody may predict it.
     """
 
     hello_name: str
@@ -35,6 +36,7 @@ class SessionTerms:
     login: Login | None = None
     may_login_in_clear: bool = False
     source: str | None = None
+    rng: Rng = field(default_factory=system_rng)
 
     def __post_init__(self) -> None:
         if self.context is None and (self.tls is not TlsLevel.NONE or self.implicit_tls):

@@ -22,7 +22,7 @@ def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     yield from _listeners(settings, source)
     yield from _domains(source)
     yield from _certificates(settings, source)
-    yield from _password_files(settings, source)
+    yield from _secret_files(settings, source)
     yield from _open_secrets(source)
 
 
@@ -83,21 +83,21 @@ def _client_authorities(settings: MailrailSettings, source: Source) -> Iterator[
             yield _problem(source, ("listener", index, "client_ca"), str(error))
 
 
-def _password_files(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+def _secret_files(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     hops = [(("route", index), hop) for index, hop in enumerate(settings.route)]
     named: list[tuple[KeyPath, HopSettings]] = [
         *hops,
         *((("domain", n), h) for n, h in settings.domain.items()),
     ]
     for path, hop in named:
-        file = hop.login.password_file if hop.login else None
-        if file is None:
+        if hop.login is None:
             continue
-        if trouble := _trouble_with_secret(file):
-            yield _problem(source, (*path, "login", "password_file"), *trouble)
+        for key, file in (("password_file", hop.login.password_file), ("token_file", hop.login.token_file)):
+            if file is not None and (trouble := _trouble_with_secret(file, key.removesuffix("_file"))):
+                yield _problem(source, (*path, "login", key), *trouble)
 
 
-def _trouble_with_secret(file: Path) -> tuple[str, str] | None:
+def _trouble_with_secret(file: Path, what: str) -> tuple[str, str] | None:
     """Return what is wrong with a file that holds a secret, and the mend (A77)."""
     try:
         mode = file.stat().st_mode
@@ -108,7 +108,7 @@ def _trouble_with_secret(file: Path) -> tuple[str, str] | None:
     if mode & stat.S_IROTH:
         return f"{file} can be read by everybody", f"chmod 640 {file}"
     if is_empty:
-        return f"{file} is empty", "its first line is the password"
+        return f"{file} is empty", f"its first line is the {what}"
     return None
 
 

@@ -2,8 +2,9 @@
 routing, delivery and the client library share.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 
 
 class TlsLevel(Enum):
@@ -17,10 +18,19 @@ class TlsLevel(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Credentials for a smarthost; never shown."""
+    """Credentials for a server; its secrets are never shown.
+
+    Attributes:
+        user: login name; "" where token or certificate say it all.
+        password: the password, or "".
+        token: an OAuth 2.0 access token instead of a password (RFC 6750), or "".
+        token_file: file whose first line is the token; read again for each session, for tokens live but an hour.
+        mechanisms: SASL mechanisms that may be used; empty: the strongest that fits password or token.
+            EXTERNAL, which uses the TLS certificate, is only used if it stands here.
+    """
 
     user: str
-    password: str
-
-    def __repr__(self) -> str:
-        return f"Login(user={self.user!r}, password=...)"
+    password: str = field(default="", repr=False)
+    token: str = field(default="", repr=False)
+    token_file: Path | None = None
+    mechanisms: tuple[str, ...] = ()

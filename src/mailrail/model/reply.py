@@ -128,6 +128,7 @@ TOO_MANY_RECIPIENTS: Final = Reply(
     452, "4.5.3", "Too many recipients for one message", "RFC 5321 §4.5.3.1.10"
 )
 POLICY_UNAVAILABLE: Final = Reply(451, "4.7.1", "A check is out of order, try again later", "RFC 5321 §4.2.3")
+AUTH_UNAVAILABLE: Final = Reply(454, "4.7.0", "Logins cannot be checked now, try again later", "RFC 4954 §6")
 TLS_UNAVAILABLE: Final = Reply(454, "4.7.0", "TLS not available now", "RFC 3207 §4")
 
 UNKNOWN_COMMAND: Final = Reply(500, "5.5.2", "Command not recognised", "RFC 5321 §4.2.4")
@@ -152,6 +153,7 @@ PIPELINED_TLS: Final = Reply(501, "5.5.4", "Nothing may follow STARTTLS before t
 TLS_REQUIRED: Final = Reply(530, "5.7.0", "Say STARTTLS first", "RFC 3207 §4")
 AUTH_REQUIRED: Final = Reply(530, "5.7.0", "Authentication required", "RFC 4954 §6")
 AUTH_FAILED: Final = Reply(535, "5.7.8", "Authentication failed", "RFC 4954 §6")
+AUTH_TOO_WEAK: Final = Reply(534, "5.7.9", "This login needs a stronger mechanism", "RFC 4954 §6")
 AUTH_NEEDS_TLS: Final = Reply(538, "5.7.11", "Encryption required for authentication", "RFC 4954 §4")
 RELAY_DENIED: Final = Reply(550, "5.7.1", "Relaying denied", "RFC 5321 §3.6.2")
 NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here", "RFC 5321 §3.3")

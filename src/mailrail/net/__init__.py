@@ -10,6 +10,7 @@ On a client: `tls, info = await secure(connection, context, server_name, timeout
 
 from mailrail.net.addresses import is_own_address
 from mailrail.net.api import Connection, Datagrams, Endpoint, Listener, Network, Receiver, TlsInfo
+from mailrail.net.binding import end_point_binding
 from mailrail.net.certificates import CertificateFacts, certificate_facts, self_signed
 from mailrail.net.contexts import ClientCertificates, ServerContexts, client_context, server_context
 from mailrail.net.events import AcceptRested
@@ -42,6 +43,7 @@ __all__ = [
     "TlsSettings",
     "certificate_facts",
     "client_context",
+    "end_point_binding",
     "is_own_address",
     "keep_self_signed",
     "secure",

@@ -81,6 +81,7 @@ class TlsInfo:
         cipher: OpenSSL's name of the suite.
         verified: the peer's certificate chain and name were checked and are good.
         peer_certificate: DER of the peer's leaf certificate, or None.
+        own_certificate: DER of the one that we showed, on the server's side, where that is certain; else None.
         peer_chain: DER certificates as the peer sent them, leaf first; empty where unknown.
         alpn: the protocol agreed by ALPN, or None.
         server_name: what SNI asked for (server) or was asked (client), or None.
@@ -95,6 +96,7 @@ class TlsInfo:
     alpn: str | None = None
     server_name: str | None = None
     resumed: bool = False
+    own_certificate: bytes | None = None
 
     @property
     def peer_identity(self) -> Identity | None:

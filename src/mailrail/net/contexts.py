@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from mailrail.model import SECOND_US, SettingsError
+from mailrail.net.binding import end_point_binding
 from mailrail.net.certificates import check_key_file, names_of, read_certificate
 from mailrail.net.settings import CertificateFiles, TlsSettings
 
@@ -44,6 +47,7 @@ class ServerContexts:
     Attributes:
         default: for clients that ask for no name, or for one we do not have.
         expires_us: when the first of the certificates ends, 0 if unknown.
+        can_bind: a login can be bound to whichever certificate is shown (RFC 5929 §4).
     """
 
     def __init__(
@@ -53,11 +57,15 @@ class ServerContexts:
         *,
         expires_us: int = 0,
         asking: "Mapping[ClientCertificates, ServerContexts] | None" = None,
+        shown: Mapping[ssl.SSLContext, bytes] | None = None,
     ) -> None:
         self.default = default
         self.expires_us = expires_us
         self._by_name = dict(by_name or {})
         self._asking = dict(asking or {})
+        self._shown = dict(shown or {})
+        every = (default, *self._by_name.values())
+        self.can_bind = all(end_point_binding(self._shown.get(context)) for context in every)
 
     def asking(self, clients: ClientCertificates | None) -> "ServerContexts":
         """Return the contexts that ask clients for certificates so; None is those that do not ask.
@@ -73,6 +81,10 @@ class ServerContexts:
             return self.default
         wildcard = "*." + server_name.partition(".")[2]  # RFC 9525 §6.3: only a whole first label
         return self._by_name.get(server_name) or self._by_name.get(wildcard) or self.default
+
+    def certificate_of(self, context: ssl.SSLContext) -> bytes | None:
+        """Return the DER of what *context* shows; None if it has two certificates and OpenSSL picks."""
+        return self._shown.get(context)
 
 
 def server_context(settings: TlsSettings, ask: Iterable[ClientCertificates] = ()) -> ServerContexts:
@@ -102,6 +114,7 @@ def _contexts(
 ) -> ServerContexts:
     by_names: dict[frozenset[str], ssl.SSLContext] = {}
     expires_us = []
+    shown: dict[ssl.SSLContext, bytes | None] = {}
     for files in settings.certificate:
         check_key_file(files.key)
         certificate = read_certificate(files.chain)
@@ -109,10 +122,17 @@ def _contexts(
         names = names_of(certificate)
         context = by_names.setdefault(names, _empty_server_context(settings, clients))
         _load(context, files)
+        shown[context] = None if context in shown else certificate.public_bytes(Encoding.DER)
     contexts = list(by_names.values())
     # The first certificate for a name wins, as the first route does.
     by_name = {name: context for names, context in reversed(by_names.items()) for name in names}
-    return ServerContexts(contexts[0], by_name, expires_us=min(expires_us), asking=asking)
+    return ServerContexts(
+        contexts[0],
+        by_name,
+        expires_us=min(expires_us),
+        asking=asking,
+        shown={context: der for context, der in shown.items() if der is not None},
+    )
 
 
 def client_context(

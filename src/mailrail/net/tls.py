@@ -286,7 +286,8 @@ class TlsConnection:
         self._flush()
         self._up = True
         self._stop_timer()
-        self._secured(tls_info(self._ssl, self._server_name))
+        own = self._contexts.certificate_of(self._ssl.context) if self._contexts is not None else None
+        self._secured(tls_info(self._ssl, self._server_name, own))
         if self._receiver is None and not self._closed:
             self._plain.pause()  # until somebody attaches
 

@@ -7,7 +7,7 @@ from mailrail.model import NetError, NetTrouble
 from mailrail.net.api import TlsInfo
 
 
-def tls_info(tls: ssl.SSLObject, server_name: str | None) -> TlsInfo:
+def tls_info(tls: ssl.SSLObject, server_name: str | None, own_certificate: bytes | None) -> TlsInfo:
     """Tell what the finished handshake of *tls* agreed on."""
     cipher, certificate = tls.cipher(), tls.getpeercert(binary_form=True)
     # A server that only asks has still checked what it was shown: else the handshake would have failed.
@@ -23,6 +23,7 @@ def tls_info(tls: ssl.SSLObject, server_name: str | None) -> TlsInfo:
         alpn=tls.selected_alpn_protocol(),
         server_name=server_name,
         resumed=bool(tls.session_reused),
+        own_certificate=own_certificate,
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, SecretStr, model_validator
 
 from mailrail.model import TlsLevel, parse_domain
 from mailrail.routing.next_hop import parse_next_hop
+from mailrail.sasl import BY_PASSWORD, BY_TOKEN
 from mailrail.settings import Settings, setting
 
 
@@ -36,17 +37,40 @@ NextHopText = Annotated[str, AfterValidator(_checked_next_hop)]
 MatchText = Annotated[str, AfterValidator(_checked_match)]
 
 
+Mechanism = Literal[
+    "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN",
+    "OAUTHBEARER", "XOAUTH2",
+]  # fmt: skip
+
+
 class LoginSettings(Settings):
     """Credentials for a next hop."""
 
     user: str = setting(..., "Login name.", min_length=1)
     password: SecretStr = setting(SecretStr(""), "The password itself; better: password_file.")
     password_file: Path | None = setting(None, "File whose first line is the password.")
+    token_file: Path | None = setting(
+        None,
+        "File whose first line is an OAuth 2.0 access token; read again for each session, so that another "
+        "program can renew it.",
+        source="RFC 6750, RFC 7628",
+    )
+    mechanisms: tuple[Mechanism, ...] = setting(
+        (),
+        "SASL mechanisms that may be used; none: the strongest that the next hop offers, SCRAM before PLAIN.",
+        source="RFC 4954 §4",
+    )
 
     @model_validator(mode="after")
-    def _one_password(self) -> Self:
-        if bool(self.password.get_secret_value()) == (self.password_file is not None):
-            raise ValueError("a login needs either password or password_file")
+    def _one_secret(self) -> Self:
+        has_password = bool(self.password.get_secret_value())
+        if has_password + (self.password_file is not None) + (self.token_file is not None) != 1:
+            raise ValueError("a login needs either password or password_file, or a token_file instead")
+        fitting = BY_PASSWORD if self.token_file is None else BY_TOKEN
+        for name in self.mechanisms:
+            if name not in fitting:
+                other = "a token_file" if self.token_file is None else "a password"
+                raise ValueError(f"{name} needs {other}")
         return self
 
 

@@ -128,6 +128,10 @@ def _fixed_key(where: str, entry: HopSettings, tls: TlsLevel, login: Login | Non
         parts.append("lmtp")
     if login is not None:
         parts.append(f"user={login.user}")
+        if login.token_file is not None:
+            parts.append("token")
+        if login.mechanisms:
+            parts.append(f"by={','.join(login.mechanisms)}")
     return ";".join(parts)
 
 
@@ -147,9 +151,10 @@ def _default_port(entry: HopSettings) -> int:
 
 
 def _read_login(login: LoginSettings, rule: str) -> Login:
-    if login.password_file is None:
-        return Login(login.user, login.password.get_secret_value())
-    return Login(login.user, _first_line(login.password_file, rule))
+    password = login.password.get_secret_value()
+    if login.password_file is not None:
+        password = _first_line(login.password_file, rule)
+    return Login(login.user, password, token_file=login.token_file, mechanisms=login.mechanisms)
 
 
 def _first_line(path: Path, rule: str) -> str:

@@ -1,11 +1,10 @@
-"""Floor 1 · sasl — the client's side of SASL mechanisms (RFC 4422), as small objects without I/O.
+"""Floor 1 · sasl — the client's side of PLAIN, LOGIN and EXTERNAL.
 
-A mechanism is made anew for each exchange and never reused (CVE-2011-1720). PLAIN and LOGIN
-hand the password over in the clear: the caller sends them under TLS only.
+A mechanism is made anew for each exchange and never reused (CVE-2011-1720). PLAIN and LOGIN hand the
+password over, and others are easier to attack by who listens: the caller begins no exchange without TLS.
 """
 
-from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
 from mailrail.model import LocalProtocolError, RemoteProtocolError
 
@@ -15,18 +14,18 @@ class ClientMechanism(Protocol):
 
     Attributes:
         name: as it stands behind AUTH.
-        is_plain: it shows the password to whoever listens.
+        is_complete: a success may be believed: whatever the server had to prove, it has proved.
     """
 
     name: str
-    is_plain: bool
+    is_complete: bool
 
     def start(self) -> bytes | None:
         """Return the initial response, or None when the server speaks first."""
         ...
 
     def step(self, challenge: bytes) -> bytes:
-        """Return the response to a challenge.
+        """Return the response to a challenge; may compute for a while.
 
         Raises:
             RemoteProtocolError: the challenge makes no sense; cancel the exchange.
@@ -38,7 +37,7 @@ class Plain:
     """PLAIN: everything in one message (RFC 4616)."""
 
     name = "PLAIN"
-    is_plain = True
+    is_complete = True
 
     def __init__(self, user: str, password: str) -> None:
         """Take the credentials.
@@ -71,11 +70,11 @@ class Plain:
 class Login:
     """LOGIN: the user, then the password; never standardised, still the only one that some offer.
 
-    Source: draft-murchison-sasl-login-00.
+    *Source:* draft-murchison-sasl-login-00.
     """
 
     name = "LOGIN"
-    is_plain = True
+    is_complete = True
 
     def __init__(self, user: str, password: str) -> None:
         self._answers = [user.encode(), password.encode()]
@@ -91,16 +90,34 @@ class Login:
         return self._answers.pop(0)
 
 
-_MECHANISMS: Final = (Plain, Login)  # best first
+class External:
+    """EXTERNAL: the TLS certificate says who we are; the message, if anything, whom we want to be (RFC 4422 §A)."""
 
+    name = "EXTERNAL"
+    is_complete = True
 
-def choose(offered: Sequence[str], user: str, password: str) -> ClientMechanism | None:
-    """Return a fresh exchange by the best mechanism that the server offers, or None.
+    def __init__(self, user: str) -> None:
+        """Take the name; "" leaves it to the certificate.
 
-    Args:
-        offered: names in capitals, as in the reply to EHLO.
-    """
-    for mechanism in _MECHANISMS:
-        if mechanism.name in offered:
-            return mechanism(user, password)
-    return None
+        Raises:
+            LocalProtocolError: it contains NUL.
+        """
+        if "\0" in user:
+            raise LocalProtocolError("a name may not contain NUL (RFC 4422 §A.1)")
+        self._message = user.encode()
+        self._has_repeated = False
+
+    def start(self) -> bytes | None:
+        """Return the one message."""
+        return self._message
+
+    def step(self, challenge: bytes) -> bytes:
+        """Return the message to a server that did not take it as initial response.
+
+        Raises:
+            RemoteProtocolError: a real challenge, or a second one.
+        """
+        if challenge or self._has_repeated:
+            raise RemoteProtocolError("EXTERNAL has no challenges (RFC 4422 §A.1)")
+        self._has_repeated = True
+        return self._message

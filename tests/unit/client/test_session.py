@@ -1,7 +1,10 @@
 """Sessions with a toy server, in memory and in virtual time (rows A5, A6, A55, A58, A59, A60)."""
 
 import asyncio
+from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.support.memory_net import MemoryNetwork
@@ -537,6 +540,46 @@ def test_a_connection_that_breaks_behind_a_challenge_is_lost_at_auth() -> None:
         return caught.value
 
     assert with_server(server, scenario).stage is Stage.AUTH
+
+
+def test_a_success_without_the_servers_proof_is_not_believed() -> None:
+    """Whoever plays the server and cannot know the password must not get the mail."""
+    server = ToyServer(keywords=("AUTH SCRAM-SHA-256",), script={"AUTH": ["235 2.7.0 welcome"]})
+
+    async def scenario(network: MemoryNetwork) -> SessionRefused:
+        with pytest.raises(SessionRefused, match="without proving") as caught:
+            await opened(network, HERE_LOGIN)
+        return caught.value
+
+    assert with_server(server, scenario).stage is Stage.AUTH
+    assert server.heard[-1] == "QUIT"
+
+
+def test_a_token_is_read_from_its_file_for_each_session(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    terms = replace(HERE_LOGIN, login=Login("ann", token_file=file))
+    server = ToyServer(keywords=("AUTH XOAUTH2",), script={"AUTH": ["235 2.7.0 welcome"] * 2})
+    for token in ("first", "second"):
+        file.write_text(f"{token}\nnot this\n")
+        with_server(server, lambda network: opened(network, terms))
+        said = b64encode(f"user=ann\x01auth=Bearer {token}\x01\x01".encode()).decode()
+        assert server.heard[-1] == f"AUTH XOAUTH2 {said}"
+
+
+@pytest.mark.parametrize(("content", "code"), [(None, 454), (b"\xff", 454), (b"", 504), (b"two words", 504)])
+def test_a_file_without_a_token_is_our_own_trouble(tmp_path: Path, content: bytes | None, code: int) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    server = ToyServer(keywords=("AUTH OAUTHBEARER",))
+
+    async def scenario(network: MemoryNetwork) -> SessionRefused:
+        with pytest.raises(SessionRefused) as caught:
+            await opened(network, replace(HERE_LOGIN, login=Login("ann", token_file=file)))
+        return caught.value
+
+    refusal = with_server(server, scenario)
+    assert (refusal.stage, refusal.reply.code) == (Stage.AUTH, code)
 
 
 def test_a_password_does_not_leave_this_machine_in_the_clear() -> None:

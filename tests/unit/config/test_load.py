@@ -163,6 +163,17 @@ def test_a_password_file_that_everybody_can_read_is_refused_a77(tmp_path: Path) 
     assert "secret cannot be read: No such file or directory" in complaints(file)[0]
 
 
+def test_a_token_file_that_everybody_can_read_is_refused_a77(tmp_path: Path) -> None:
+    secret = write(tmp_path, "t0ken\n", "secret", mode=0o644)
+    file = write(tmp_path, PASSWORD + f'token_file = "{secret}"\n', mode=0o644)
+    assert complaints(file) == [
+        "mailrail.toml:8: route[1].login.token_file: secret can be read by everybody\n    chmod 640 secret"
+    ]
+    secret.write_text("\n")
+    secret.chmod(0o640)
+    assert "its first line is the token" in complaints(file)[0]
+
+
 def test_a_key_file_that_everybody_can_read_is_refused_a77(tmp_path: Path) -> None:
     chain, key = self_signed("a.example", SystemClock())
     (tmp_path / "chain.pem").write_bytes(chain)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mailrail.model import Address, SettingsError, TlsLevel, parse_address
+from mailrail.model import Address, Login, SettingsError, TlsLevel, parse_address
 from mailrail.routing import DomainRoute, RouteSettings, RoutingRules, RoutingSettings
 from mailrail.routing.table import REMEMBERED_DOMAINS, RouteTable, matches
 
@@ -139,6 +139,22 @@ def test_a_login_means_verified_tls_unless_the_next_hop_is_here() -> None:
     assert "secret" not in repr(far)
 
 
+def test_a_token_and_the_mechanisms_are_handed_on_and_make_another_destination() -> None:
+    rules = table(
+        {"match": "a.example", "next_hop": "h.example", "login": {"user": "u", "token_file": "/run/token"}},
+        {
+            "match": "b.example",
+            "next_hop": "h.example",
+            "login": {"user": "u", "password": "p", "mechanisms": ["SCRAM-SHA-256", "PLAIN"]},
+        },
+    )
+    token, password = (rules.route(Address("x", f"{letter}.example")) for letter in "ab")
+    assert token.login == Login("u", token_file=Path("/run/token"))
+    assert password.login == Login("u", "p", mechanisms=("SCRAM-SHA-256", "PLAIN"))
+    assert token.destination == "host:h.example:25;tls=verify;user=u;token"
+    assert password.destination == "host:h.example:25;tls=verify;user=u;by=SCRAM-SHA-256,PLAIN"
+
+
 def test_a_password_is_read_from_the_first_line_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     entry = {"match": "*", "next_hop": "h.example", "login": {"user": "u", "password_file": str(file)}}
@@ -174,6 +190,34 @@ def test_a_password_is_read_from_the_first_line_of_its_file(tmp_path: Path) -> N
             "only sent under TLS",
         ),
         ({"match": "*", "next_hop": "h", "login": {"user": "u"}}, "either password or password_file"),
+        (
+            {"match": "*", "next_hop": "h", "login": {"user": "u", "password": "p", "token_file": "/t"}},
+            "a token_file instead",
+        ),
+        (
+            {
+                "match": "*",
+                "next_hop": "h",
+                "login": {"user": "u", "password": "p", "mechanisms": ["XOAUTH2"]},
+            },
+            "XOAUTH2 needs a token_file",
+        ),
+        (
+            {
+                "match": "*",
+                "next_hop": "h",
+                "login": {"user": "u", "token_file": "/t", "mechanisms": ["PLAIN"]},
+            },
+            "PLAIN needs a password",
+        ),
+        (
+            {
+                "match": "*",
+                "next_hop": "h",
+                "login": {"user": "u", "password": "p", "mechanisms": ["CRAM-MD5"]},
+            },
+            "Input should be",
+        ),
         ({"match": "*", "next_hop": "h", "port": 25}, "Extra inputs"),
     ],
 )

@@ -1,7 +1,9 @@
 import pytest
 
-from mailrail.model import LocalProtocolError, RemoteProtocolError
-from mailrail.sasl import Login, Plain, choose
+from mailrail.model import LocalProtocolError, Login, RemoteProtocolError
+from mailrail.sasl import ClientFacts, choose
+from mailrail.sasl.client import Login as LoginMechanism
+from mailrail.sasl.client import Plain
 
 
 def test_plain_says_everything_at_once() -> None:
@@ -32,7 +34,7 @@ def test_plain_refuses_what_it_cannot_carry(user: str, password: str) -> None:
 
 
 def test_login_answers_two_prompts_and_no_third() -> None:
-    login = Login("ann", "secret")
+    login = LoginMechanism("ann", "secret")
     assert login.start() is None
     assert login.step(b"Benutzer:") == b"ann"
     assert login.step(b"") == b"secret"
@@ -40,10 +42,47 @@ def test_login_answers_two_prompts_and_no_third() -> None:
         login.step(b"once more")
 
 
-@pytest.mark.parametrize(
-    ("offered", "name"),
-    [(("LOGIN", "PLAIN"), "PLAIN"), (("LOGIN",), "LOGIN"), (("GSSAPI",), None), ((), None)],
+PASSWORD = Login("ann", "secret")
+TOKEN = Login("ann", token="t")
+EVERY = (
+    "LOGIN",
+    "PLAIN",
+    "SCRAM-SHA-1",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-256-PLUS",
+    "OAUTHBEARER",
+    "XOAUTH2",
+    "EXTERNAL",
 )
-def test_the_best_offered_mechanism_is_chosen(offered: tuple[str, ...], name: str | None) -> None:
-    mechanism = choose(offered, "ann", "secret")
+
+
+@pytest.mark.parametrize(
+    ("offered", "login", "binding", "name"),
+    [
+        (EVERY, PASSWORD, b"hash", "SCRAM-SHA-256-PLUS"),
+        (EVERY, PASSWORD, None, "SCRAM-SHA-256"),
+        (("SCRAM-SHA-1", "PLAIN"), PASSWORD, None, "SCRAM-SHA-1"),
+        (("LOGIN", "PLAIN"), PASSWORD, b"hash", "PLAIN"),
+        (("LOGIN",), PASSWORD, None, "LOGIN"),
+        (("GSSAPI",), PASSWORD, None, None),
+        ((), PASSWORD, None, None),
+        (EVERY, TOKEN, b"hash", "OAUTHBEARER"),
+        (("PLAIN", "XOAUTH2"), TOKEN, None, "XOAUTH2"),
+        (("PLAIN",), TOKEN, None, None),
+        (("OAUTHBEARER",), PASSWORD, None, None),
+        (EVERY, Login("", mechanisms=("EXTERNAL",)), None, "EXTERNAL"),
+        (EVERY, Login("ann", "secret", mechanisms=("LOGIN", "PLAIN")), b"hash", "PLAIN"),
+        (("PLAIN",), Login("ann", "secret", mechanisms=("SCRAM-SHA-256",)), None, None),
+        (EVERY, Login("ann", "\U0001f511"), None, "PLAIN"),  # SASLprep stops at Unicode 3.2
+    ],
+)
+def test_the_strongest_mechanism_that_fits_is_chosen(
+    offered: tuple[str, ...], login: Login, binding: bytes | None, name: str | None
+) -> None:
+    facts = ClientFacts(host="h", port=587, binding=binding, nonce="x" * 16)
+    mechanism = choose(offered, login, facts)
     assert (mechanism.name if mechanism else None) == name
+
+
+def test_a_login_shows_no_secret() -> None:
+    assert "secret" not in repr(Login("ann", "secret", "secret"))
