@@ -1,4 +1,4 @@
-"""A server that people log in to: STARTTLS, then AUTH PLAIN, then mail from their own address only.
+"""A server that people log in to: STARTTLS, then AUTH, then mail from their own address only.
 
     python examples/submission.py CERTIFICATE KEY [LISTEN]
 
@@ -6,41 +6,40 @@ CERTIFICATE and KEY are PEM files. AUTH is offered under TLS only, whatever a ha
 """
 
 import asyncio
-import hashlib
-import hmac
 import sys
 from pathlib import Path
 
 import mailrail
 from mailrail import reply as say
 
-SALT = b"one salt for each user, in real life"
+# Real ones read from a file what `derive_keys` made once of each password, with a salt of its own.
+KEYS = {"ann": mailrail.derive_keys("secret", salt=b"16 random octets")}
 
 
-def hashed(password: bytes) -> bytes:
-    return hashlib.scrypt(password, salt=SALT, n=2**14, r=8, p=1)
+class Users(mailrail.Verifier):
+    secret = b"at least 16 octets that nobody else knows"
+
+    async def scram_keys(self, user: str, digest: str) -> mailrail.KeyRecord | mailrail.Reply | None:
+        keys = KEYS.get(user)
+        return mailrail.KeyRecord(user, keys) if keys is not None else None
+
+    async def verify_password(self, user: str, password: str) -> str | mailrail.Reply:
+        # Slow on purpose, and just as slow for a user who does not exist: so off the loop, and always.
+        known = KEYS.get(user, KEYS["ann"])
+        found = await asyncio.to_thread(known.is_of, password)
+        return user if found and user in KEYS else say.AUTH_FAILED
 
 
-PASSWORDS = {"ann": hashed(b"secret")}
+USERS = Users()
 
 
 class Submission(mailrail.Handler):
     def auth(self, mechanism: str, initial: bytes | None) -> mailrail.Answer:
-        # Without an initial response we ask with an empty challenge (RFC 4954 §4).
-        return say.AUTH_CONTINUE if initial is None else self.auth_response(initial)
+        self.login = mailrail.AuthExchange(mechanism, USERS, self.session)
+        return self.login.start(initial)
 
-    async def auth_response(self, response: bytes) -> mailrail.Reply:
-        # RFC 4616 §2: authorisation identity, user and password, between them NUL.
-        parts = response.split(b"\0")
-        if len(parts) != 3:
-            return say.AUTH_FAILED
-        user = parts[1].decode("utf-8", "replace")
-        # Hashing is slow on purpose, and just as slow for a user who does not exist.
-        found = await asyncio.to_thread(hashed, parts[2])
-        if not hmac.compare_digest(found, PASSWORDS.get(user, b"")):
-            return say.AUTH_FAILED
-        self.session.user = user
-        return say.AUTH_DONE
+    def auth_response(self, response: bytes) -> mailrail.Answer:
+        return self.login.step(response)
 
     def mail(self, transaction: mailrail.Transaction) -> mailrail.Answer:
         if not self.session.user:
@@ -58,8 +57,9 @@ class Submission(mailrail.Handler):
 async def main(certificate: str, key: str, listen: str = "127.0.0.1:5587") -> None:
     files = mailrail.CertificateFiles(chain=Path(certificate), key=Path(key))
     tls = mailrail.server_context(mailrail.TlsSettings(certificate=(files,)))
+    mechanisms = ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN")
     async with mailrail.Server(Submission, hostname="mail.example.org", tls=tls) as server:
-        port = mailrail.Port(endpoint=mailrail.Endpoint.parse(listen), auth_mechanisms=("PLAIN",))
+        port = mailrail.Port(endpoint=mailrail.Endpoint.parse(listen), auth_mechanisms=mechanisms)
         print("listening on", server.listen_on(port), flush=True)
         await asyncio.Event().wait()
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         DnsError,
         Envelope,
         Failed,
+        Login,
         MailrailError,
         NetError,
         Notify,
@@ -87,8 +88,16 @@ if TYPE_CHECKING:
         Event,
         Level,
     )
+    from mailrail.sasl import (
+        KeyRecord,
+        ScramKeys,
+        derive_keys,
+        format_keys,
+        parse_keys,
+    )
     from mailrail.server import (
         Answer,
+        AuthExchange,
         EndAnswer,
         Handler,
         LimitSettings,
@@ -98,6 +107,7 @@ if TYPE_CHECKING:
         SessionFacts,
         TimeoutSettings,
         Transaction,
+        Verifier,
     )
     from mailrail.smtp import (
         Stage,
@@ -119,7 +129,7 @@ _HOMES: Final = {
     ),
     "mailrail.model": (
         "Address", "AddressError", "Blame", "Body", "Deferred", "Delivered", "DnsError", "Envelope",
-        "Failed", "MailrailError", "NetError", "Notify", "Outcome", "Recipient", "Reply", "Ret",
+        "Failed", "Login", "MailrailError", "NetError", "Notify", "Outcome", "Recipient", "Reply", "Ret",
         "SettingsError", "parse_address", "reply", "system_rng",
     ),
     "mailrail.net": (
@@ -129,9 +139,12 @@ _HOMES: Final = {
     "mailrail.observe": (
         "Bus", "Event", "Level",
     ),
+    "mailrail.sasl": (
+        "KeyRecord", "ScramKeys", "derive_keys", "format_keys", "parse_keys",
+    ),
     "mailrail.server": (
-        "Answer", "EndAnswer", "Handler", "LimitSettings", "Port", "Server", "ServerSettings",
-        "SessionFacts", "TimeoutSettings", "Transaction",
+        "Answer", "AuthExchange", "EndAnswer", "Handler", "LimitSettings", "Port", "Server", "ServerSettings",
+        "SessionFacts", "TimeoutSettings", "Transaction", "Verifier",
     ),
     "mailrail.smtp": (
         "Stage",
@@ -144,6 +157,7 @@ __all__ = [
     "AddressError",
     "AllRecipientsRefused",
     "Answer",
+    "AuthExchange",
     "AuthFailed",
     "Blame",
     "Body",
@@ -170,8 +184,10 @@ __all__ = [
     "Failed",
     "Handler",
     "Identity",
+    "KeyRecord",
     "Level",
     "LimitSettings",
+    "Login",
     "MailrailError",
     "NetError",
     "Notify",
@@ -182,6 +198,7 @@ __all__ = [
     "Resolver",
     "Result",
     "Ret",
+    "ScramKeys",
     "SendError",
     "SendOptions",
     "SenderRefused",
@@ -197,9 +214,13 @@ __all__ = [
     "TlsInfo",
     "TlsSettings",
     "Transaction",
+    "Verifier",
     "client_context",
     "deliver",
+    "derive_keys",
+    "format_keys",
     "parse_address",
+    "parse_keys",
     "reply",
     "send",
     "send_sync",

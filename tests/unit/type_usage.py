@@ -28,6 +28,11 @@ async def send_in_every_form(message: EmailMessage, raw: bytes) -> None:
     assert_type(result.passed_dsn, bool)
 
 
+async def send_by_token(raw: bytes) -> None:
+    login = mailrail.Login("ann", token="t0ken", mechanisms=("OAUTHBEARER",))
+    await mailrail.send(raw, "smtp.example.org", login=login)
+
+
 def send_without_a_loop(message: EmailMessage) -> int:
     try:
         assert_type(mailrail.send_sync(message, "smtp.example.org"), mailrail.Result)
@@ -122,6 +127,31 @@ class Waiting(mailrail.Handler):
     async def message(self, envelope: mailrail.Envelope, content: bytes) -> mailrail.Reply:
         assert_type(envelope.body, mailrail.Body)
         return say.DONE
+
+
+class Users(mailrail.Verifier):
+    """Overrides what it offers."""
+
+    secret = b"sixteen octets.."
+
+    async def verify_password(self, user: str, password: str) -> str | mailrail.Reply:
+        keys: mailrail.ScramKeys = mailrail.derive_keys("secret", b"salt")
+        stored = mailrail.parse_keys(mailrail.format_keys(keys))
+        return user if stored.is_of(password) else say.AUTH_UNAVAILABLE
+
+    async def scram_keys(self, user: str, digest: str) -> mailrail.KeyRecord | mailrail.Reply | None:
+        return mailrail.KeyRecord(user, mailrail.derive_keys("secret", b"salt", 4096, digest))
+
+
+class LogsIn(mailrail.Handler):
+    """Takes logins."""
+
+    def auth(self, mechanism: str, initial: bytes | None) -> mailrail.Answer:
+        self.login = mailrail.AuthExchange(mechanism, Users(), self.session)
+        return self.login.start(initial)
+
+    def auth_response(self, response: bytes) -> mailrail.Answer:
+        return self.login.step(response)
 
 
 async def serve(folder: Path) -> None:

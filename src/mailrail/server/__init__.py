@@ -2,12 +2,14 @@
 
 from mailrail.server.gate import ConnectionGate, Networks
 from mailrail.server.handler import Answer, EndAnswer, Handler, SessionFacts, Transaction
+from mailrail.server.login import AuthExchange, Verifier
 from mailrail.server.server import HandlerFactory, Port, Server
 from mailrail.server.session import Session
 from mailrail.server.settings import LimitSettings, ServerSettings, TimeoutSettings
 
 __all__ = [
     "Answer",
+    "AuthExchange",
     "ConnectionGate",
     "EndAnswer",
     "Handler",
@@ -21,4 +23,5 @@ __all__ = [
     "SessionFacts",
     "TimeoutSettings",
     "Transaction",
+    "Verifier",
 ]

@@ -61,6 +61,7 @@ class SessionFacts(Protocol):
         hello_name: what the client calls itself; "" before EHLO.
         protocol: the word for Received: "ESMTP", "ESMTPS", "LMTP" ... (RFC 3848).
         user: the login, "" without one.
+        auth_mechanisms: SASL mechanisms that are offered under TLS.
         tls: what the handshake agreed on, or None.
         transaction: the running transaction, or None.
         is_trusted: the client's address is exempt from the limits for strangers.
@@ -70,6 +71,7 @@ class SessionFacts(Protocol):
     peer: Endpoint
     local: Endpoint
     user: str
+    auth_mechanisms: tuple[str, ...]
     tls: TlsInfo | None
     transaction: Transaction | None
     is_trusted: bool
@@ -116,8 +118,8 @@ class Handler:
     def auth(self, mechanism: str, initial: bytes | None) -> Answer:
         """Begin a SASL exchange: AUTH_CONTINUE with a base64 challenge as text, AUTH_DONE, or a refusal.
 
-        Who answers AUTH_DONE sets `session.user` to the login before. Only asked on a Port with
-        `auth_mechanisms`, and under TLS.
+        `AuthExchange` does it all; who answers AUTH_DONE without it sets `session.user` to the login before.
+        Only asked on a Port with `auth_mechanisms`, and under TLS.
 
         Args:
             mechanism: in capitals, one of those offered.

@@ -40,7 +40,8 @@ class Port:
         endpoint: where to listen; port 0 takes any free one.
         implicit_tls: TLS from the first byte (RFC 8314).
         is_lmtp: speak LMTP.
-        auth_mechanisms: SASL mechanisms to offer (the handler does the exchange).
+        auth_mechanisms: SASL mechanisms to offer, strongest first (the handler does the exchange); one with -PLUS is
+            left out where it cannot be known which certificate a client will see.
         client_certificates: what clients are asked for in the handshake, None for nothing; the server's
             certificates must have been loaded with it.
     """
@@ -166,7 +167,7 @@ class Server:
             messages=self.limits.messages,
             messages_of_strangers=self.limits.messages_of_strangers,
             has_tls=not port.implicit_tls,
-            auth_mechanisms=port.auth_mechanisms,
+            auth_mechanisms=self._possible(port.auth_mechanisms),
         )
         in_clear = replace(offer, has_tls=False)
         line = _Line(port, Offers.of(offer), Offers.of(in_clear), handler or self._handler)
@@ -174,6 +175,10 @@ class Server:
         listener = self._network.listen(port.endpoint, lambda connection: self._accept(connection, line))
         self._listeners.append(listener)
         return listener.endpoint
+
+    def _possible(self, mechanisms: tuple[str, ...]) -> tuple[str, ...]:
+        can_bind = self._tls is not None and self._tls.can_bind
+        return tuple(name for name in mechanisms if can_bind or not name.endswith("-PLUS"))
 
     def use_certificates(self, tls: ServerContexts) -> None:
         """Take *tls* for every handshake that begins from now on; running sessions keep what they have.

@@ -96,6 +96,7 @@ class Session:
         self.peer: Endpoint = connection.peer
         self.local: Endpoint = connection.local
         self.user = ""
+        self.auth_mechanisms = core.auth_mechanisms
         self.tls = tls
         self.transaction: Transaction | None = None
         self.is_trusted = is_trusted

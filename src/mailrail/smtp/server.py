@@ -125,6 +125,11 @@ class ServerConnection:
         return self._state
 
     @property
+    def auth_mechanisms(self) -> tuple[str, ...]:
+        """SASL mechanisms that this listener offers."""
+        return self._offers.offer.auth_mechanisms
+
+    @property
     def is_over(self) -> bool:
         """Tell whether the connection is to be closed once the output is written."""
         return self._state is S_OVER
