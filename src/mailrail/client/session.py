@@ -6,7 +6,6 @@ was owed has come; after any error it is done.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from mailrail.client.errors import SessionFailed
@@ -16,16 +15,18 @@ from mailrail.client.settings import ClientSettings
 from mailrail.client.source import Source
 from mailrail.client.terms import SessionTerms
 from mailrail.client.wire import Wire
-from mailrail.model import Body, Envelope, Recipient, Reply
+from mailrail.model import Body, Envelope, Recipient, Reply, value
 from mailrail.model.reply import NEXT_HOP_TOO_SMALL, TOO_MANY_RECIPIENTS
 from mailrail.net import Endpoint, Network, TlsInfo
-from mailrail.smtp import ClientState, ContentWanted, Ended, Extensions, Stage
+from mailrail.smtp import ClientEvent, ClientState, ContentWanted, Ended, Extensions, Stage
 
 BLOCK_BYTES: Final = 64 * 1024  # of a large message, in memory at a time
+# Bound once: Python 3.11 takes 70 ns to find a member in its class.
+AT_MAIL, AT_RCPT, AT_END = Stage.MAIL, Stage.RCPT, Stage.END
 _REUSABLE: Final = frozenset({ClientState.IDLE, ClientState.SPENT})
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class SendResult:
     """How a message went: for each recipient, in the order given, its reply and what that answers.
 
@@ -116,11 +117,11 @@ class ClientSession:
         extensions = self._wire.protocol.extensions
         if extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes:
             # RFC 1870 §6.2: what it says it will not take is not even tried.
-            return SendResult((NEXT_HOP_TOO_SMALL,) * len(targets), (Stage.MAIL,) * len(targets))
+            return SendResult((NEXT_HOP_TOO_SMALL,) * len(targets), (AT_MAIL,) * len(targets))
         ended = None
         if fits_one_round(targets, extensions):
             ended = await self._transact(envelope, targets, content, body)
-            if Stage.END not in ended.stages or not any(map(is_surplus, ended.replies)):
+            if AT_END not in ended.stages or not any(map(is_surplus, ended.replies)):
                 return SendResult(ended.replies, ended.stages)
         return await self._in_rounds(envelope, targets, content, body, ended)
 
@@ -163,7 +164,7 @@ class ClientSession:
         """Send to as many as are taken at once, again and again until nobody is left (A60)."""
         waiting: list[int] = list(range(len(targets)))
         replies: list[Reply | None] = [None] * len(targets)
-        stages = [Stage.RCPT] * len(targets)
+        stages = [AT_RCPT] * len(targets)
         ended = first
         while waiting:
             now, later = (waiting, []) if ended else take_round(waiting, targets, self.extensions)
@@ -174,16 +175,16 @@ class ClientSession:
                     raise _merged(failure, now, replies, stages) from failure
             for index, reply, stage in zip(now, ended.replies, ended.stages, strict=True):
                 replies[index], stages[index] = reply, stage
-            has_moved = Stage.END in ended.stages
+            has_moved = AT_END in ended.stages
             surplus = [
-                n for n in now if stages[n] is Stage.RCPT and is_surplus(replies[n] or TOO_MANY_RECIPIENTS)
+                n for n in now if stages[n] is AT_RCPT and is_surplus(replies[n] or TOO_MANY_RECIPIENTS)
             ]
             waiting = surplus + later if has_moved else later
-            if ended.stages[0] is Stage.MAIL or not self.is_usable:
+            if ended.stages[0] is AT_MAIL or not self.is_usable:
                 break
             ended = None
         # Those never asked wait for another session; MAIL's refusal is meant for them too.
-        rest = ended.replies[0] if ended and ended.stages[0] is Stage.MAIL else TOO_MANY_RECIPIENTS
+        rest = ended.replies[0] if ended and ended.stages[0] is AT_MAIL else TOO_MANY_RECIPIENTS
         return SendResult(tuple(reply or rest for reply in replies), tuple(stages))
 
     async def _transact(
@@ -199,14 +200,20 @@ class ClientSession:
             wire.limit(self._settings.transaction_s)
             wire.flush()
             event = await wire.event()
-            offset = 0
-            while isinstance(event, ContentWanted):
-                offset = await self._send_blocks(content, offset)
-                event = await wire.event()
+            if isinstance(event, ContentWanted):
+                event = await self._send_content(content)
         except BaseException:
             wire.abort()
             raise
         assert isinstance(event, Ended), event
+        return event
+
+    async def _send_content(self, content: Source) -> ClientEvent:
+        """Send content that is not whole in memory, and return what comes of it."""
+        offset, event = 0, None
+        while event is None or isinstance(event, ContentWanted):
+            offset = await self._send_blocks(content, offset)
+            event = await self._wire.event()
         return event
 
     async def _send_blocks(self, content: Source, offset: int) -> int:

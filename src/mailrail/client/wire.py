@@ -45,6 +45,7 @@ class Wire:
         self._events: deque[ClientEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._rings = _NEVER  # when the timer does
         self._deadline = _NEVER
         self._latest = _NEVER
 
@@ -194,16 +195,19 @@ class Wire:
             self._deadline = _NEVER
             return
         self._stage = stage
-        self._deadline = deadline = min(self._loop.time() + self._waits[stage], self._latest)
-        if self._timer is None or self._timer.when() > deadline:
+        deadline = self._loop.time() + self._waits[stage]
+        if deadline > self._latest:
+            deadline = self._latest
+        self._deadline = deadline
+        if self._rings > deadline:
             self._set_timer(deadline)
 
     def _set_timer(self, deadline: float) -> None:
         self._stop_timer()
-        self._timer = self._loop.call_at(deadline, self._ring)
+        self._timer, self._rings = self._loop.call_at(deadline, self._ring), deadline
 
     def _ring(self) -> None:
-        self._timer = None
+        self._timer, self._rings = None, _NEVER
         if self._deadline == _NEVER:
             return
         # A loop may ring one tick of its clock early.
@@ -217,4 +221,4 @@ class Wire:
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+            self._timer, self._rings = None, _NEVER

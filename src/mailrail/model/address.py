@@ -6,6 +6,8 @@ used for a decision.
 """
 
 import re
+from dataclasses import field
+from functools import lru_cache
 from typing import Final
 
 from mailrail.model.domain import parse_domain, show_domain
@@ -39,10 +41,18 @@ class Address:
         local_part: the meaning, quotes and backslashes removed; case kept.
         domain: lower-case A-labels or an address literal; empty only for the bare
             `<Postmaster>` of RFC 5321 §4.1.1.3.
+        text: the address as it stands in a path.
     """
 
     local_part: str
     domain: str
+    text: str = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        # Written down half a dozen times a message: in commands, rows, trace and log.
+        local_part = quote_local_part(self.local_part)
+        text = f"{local_part}@{self.domain}" if self.domain else local_part
+        object.__setattr__(self, "text", text)
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -58,13 +68,12 @@ class Address:
         )
 
     def __str__(self) -> str:
-        local_part = quote_local_part(self.local_part)
-        return f"{local_part}@{self.domain}" if self.domain else local_part
+        return self.text
 
 
 def quote_local_part(local_part: str) -> str:
     """Return *local_part* as it stands in a path, quoted only where it must be."""
-    # Most are plain letters and digits: asked five times a message, that must cost nothing.
+    # Most are plain letters and digits.
     if local_part.isalnum() or _UDOT_STRING.fullmatch(local_part):
         return local_part
     return '"' + _NEEDS_BACKSLASH.sub(r"\\\1", local_part) + '"'
@@ -96,6 +105,7 @@ def parse_local_part(text: str, *, utf8: bool = True) -> str:
     return local_part
 
 
+@lru_cache(maxsize=4096)  # a pure function; senders and mailboxes come again and again
 def parse_address(text: str, *, utf8: bool = True) -> Address:
     """Read `local-part@domain`.
 

@@ -43,9 +43,11 @@ class Reply:
         object.__setattr__(self, "wire", self._encode())
 
     def _encode(self) -> bytes:
-        lines = self.text.split("\n")
         prefix = f"{self.enhanced_code} " if self.enhanced_code else ""
         room = LINE_OCTETS - 6 - len(prefix)
+        if "\n" not in self.text:
+            return f"{self.code} {prefix}{printable(self.text)[:room]}\r\n".encode("ascii")
+        lines = self.text.split("\n")
         last = len(lines) - 1
         out = [
             f"{self.code}{' ' if n == last else '-'}{prefix}{printable(line)[:room]}\r\n"

@@ -158,12 +158,15 @@ class Session:
 
     def received(self, data: bytes, /) -> None:
         """Take bytes from the client."""
+        core = self.core
         self._active = self._host.loop.time()
         self._received += len(data)
-        self.core.receive(data)
+        core.receive(data)
         if self._waits is None and not self._is_behind:
             self._pump()
-        if self.core.buffered > WINDOW and not self._is_paused:
+        # Only then does the core leave anything but the beginning of a line.
+        is_left = self._waits is not None or self._is_behind or self._is_stalled or self._is_late
+        if is_left and core.buffered > WINDOW and not self._is_paused:
             self._is_paused = True
             self.connection.pause()
 
@@ -198,14 +201,15 @@ class Session:
                 if event is None:
                     break
                 answer = _STEPS[type(event)](self, event)
+                if type(answer) is Reply:  # what nearly every step of nearly every message comes to
+                    self._settle(answer, event)
+                    continue
             except Exception as error:
                 answer = self._failed("core" if event is None else type(event).__name__, error)
                 if event is None:  # it cannot go on; a client that hears nothing would wait for its deadline
                     core.close_with(say.INTERNAL_421)
                     break
-            if type(answer) is Reply:
-                self._take(answer, event)  # what nearly every step of nearly every message comes to
-            elif answer is not None or core.is_waiting:
+            if answer is not None or core.asked is not None:
                 self._answered_by(answer, event)
         else:
             self._let_others()
@@ -237,13 +241,16 @@ class Session:
 
     def _answered_by(self, answer: "Result | Awaitable[Result]", event: Event | None) -> None:
         """Give the core its answer now, or when it is there."""
-        if isinstance(answer, Awaitable):
-            waits = answer if isinstance(answer, asyncio.Future) else self._host.spawn(answer)
-            self._waits, self._waited_event = waits, event
-            self._waits_since = self._host.loop.time()
-            waits.add_done_callback(self._answer_came)
+        if isinstance(answer, asyncio.Future):
+            waits = answer
+        elif isinstance(answer, Awaitable):
+            waits = self._host.spawn(answer)
         else:
             self._take(answer, event)
+            return
+        self._waits, self._waited_event = waits, event
+        self._waits_since = self._host.loop.time()
+        waits.add_done_callback(self._answer_came)
 
     def _answer_came(self, waits: "asyncio.Future[Result]") -> None:
         is_late = self._waits is not waits
@@ -277,14 +284,14 @@ class Session:
         if event is None:
             core.greet(_greeting(answer))
             return
-        if not core.is_waiting:
+        if core.asked is None:
             if answer is not None:
                 # Content could not be taken: no command waits that could be refused.
                 core.close_with(say.INTERNAL_421)
             return
         if isinstance(answer, Reply):
             core.reply(answer)
-            is_positive = answer.is_positive
+            is_positive = answer.code < 400
             if not is_positive:
                 self._tell_refusal(type(event).__name__, answer)
         elif answer is not None:
@@ -308,13 +315,13 @@ class Session:
             refusals, core.refusals = core.refusals, ()
             for refusal in refusals:
                 self._tell_refusal("command", refusal)
-        if core.errors >= self._host.limits.soft_errors and core.errors > self._errors_answered:
+        if core.errors > self._errors_answered and core.errors >= self._host.limits.soft_errors:
             self._answer_late()
             return
         data = core.data_to_send()
         if data and not self.connection.write(data) and not self._has_ended:
             self._is_stalled, self._stalled_since = True, self._host.loop.time()
-        if core.is_over:
+        if core.farewell is not None:
             is_quit = core.farewell is say.GOODBYE
             self._reason = "quit" if is_quit else str(core.farewell)
             self.connection.close(is_mutual=is_quit)

@@ -30,7 +30,7 @@ from mailrail.smtp.client_events import (
     Ended,
     Role,
 )
-from mailrail.smtp.client_states import Stage, State, Step, next_state
+from mailrail.smtp.client_states import NEXT, Stage, State, Step
 from mailrail.smtp.client_transaction import Command, Transaction, format_envelope, is_done
 from mailrail.smtp.extensions import Extensions, parse_extensions
 from mailrail.smtp.lines import ChunkReader, DotWriter, is_clean, stuffed
@@ -186,7 +186,7 @@ class ClientConnection:
             LocalProtocolError: out of order; the peer lacks an extension that this needs; or a bare
                 CR or LF in the content (A5). Nothing was sent.
         """
-        if next_state(self.state, T_BEGIN) is None:
+        if T_BEGIN not in NEXT[self.state]:
             raise LocalProtocolError(f"no transaction can begin in state {self.state.name}")
         extensions = self.extensions
         is_binary = body is Body.BINARY
@@ -308,10 +308,10 @@ class ClientConnection:
         for _ in range(min(WINDOW if self.extensions.has_pipelining else 1, len(commands))):
             stage, line = commands.popleft()
             out.append(line)
+            ledger.append(stage)
             if stage is AT_END:
                 self._move(T_SEND_LAST)
                 self._whole = None
-            ledger.append(stage)
 
     def _go_on(self, transaction: Transaction) -> ClientEvent | None:
         """Decide what comes next, now that every reply owed has come."""
@@ -403,9 +403,7 @@ class ClientConnection:
         self._commands.clear()
         self._whole = None
         self.transaction = None
-        replies = tuple(reply for reply in transaction.replies if reply is not None)
-        assert len(replies) == len(transaction.replies), "a recipient was left without an answer"
-        return Ended(replies, tuple(transaction.stages))
+        return Ended(transaction.settled(), tuple(transaction.stages))
 
     # --- order -----------------------------------------------------------------------
 
@@ -415,13 +413,13 @@ class ClientConnection:
         self._out.append(line)
 
     def _intend(self, step: Step) -> None:
-        state = next_state(self.state, step)
+        state = NEXT[self.state].get(step)
         if state is None:
             raise LocalProtocolError(f"{step.name} is out of order in state {self.state.name}")
         self.state = state
 
     def _move(self, step: Step) -> None:
-        state = next_state(self.state, step)
+        state = NEXT[self.state].get(step)
         if state is None:
             raise RemoteProtocolError(f"{step.name} is out of order in state {self.state.name}")
         self.state = state

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
-from mailrail.model import Reply
+from mailrail.model import Reply, value
 from mailrail.smtp.client_states import Stage
 
 
@@ -34,7 +34,7 @@ class ContentWanted:
     """The peer waits for (more) content: `send_content`."""
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Ended:
     """A transaction is over; each recipient, in order, has its reply and what that reply answered."""
 

@@ -2,7 +2,7 @@
 
 The table is the whole truth about the order of a session: no other file may change a state. An
 intent that does not stand in the row of the present state is a LocalProtocolError, a happening
-that does not is a RemoteProtocolError. CLOSE leads from everywhere to OVER.
+that does not is a RemoteProtocolError. CLOSE stands in every row: it leads to OVER.
 
 The state is where *we* stand; which reply answers which command under pipelining is kept in the
 ledger of `client.py`, a queue of stages.
@@ -90,7 +90,7 @@ class Step(IntEnum):
 
 S, T = State, Step
 
-NEXT: Final[dict[State, dict[Step, State]]] = {
+_ROWS: Final[dict[State, dict[Step, State]]] = {
     S.GREETING: {T.WELCOMED: S.GREETED, T.TURNED_AWAY: S.UNWELCOME},
     S.UNWELCOME: {T.SAY_QUIT: S.QUITTING},
     S.GREETED: {T.SAY_HELLO: S.HELLO, T.SAY_QUIT: S.QUITTING},
@@ -125,7 +125,4 @@ NEXT: Final[dict[State, dict[Step, State]]] = {
     S.OVER: {},
 }
 
-
-def next_state(state: State, step: Step) -> State | None:
-    """Return where *step* leads from *state*, or None when it is out of order."""
-    return S.OVER if step is T.CLOSE else NEXT[state].get(step)
+NEXT: Final = {state: {**row, T.CLOSE: S.OVER} for state, row in _ROWS.items()}

@@ -14,6 +14,8 @@ from mailrail.smtp.client_states import Stage
 from mailrail.smtp.extensions import Extensions
 from mailrail.smtp.params import format_mail, format_rcpt
 
+# Bound once: Python 3.11 takes 70 ns to find a member in its class.
+AT_MAIL, AT_RCPT = Stage.MAIL, Stage.RCPT
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 Command = tuple[Stage, bytes]
@@ -39,21 +41,22 @@ def format_envelope(
         raise LocalProtocolError("the peer does not offer SMTPUTF8 (RFC 6531 §3.2)")
     offered = extensions.keywords
     parameters = format_mail(envelope, offered, size_bytes, body)
-    lines = [(Stage.MAIL, f"MAIL FROM:<{envelope.reverse_path or ''}>{parameters}\r\n")]
-    lines += [
-        (Stage.RCPT, f"RCPT TO:<{recipient.forward_path}>{format_rcpt(recipient, offered)}\r\n")
-        for recipient in recipients
-    ]
-    return [(stage, _encoded(line, envelope.smtputf8)) for stage, line in lines]
+    sender, smtputf8 = envelope.reverse_path, envelope.smtputf8
+    path = "" if sender is None else sender.text
+    commands = [(AT_MAIL, _encoded(f"MAIL FROM:<{path}>{parameters}", smtputf8))]
+    for recipient in recipients:
+        line = f"RCPT TO:<{recipient.forward_path.text}>{format_rcpt(recipient, offered)}"
+        commands.append((AT_RCPT, _encoded(line, smtputf8)))
+    return commands
 
 
 def _encoded(line: str, smtputf8: bool) -> bytes:
     """Encode a command; what could end it early never leaves (command injection)."""
-    if _CONTROL.search(line, 0, len(line) - 2):
-        raise LocalProtocolError(f"control character in {line[:-2]!r}")
+    if not line.isprintable() and _CONTROL.search(line):
+        raise LocalProtocolError(f"control character in {line!r}")
     if not smtputf8 and not line.isascii():
-        raise LocalProtocolError(f"{line[:-2]!r} needs SMTPUTF8 (RFC 6531 §3.2)")
-    return line.encode()
+        raise LocalProtocolError(f"{line!r} needs SMTPUTF8 (RFC 6531 §3.2)")
+    return line.encode() + b"\r\n"
 
 
 class Transaction:
@@ -70,26 +73,32 @@ class Transaction:
 
     def __init__(self, recipients: int) -> None:
         self.replies: list[Reply | None] = [None] * recipients
-        self.stages = [Stage.RCPT] * recipients
+        self.stages = [AT_RCPT] * recipients
         self.accepted: deque[int] = deque()
         self.is_refused = False
         self._asked = 0
 
     def take_mail(self, reply: Reply) -> None:
         """Take the reply to MAIL."""
-        if not is_done(reply, Stage.MAIL):
+        if not is_done(reply, AT_MAIL):
             self.is_refused = True
-            self.settle_rest(Stage.MAIL, reply)
+            self.settle_rest(AT_MAIL, reply)
 
     def take_rcpt(self, reply: Reply) -> None:
         """Take the reply to the next RCPT."""
         index = self._asked
         self._asked += 1
-        if is_done(reply, Stage.RCPT):
+        if is_done(reply, AT_RCPT):
             if not self.is_refused:
                 self.accepted.append(index)
         elif not self.is_refused:
             self.replies[index] = reply
+
+    def settled(self) -> tuple[Reply, ...]:
+        """Return every recipient's reply, once nobody is open."""
+        replies = tuple([reply for reply in self.replies if reply is not None])
+        assert len(replies) == len(self.replies), "a recipient was left without an answer"
+        return replies
 
     def settle_next(self, stage: Stage, reply: Reply) -> None:
         """Give the reply to the first accepted recipient that is open (RFC 2033 §4.2)."""
@@ -117,6 +126,7 @@ def is_done(reply: Reply, stage: Stage) -> bool:
     Raises:
         RemoteProtocolError: 3yz asks for something that this command does not have (A58).
     """
-    if 300 <= reply.code < 400:
-        raise RemoteProtocolError(f"{reply.code} makes no sense as a reply to {stage.value}")
-    return reply.code < 300
+    code = reply.code
+    if 300 <= code < 400:
+        raise RemoteProtocolError(f"{code} makes no sense as a reply to {stage.value}")
+    return code < 300

@@ -10,7 +10,7 @@ from typing import Final
 from mailrail.model import Body, Reply
 from mailrail.model import reply as say
 from mailrail.smtp.limits import Limits
-from mailrail.smtp.lines import ChunkReader, DotReader, repaired
+from mailrail.smtp.lines import ChunkReader, DotReader, has_long_line, repaired
 
 _CRLF: Final = b"\r\n"
 
@@ -75,4 +75,4 @@ class ContentGate:
         self._line_run = run if last < 0 else len(content) - last - 2
         if run > limit or self._line_run > limit:
             return True
-        return len(content) > limit and max(map(len, content.split(_CRLF))) > limit
+        return len(content) > limit and has_long_line(content, limit)

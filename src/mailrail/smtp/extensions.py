@@ -4,15 +4,32 @@ A line that makes no sense is passed over: an offer we cannot read is an offer w
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from mailrail.model import Reply
 
 _KEYWORD: Final = re.compile(r"[A-Z0-9][A-Z0-9-]*")
 _LIMIT: Final = re.compile(r"([A-Z]+)=([0-9]{1,6})")  # RFC 9422 §3
 _SIZE_DIGITS: Final = 20  # RFC 1870 §4
+_FLAGS: Final = {
+    "has_pipelining": {"PIPELINING"},
+    "has_size": {"SIZE"},
+    "has_8bitmime": {"8BITMIME"},
+    "has_smtputf8": {"SMTPUTF8"},
+    "has_chunking": {"CHUNKING"},
+    "has_binarymime": {"BINARYMIME", "CHUNKING"},
+    "has_dsn": {"DSN"},
+    "has_starttls": {"STARTTLS"},
+    "has_enhanced": {"ENHANCEDSTATUSCODES"},
+    "has_requiretls": {"REQUIRETLS"},
+}
+
+
+def _flag() -> Any:
+    """Declare a field that `__post_init__` sets."""
+    return field(init=False, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +43,16 @@ class Extensions:
         rcpt_max: recipients of one transaction (RFC 9422 §4.2), or None.
         mail_max: transactions of one session (RFC 9422 §4.1), or None.
         rcpt_domain_max: different recipient domains of one transaction (RFC 9422 §4.3), or None.
+        has_pipelining: several commands may be sent at once (RFC 2920).
+        has_size: MAIL takes SIZE= (RFC 1870).
+        has_8bitmime: 8-bit content is taken (RFC 6152).
+        has_smtputf8: internationalised addresses and headers are taken (RFC 6531).
+        has_chunking: BDAT is taken (RFC 3030).
+        has_binarymime: binary content is taken, which is useless without CHUNKING (RFC 3030 §3).
+        has_dsn: wishes for delivery notices are taken (RFC 3461).
+        has_starttls: STARTTLS is offered (RFC 3207).
+        has_enhanced: replies carry enhanced codes (RFC 2034).
+        has_requiretls: REQUIRETLS is offered (RFC 8689).
     """
 
     keywords: frozenset[str] = frozenset()
@@ -35,55 +62,21 @@ class Extensions:
     mail_max: int | None = None
     rcpt_domain_max: int | None = None
 
-    @property
-    def has_pipelining(self) -> bool:
-        """Tell whether several commands may be sent at once (RFC 2920)."""
-        return "PIPELINING" in self.keywords
+    has_pipelining: bool = _flag()
+    has_size: bool = _flag()
+    has_8bitmime: bool = _flag()
+    has_smtputf8: bool = _flag()
+    has_chunking: bool = _flag()
+    has_binarymime: bool = _flag()
+    has_dsn: bool = _flag()
+    has_starttls: bool = _flag()
+    has_enhanced: bool = _flag()
+    has_requiretls: bool = _flag()
 
-    @property
-    def has_size(self) -> bool:
-        """Tell whether MAIL takes SIZE= (RFC 1870)."""
-        return "SIZE" in self.keywords
-
-    @property
-    def has_8bitmime(self) -> bool:
-        """Tell whether 8-bit content is taken (RFC 6152)."""
-        return "8BITMIME" in self.keywords
-
-    @property
-    def has_smtputf8(self) -> bool:
-        """Tell whether internationalised addresses and headers are taken (RFC 6531)."""
-        return "SMTPUTF8" in self.keywords
-
-    @property
-    def has_chunking(self) -> bool:
-        """Tell whether BDAT is taken (RFC 3030)."""
-        return "CHUNKING" in self.keywords
-
-    @property
-    def has_binarymime(self) -> bool:
-        """Tell whether binary content is taken; useless without CHUNKING (RFC 3030 §3)."""
-        return "BINARYMIME" in self.keywords and "CHUNKING" in self.keywords
-
-    @property
-    def has_dsn(self) -> bool:
-        """Tell whether wishes for delivery notices are taken (RFC 3461)."""
-        return "DSN" in self.keywords
-
-    @property
-    def has_starttls(self) -> bool:
-        """Tell whether STARTTLS is offered (RFC 3207)."""
-        return "STARTTLS" in self.keywords
-
-    @property
-    def has_enhanced(self) -> bool:
-        """Tell whether replies carry enhanced codes (RFC 2034)."""
-        return "ENHANCEDSTATUSCODES" in self.keywords
-
-    @property
-    def has_requiretls(self) -> bool:
-        """Tell whether REQUIRETLS is offered (RFC 8689)."""
-        return "REQUIRETLS" in self.keywords
+    def __post_init__(self) -> None:
+        # Once a session; they are asked several times a message.
+        for name, needed in _FLAGS.items():
+            object.__setattr__(self, name, needed <= self.keywords)
 
 
 def parse_extensions(reply: Reply) -> Extensions:

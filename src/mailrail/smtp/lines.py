@@ -32,6 +32,18 @@ def is_clean(text: bytes) -> bool:
     return decoder.newlines in (None, "\r\n")
 
 
+def has_long_line(text: bytes, limit: int) -> bool:
+    """Tell whether a line of *text* has more than *limit* octets, its CRLF not counted."""
+    # From line start to the last line end within reach, and so on: usual lines are never looked at one by one.
+    start, rest = 0, len(text)
+    while rest - start > limit:
+        end = text.rfind(CRLF, start, start + limit + 2)
+        if end < 0:
+            return True
+        start = end + 2
+    return False
+
+
 def repaired(text: bytes) -> bytes:
     """Return *text* with every bare CR and bare LF made a CRLF."""
     return text if is_clean(text) else _BARE.sub(CRLF, text)

@@ -151,6 +151,8 @@ def parse_mail(text: str, offered: frozenset[str]) -> MailParameters:
         ParameterError: unknown, repeated or bad.
     """
     found = MailParameters()
+    if not text:
+        return found
     for keyword, value in _words(text, found.requested):
         if keyword == "SMTPUTF8" and "SMTPUTF8" in offered:
             if value is not None:
@@ -175,6 +177,8 @@ def parse_rcpt(text: str, offered: frozenset[str]) -> RcptParameters:
         ParameterError: unknown, repeated or bad.
     """
     found = RcptParameters()
+    if not text:
+        return found
     for keyword, value in _words(text, found.requested):
         reader = _RCPT.get(keyword)
         if reader is None or "DSN" not in offered:

@@ -6,7 +6,8 @@ from typing import Final
 from mailrail.model import Address, AddressError, parse_address, parse_domain
 
 # A path's text up to its ">", quoted strings passed over whole: <"a>b"@example.org>
-_PATH: Final = re.compile(r'<((?:[^<>"\\]|"(?:[^"\\]|\\.)*")*)>')
+# LENIENT: seen from Outlook and many scripts: a space between the colon and the path.
+_PATH: Final = re.compile(r' *<((?:[^<>"\\]+|"(?:[^"\\]|\\.)*")*+)>')
 
 
 def split_path(text: str) -> tuple[str, str]:
@@ -18,21 +19,13 @@ def split_path(text: str) -> tuple[str, str]:
     Raises:
         AddressError: no path in brackets, or no space behind it.
     """
-    # LENIENT: seen from Outlook and many scripts: a space between the colon and the path.
-    text = text.lstrip(" ")
-    end = text.find(">")
-    if text.startswith("<") and end > 0 and text.find('"', 0, end) < 0 and text.find("\\", 0, end) < 0:
-        inner, rest = text[1:end], text[end + 1 :]
-        if "<" in inner:
-            raise AddressError("a path has one pair of brackets")
-    else:
-        found = _PATH.match(text)
-        if found is None:
-            raise AddressError("a path stands in <brackets>")
-        inner, rest = found[1], text[found.end() :]
+    found = _PATH.match(text)
+    if found is None:
+        raise AddressError("a path stands in one pair of <brackets>")
+    rest = text[found.end() :]
     if rest and not rest.startswith(" "):
         raise AddressError("a space must stand between the path and its parameters")
-    return inner, rest.strip(" ")
+    return found[1], rest.strip(" ")
 
 
 def parse_path(inner: str) -> Address:

@@ -87,26 +87,27 @@ class ReplyReader:
         Raises:
             RemoteProtocolError: not a reply, or over a limit; the session cannot go on.
         """
-        while (end := self._buffer.find(b"\n", self._start) + 1) > 0:
-            if end - self._start > LINE_OCTETS:
+        buffer = self._buffer
+        while (start := self._start) < len(buffer):
+            end = buffer.find(b"\n", start) + 1
+            if (end or len(buffer)) - start > LINE_OCTETS:
+                raise RemoteProtocolError(f"a reply line of more than {LINE_OCTETS} octets")
+            if not end:
                 break
-            is_last, line = parse_line(self._buffer[self._start : end])
-            self._octets += end - self._start
+            is_last, line = parse_line(buffer[start:end])
             self._start = end
             if is_last and not self._lines:
-                self._octets = 0
                 return line
-            self._keep(line)
+            self._keep(line, end - start)
             if is_last:
                 reply = join_lines(self._lines)
                 self._lines, self._octets = [], 0
                 return reply
-        if len(self._buffer) - self._start > LINE_OCTETS:
-            raise RemoteProtocolError(f"a reply line of more than {LINE_OCTETS} octets")
         return None
 
-    def _keep(self, line: Reply) -> None:
+    def _keep(self, line: Reply, octets: int) -> None:
         self._lines.append(line)
+        self._octets += octets
         if len(self._lines) > REPLY_LINES or self._octets > REPLY_OCTETS:
             raise RemoteProtocolError(
                 f"a reply of more than {REPLY_LINES} lines or {REPLY_OCTETS // 1024} KiB"

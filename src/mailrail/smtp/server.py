@@ -74,6 +74,7 @@ class ServerConnection:
         errors: bad commands so far, forgiven when a message is accepted.
         refusals: commands that the core refused by itself, the latest few, until the shell empties it.
         farewell: the reply that ended the session, None while it goes on.
+        asked: what the event that waits for `reply` is about, None when nothing waits.
     """
 
     def __init__(
@@ -88,12 +89,13 @@ class ServerConnection:
         self.errors = 0
         self.refusals: tuple[Reply, ...] = ()
         self.farewell: Reply | None = None
+        self.asked: Accepted | None = None
         self._limits = limits
+        self._line_bytes = limits.command_line_bytes
         self._offers = offers
         self._keywords = offers.keywords_under_tls if is_tls else offers.keywords_in_clear
         self._is_lmtp = is_lmtp
         self._state = S_FRESH
-        self._asked: Accepted | None = None
         self._buffer = b""
         self._at = 0
         self._out: list[bytes] = []
@@ -135,11 +137,6 @@ class ServerConnection:
         return self._state is S_OVER
 
     @property
-    def is_waiting(self) -> bool:
-        """Tell whether an event waits for `reply`."""
-        return self._asked is not None
-
-    @property
     def buffered(self) -> int:
         """Octets received and not yet looked at; the shell stops reading while it answers."""
         return len(self._buffer) - self._at
@@ -169,7 +166,7 @@ class ServerConnection:
 
     def next_event(self) -> events.Event | None:
         """Return the next event, or None when more bytes or an answer are needed."""
-        while self._asked is None and self._state is not S_OVER and self._state is not S_FRESH:
+        while self.asked is None and S_FRESH is not self._state is not S_OVER:
             found = self._read()
             if found is not AGAIN:
                 return found
@@ -181,7 +178,7 @@ class ServerConnection:
         Raises:
             LocalProtocolError: nothing waits, or *reply* would mislead the client; close the session then.
         """
-        step, self._asked = self._asked, None
+        step, self.asked = self.asked, None
         if step is None:
             raise LocalProtocolError("nothing waits for an answer")
         if reply.code == 421:
@@ -195,12 +192,12 @@ class ServerConnection:
         Raises:
             LocalProtocolError: not the end of data, not LMTP, or another number of replies.
         """
-        if not self._is_lmtp or self._asked is not A_END_OF_DATA or len(replies) != self._accepted:
+        if not self._is_lmtp or self.asked is not A_END_OF_DATA or len(replies) != self._accepted:
             raise LocalProtocolError(
                 f"one reply for each recipient is for the end of data by LMTP, with {self._accepted} recipients;"
                 f" got {len(replies)}"
             )
-        self._asked = None
+        self.asked = None
         for reply in replies:
             self._say(reply)
         self._message_done(any(reply.is_positive for reply in replies))
@@ -208,7 +205,7 @@ class ServerConnection:
     def close_with(self, reply: Reply) -> None:
         """End the session from our side: say *reply* (421 or 5yz) and be over."""
         if self._state is not S_OVER:
-            self._asked = None
+            self.asked = None
             self.farewell = reply
             self._say(reply)
             self._step(A_QUIT)
@@ -241,7 +238,7 @@ class ServerConnection:
         self._state = NEXT[self._state][step]
 
     def _ask(self, step: Accepted) -> None:
-        self._asked = step
+        self.asked = step
 
     def _error(self, reply: Reply) -> Literal[_Again.AGAIN]:
         """Answer a bad command by ourselves."""
@@ -269,26 +266,32 @@ class ServerConnection:
         if self._state is S_GREETED and self._is_client_hello():
             self.close_with(say.NOT_SMTP)
             return None
-        end = self._buffer.find(b"\n", self._at)
-        if end < 0:
-            self._bound_line(self._limits.command_line_bytes)
+        buffer, at = self._buffer, self._at
+        if at >= len(buffer):
             return None
-        line = self._buffer[self._at : end + 1]
-        self._at = end + 1
+        end = buffer.find(b"\n", at) + 1
+        if end == 0:
+            self._bound_line(self._line_bytes)
+            return None
+        line = buffer[at:end]
+        self._at = end
         if line[-2:] != _CRLF or self._is_refused or self._is_run_on:
             return self._read_broken_line(line)
-        if len(line) > self._limits.command_line_bytes:
+        if len(line) > self._line_bytes:
             return self._error(say.LINE_TOO_LONG)
-        if line.find(b"\r", 0, -2) >= 0:
-            return self._error(say.BARE_LINE_END)
         try:
             text = line[:-2].decode()
         except UnicodeDecodeError:
-            return self._error(say.BAD_ARGUMENTS.with_text("Not UTF-8"))
+            return self._refuse_line(line, "Not UTF-8")
         if not text.isprintable():
-            return self._error(say.BAD_ARGUMENTS.with_text("Control characters in a command"))
+            return self._refuse_line(line, "Control characters in a command")
         verb, _, rest = text.partition(" ")
         return self._command(verb.upper(), rest)
+
+    def _refuse_line(self, line: bytes, why: str) -> Read:
+        """Refuse a line of bytes that no command has; a CR among them is the worst fault (A1)."""
+        is_bare = line.find(b"\r", 0, -2) >= 0
+        return self._error(say.BARE_LINE_END if is_bare else say.BAD_ARGUMENTS.with_text(why))
 
     def _read_broken_line(self, line: bytes) -> Read:
         """Refuse a line that ends with a bare LF, each time one comes, and all that stands up to the next CRLF."""
@@ -296,7 +299,7 @@ class ServerConnection:
         is_end, self._is_run_on = self._is_run_on, line[-2:] != _CRLF
         if is_refused:
             return AGAIN
-        if len(line) > self._limits.command_line_bytes:
+        if len(line) > self._line_bytes:
             return self._error(say.LINE_TOO_LONG)
         if is_end and not self._is_run_on:
             return AGAIN
@@ -316,17 +319,17 @@ class ServerConnection:
                 self._error(say.LINE_TOO_LONG)
 
     def _command(self, verb: str, rest: str) -> Read:
-        if self._at < len(self._buffer) and self._runs_ahead(verb):
-            self.close_with(say.EARLY_TALKER)
-            return None
         command = _COMMANDS.get(verb)
         if command is None:
             return self._unknown(verb)
+        if self._at < len(self._buffer) and self._runs_ahead(verb):
+            self.close_with(say.EARLY_TALKER)
+            return None
         return command(self, verb, rest.rstrip(" "))
 
     def _runs_ahead(self, verb: str) -> bool:
         """Tell whether a client that sent more behind *verb* broke the rules of pipelining (A7)."""
-        if self.may_run_ahead or verb not in _COMMANDS:
+        if self.may_run_ahead:
             return False
         return verb in _ENDS_GROUP or (bool(self.hello_name) and not self.is_esmtp)
 
@@ -366,7 +369,7 @@ class ServerConnection:
             self._say(self._offers.plain)
 
     def _mail(self, verb: str, rest: str) -> Read:
-        if not allows(self._state, A_MAIL):
+        if A_MAIL not in NEXT[self._state]:
             return self._refuse_order()
         if rest[:5].upper() != "FROM:":
             return self._error(say.BAD_ARGUMENTS.with_text("Syntax: MAIL FROM:<address>"))
@@ -386,7 +389,7 @@ class ServerConnection:
         if parameters.size_bytes is not None and parameters.size_bytes > self._limits.message_bytes:
             return self._error(say.TOO_BIG)
         self._smtputf8, self._body = parameters.smtputf8, parameters.body
-        self._ask(A_MAIL)
+        self.asked = A_MAIL
         return events.Mail(reverse_path, parameters)
 
     def _bad_parameter(self, error: ParameterError) -> Read:
@@ -394,7 +397,7 @@ class ServerConnection:
         return self._error(reply.with_text(str(error)))
 
     def _rcpt(self, verb: str, rest: str) -> Read:
-        if not allows(self._state, A_RCPT):
+        if A_RCPT not in NEXT[self._state]:
             return self._refuse_order()
         if rest[:3].upper() != "TO:":
             return self._error(say.BAD_ARGUMENTS.with_text("Syntax: RCPT TO:<address>"))
@@ -410,7 +413,7 @@ class ServerConnection:
             return self._error(say.NEEDS_SMTPUTF8)
         if self._accepted >= self._limits.recipients:
             return self._refuse_overshoot()
-        self._ask(A_RCPT)
+        self.asked = A_RCPT
         return events.Rcpt(forward_path, parameters)
 
     def _refuse_overshoot(self) -> Read:
@@ -422,18 +425,18 @@ class ServerConnection:
         return AGAIN
 
     def _answer_rcpt(self, step: Accepted, reply: Reply) -> None:
-        self._say(reply)
-        if reply.is_positive:
+        self._out.append(reply.wire)
+        if reply.code < 400:
             self._accepted += 1
-            self._step(step)
+            self._state = NEXT[self._state][step]
         elif not self._accepted and reply.is_permanent:
             # Guessing at addresses counts as error; a list with some stale members does not.
             self._count_error()
 
     def _answer(self, step: Accepted, reply: Reply) -> None:
-        self._say(reply)
-        if reply.is_positive:
-            self._step(step)
+        self._out.append(reply.wire)
+        if reply.code < 400:
+            self._state = NEXT[self._state][step]
         elif reply.is_permanent:  # "try again later" is no mistake of the client's
             self._count_error()
 
@@ -446,15 +449,15 @@ class ServerConnection:
             return self._refuse_order()
         if self._body is Body.BINARY:
             return self._error(say.BINARY_NEEDS_BDAT)
-        self._ask(A_DATA)
+        self.asked = A_DATA
         return events.DataStart(is_chunking=False)
 
     def _answer_data(self, step: Accepted, reply: Reply) -> None:
-        if reply.is_positive and reply.code != say.START_DATA.code:
+        if reply.code < 400 and reply.code != 354:
             # The client would wait for our next answer, and we take its commands for content.
             raise LocalProtocolError(f"DATA wants 354 or a refusal, not {reply}")
         self._answer(step, reply)
-        if reply.is_positive:
+        if reply.code == 354:
             self._gate = ContentGate(self._limits, self._body)
             self._read = self._read_data
 
@@ -596,7 +599,7 @@ class ServerConnection:
         self._read = self._read_command
         if gate.fault is not None:
             return self._refuse_content(gate.fault)
-        self._ask(A_END_OF_DATA)
+        self.asked = A_END_OF_DATA
         return events.EndOfData()
 
     def _refuse_content(self, fault: Reply) -> Read:
@@ -614,7 +617,7 @@ class ServerConnection:
 
     def _answer_end(self, step: Accepted, reply: Reply) -> None:
         self._say_to_all(reply)
-        self._message_done(reply.is_positive)
+        self._message_done(reply.code < 400)
 
     def _message_done(self, is_accepted: bool) -> None:
         self._step(A_END_OF_DATA)

@@ -4,7 +4,7 @@ import pytest
 
 from mailrail.model import LocalProtocolError, RemoteProtocolError
 from mailrail.smtp.client import ClientConnection
-from mailrail.smtp.client_states import NEXT, State, Step, next_state
+from mailrail.smtp.client_states import NEXT, State, Step
 
 INTENTS = {
     Step.SAY_HELLO: lambda client: client.hello("client.example"),
@@ -18,11 +18,9 @@ INTENTS = {
 }
 
 
-@pytest.mark.parametrize("step", Step)
 @pytest.mark.parametrize("state", State)
-def test_a_step_leads_where_the_table_says_or_nowhere(state: State, step: Step) -> None:
-    expected = State.OVER if step is Step.CLOSE else NEXT[state].get(step)
-    assert next_state(state, step) is expected
+def test_every_session_can_be_closed(state: State) -> None:
+    assert NEXT[state][Step.CLOSE] is State.OVER
 
 
 @pytest.mark.parametrize("step", INTENTS)
