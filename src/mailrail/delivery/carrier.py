@@ -7,13 +7,13 @@ where TLS is only wished for, when no other host is left. A session that went wr
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
 from mailrail.client import ClientSession, SendResult, SessionError, SessionFailed, SessionTerms
 from mailrail.delivery import classify
-from mailrail.delivery.fit import Fit, cleaned, fit
+from mailrail.delivery.fit import Fit, as_it_is, cleaned, fit
 from mailrail.delivery.parcel import Parcel, Progress, part_of
 from mailrail.delivery.plans import DeadEndpoints
 from mailrail.delivery.settings import DeliverySettings
@@ -37,6 +37,7 @@ from mailrail.smtp import Extensions, Stage
 
 # A handshake that ended like this may go better without TLS.
 _NO_TLS: Final = frozenset({NetTrouble.TLS, NetTrouble.RESET, NetTrouble.TIMEOUT})
+_NOBODY_ASKED: Final = Deferred(Blame.HOST, say.NO_HOST_ANSWERS)
 
 
 class Dispatch(Protocol):
@@ -73,19 +74,20 @@ class SmtpCarrier:
         self._dispatch = dispatch
         self._route = route
         self._loop = asyncio.get_running_loop()
+        self._most, self._longest_s = dispatch.settings.session_messages, dispatch.settings.session_s
         self._session: ClientSession | None = None
-        self._host: Host | None = None
         self._opened_s = 0.0
+        self._facts = ("", "", "")  # of the session: the host's name, its address, TLS
 
     @property
     def is_open(self) -> bool:
         """Tell whether a session stands ready for the next message."""
-        session, settings = self._session, self._dispatch.settings
+        session = self._session
         return (
             session is not None
             and session.is_usable
-            and session.sent < settings.session_messages
-            and self._loop.time() - self._opened_s < settings.session_s
+            and session.sent < self._most
+            and self._loop.time() - self._opened_s < self._longest_s
         )
 
     async def close(self) -> None:
@@ -116,7 +118,7 @@ class SmtpCarrier:
         except BaseException:
             self._abort()
             raise
-        return progress.attempt(Deferred(Blame.HOST, say.NO_HOST_ANSWERS))
+        return progress.attempt(_NOBODY_ASKED)
 
     # --- From host to host --------------------------------------------------------------
 
@@ -169,7 +171,8 @@ class SmtpCarrier:
             progress.note_all(outcome, goes_on=outcome.blame is Blame.HOST)
             return error
         dispatch.dead.forget(endpoint)
-        self._session, self._host, self._opened_s = session, host, self._loop.time()
+        self._session, self._facts = session, (host.name, str(session.peer), str(session.tls or ""))
+        self._opened_s = self._loop.time()
         return None
 
     def _may_do_without_tls(self, terms: SessionTerms, error: SessionFailed) -> bool:
@@ -183,12 +186,10 @@ class SmtpCarrier:
 
     async def _hand_over(self, progress: Progress, *, is_reused: bool) -> None:
         """Send to every open recipient over the session and note what came of it."""
-        session, host = self._session, self._host
+        session = self._session
         assert session is not None
-        assert host is not None
-        progress.host, progress.remote = host.name, str(session.peer)
-        progress.tls = str(session.tls or "")
-        extensions = session.extensions
+        progress.host, progress.remote, progress.tls = self._facts
+        host, extensions = progress.host, session.extensions
         places = progress.open
         recipients = (
             progress.recipients
@@ -201,22 +202,24 @@ class SmtpCarrier:
             self._abort()
             if is_reused and is_stale(error):
                 return
-            self._note_failure(progress, error, host.name, extensions, len(places))
+            self._note_failure(progress, error, host, extensions, len(places))
             return
         if isinstance(result, Reply):
-            progress.note_all(Failed(Blame.MESSAGE, result, host.name))
+            progress.note_all(Failed(Blame.MESSAGE, result, host))
             return
         if is_reused and was_dismissed(result):
             self._abort()
             return
-        outcomes = self._outcomes(result.replies, result.stages, host.name, extensions)
+        outcomes = self._outcomes(result.replies, result.stages, host, extensions)
         progress.note(outcomes, goes_on=is_hosts_fault)
 
     async def _send(
         self, progress: Progress, session: ClientSession, recipients: Sequence[Recipient]
     ) -> SendResult | Reply:
         """Send once the content fits; a Reply says why it cannot be made to fit."""
-        fitted = await fit(progress.message, progress.content, recipients, session.extensions)
+        fitted = as_it_is(progress.message, progress.content, session.extensions) or await fit(
+            progress.message, progress.content, recipients, session.extensions
+        )
         if isinstance(fitted, Fit) and not progress.is_unclean:
             try:
                 return await send(session, fitted, recipients)
@@ -298,9 +301,9 @@ class SmtpCarrier:
         return Attempt(ordered, attempt.host, attempt.remote, attempt.tls)
 
 
-async def send(session: ClientSession, fitted: Fit, recipients: Sequence[Recipient]) -> SendResult:
+def send(session: ClientSession, fitted: Fit, recipients: Sequence[Recipient]) -> Awaitable[SendResult]:
     """Send *fitted* over *session*."""
-    return await session.send(fitted.envelope, fitted.source, recipients=recipients, body=fitted.body)
+    return session.send(fitted.envelope, fitted.source, recipients=recipients, body=fitted.body)
 
 
 def plain(terms: SessionTerms) -> SessionTerms:

@@ -116,7 +116,7 @@ def from_replies(
         if reply is None:
             assert lost is not None, "only a lost session leaves a recipient open"
             outcomes.append(lost)
-        elif reply.is_positive:
+        elif reply.code < 400:
             outcomes.append(Delivered(reply, host, passed_dsn, is_final))
         else:
             outcomes.append(from_reply(reply, stage, host))

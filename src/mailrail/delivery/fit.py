@@ -7,17 +7,19 @@ read from the spool in blocks.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from mailrail.client import Source, WholeSource
 from mailrail.message import CONVERT_BYTES, Obstacle, convert, needs_smtputf8
-from mailrail.model import Body, Envelope, Message, Recipient, Reply
+from mailrail.model import Body, Envelope, Message, Recipient, Reply, value
 from mailrail.model import reply as say
 from mailrail.smtp import Extensions
 
 INLINE_BYTES: Final = 64 * 1024  # converting more would hold up the loop: about 10 MB/s
 
+# Bound once: Python 3.11 takes 70 ns to find a member in its class.
+_SEVEN_BIT, _EIGHT_BIT, _BINARY = Body.SEVEN_BIT, Body.EIGHT_BIT, Body.BINARY
 _OBSTACLES: Final = {
     Obstacle.HEADER: say.NEXT_HOP_NO_SMTPUTF8,
     Obstacle.SEALED: say.NEXT_HOP_NO_8BIT,
@@ -26,13 +28,23 @@ _OBSTACLES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Fit:
     """A message as one hop can take it."""
 
     envelope: Envelope
     body: Body
     source: Source
+
+
+def as_it_is(message: Message, source: Source, extensions: Extensions) -> Fit | None:
+    """Return *message* unchanged if it surely fits a hop that offers *extensions*; else ask `fit`."""
+    envelope = message.envelope
+    if (envelope.smtputf8 and not extensions.has_smtputf8) or envelope.body is _BINARY:
+        return None
+    if not message.has_8bit:
+        return Fit(envelope, _SEVEN_BIT, source)
+    return Fit(envelope, _EIGHT_BIT, source) if extensions.has_8bitmime else None
 
 
 async def fit(
@@ -48,14 +60,14 @@ async def fit(
         if await _needs_smtputf8(envelope, recipients, message, source):
             return say.NEXT_HOP_NO_SMTPUTF8
         envelope = replace(envelope, smtputf8=False)
-    if envelope.body is Body.BINARY:
+    if envelope.body is _BINARY:
         if extensions.has_binarymime:
-            return Fit(envelope, Body.BINARY, source)
+            return Fit(envelope, _BINARY, source)
         return await _converted(envelope, source, may_8bit=extensions.has_8bitmime)
     if not message.has_8bit:
-        return Fit(envelope, Body.SEVEN_BIT, source)
+        return Fit(envelope, _SEVEN_BIT, source)
     if extensions.has_8bitmime:
-        return Fit(envelope, Body.EIGHT_BIT, source)
+        return Fit(envelope, _EIGHT_BIT, source)
     return await _converted(envelope, source, may_8bit=False)
 
 
@@ -94,7 +106,7 @@ async def _converted(envelope: Envelope, source: Source, *, may_8bit: bool) -> F
         result = await loop.run_in_executor(None, lambda: convert(content, may_8bit=may_8bit))
     if isinstance(result, Obstacle):
         return _OBSTACLES[result]
-    body = Body.EIGHT_BIT if may_8bit and not result.isascii() else Body.SEVEN_BIT
+    body = _EIGHT_BIT if may_8bit and not result.isascii() else _SEVEN_BIT
     return Fit(envelope, body, WholeSource(result))
 
 

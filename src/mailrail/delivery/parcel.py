@@ -59,7 +59,7 @@ class Progress:
         self.message: Message = lease.message
         self.content = parcel.content
         recipients = lease.message.envelope.recipients
-        self.recipients: tuple[Recipient, ...] = tuple(recipients[one.index] for one in lease.item.pending)
+        self.recipients: tuple[Recipient, ...] = tuple([recipients[one.index] for one in lease.item.pending])
         self.open = list(range(len(self.recipients)))
         self.host = self.remote = self.tls = ""
         self.is_unclean = False
@@ -87,5 +87,5 @@ class Progress:
 
     def attempt(self, default: Outcome) -> Attempt:
         """Return how it ended; *default* for whom nothing was noted."""
-        outcomes = tuple(default if one is None else one for one in self._outcomes)
-        return Attempt(outcomes, self.host, self.remote, self.tls)
+        outcomes = [default if one is None else one for one in self._outcomes]
+        return Attempt(tuple(outcomes), self.host, self.remote, self.tls)

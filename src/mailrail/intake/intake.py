@@ -8,7 +8,7 @@ sorted into items. Our 250 follows the commit, never the other way round (DESIGN
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
 from mailrail.message import HeaderWatch, date_text, message_id, received_line
@@ -195,12 +195,12 @@ class Incoming:
 
     def _message(self) -> Message:
         return Message(
-            queue_id=self.queue_id,
-            arrived_us=self._intake.clock.now_us(),
-            envelope=self._envelope,
-            size_bytes=self._draft.size_bytes,
-            has_8bit=self._watch.has_8bit,
-            origin=self._origin,
+            self.queue_id,
+            self._intake.clock.now_us(),
+            self._envelope,
+            self._draft.size_bytes,
+            self._watch.has_8bit,
+            self._origin,
         )
 
     def _committed(
@@ -220,13 +220,14 @@ class Incoming:
             intake.taker.offer(result.leases, result.content)
 
     def _accepted(self, message: Message) -> MessageAccepted:
+        sender = message.envelope.reverse_path
         return MessageAccepted(
             session=self._origin.session_id,
             queue_id=self.queue_id,
             client=self._origin.client,
             hello=self._origin.helo,
             protocol=self._origin.protocol,
-            sender=str(message.envelope.reverse_path or "<>"),
+            sender="<>" if sender is None else sender.text,
             recipients=len(message.envelope.recipients),
             size=message.size_bytes,
             seconds=(self._intake.clock.now_us() - self._began_us) / SECOND_US,
@@ -263,6 +264,9 @@ class Incoming:
         self._held.clear()
 
 
+_FIRST_ONLY: Final = (Pending(0),)
+
+
 def refusal_for(error: BaseException) -> Reply:
     """Return the reply for a spool that could not store (A68)."""
     if isinstance(error, StoreError):
@@ -279,7 +283,7 @@ def _items(message: Message, route: Callable[[Address], str]) -> tuple[Item, ...
     recipients = message.envelope.recipients
     if len(recipients) == 1:
         destination = route(recipients[0].forward_path)
-        return (Item(message.queue_id, destination, (Pending(0),), due_us=message.arrived_us),)
+        return (Item(message.queue_id, destination, _FIRST_ONLY, 0, message.arrived_us),)
     pending: dict[str, list[Pending]] = {}
     for index, recipient in enumerate(recipients):
         pending.setdefault(route(recipient.forward_path), []).append(Pending(index))

@@ -60,7 +60,7 @@ def received_line(
         lines.append(f"(using {_UNSAFE_COMMENT.sub('?', tls[:100])})")
     lines.append(f"by {hostname} with {origin.protocol} id {queue_id}")
     if recipient is not None and (origin.protocol.startswith("UTF8") or not recipient.needs_smtputf8):
-        lines.append(f"for <{recipient}>")
+        lines.append(f"for <{recipient.text}>")
     return f"Received: {_FOLD.join(lines)};{_FOLD}{date}\r\n".encode()
 
 

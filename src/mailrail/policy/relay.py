@@ -45,6 +45,7 @@ class RelayRules:
         self._networks = tuple(networks)
         self._domains = frozenset(domains)
         self._known: dict[str, bool] = {}
+        self._trusted = Verdict(None, "the client may relay")
         self._ours = Verdict(None, "the domain is one of ours")
         self._foreign = Verdict(
             say.RELAY_DENIED,
@@ -84,7 +85,7 @@ class RelayRules:
     def decide(self, recipient: Address, *, may_relay: bool) -> Verdict:
         """Decide whether mail for *recipient* is taken."""
         if may_relay:
-            return Verdict(None, "the client may relay")
+            return self._trusted
         if not recipient.domain:
             return Verdict(None, "the bare <Postmaster> is always taken")
         if recipient.domain not in self._domains:

@@ -5,7 +5,7 @@ every other deferral the schedule of `retry` says when, and old age when no more
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mailrail.model import (
     SECOND_US,
@@ -43,7 +43,7 @@ class Decision:
     retry_until_us: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Moment:
     """When a decision is made.
 

@@ -311,6 +311,9 @@ class Manager:
 
     def _learn(self, destination: Destination, found: Deferred | None) -> None:
         was_asleep = destination.last is not None
+        if found is None and not was_asleep:
+            destination.window.succeeded()
+            return
         is_growing = found is not None and found.blame is not Blame.OURSELVES
         sleep_s = destination.record(found, self._loop.time(), growing=is_growing)
         if sleep_s and found is not None:

@@ -71,7 +71,7 @@ def _facts(lease: Lease, attempt: Attempt, index: int, outcome: Outcome, delay_s
     return {
         "queue_id": lease.item.queue_id,
         "session": lease.message.origin.session_id,
-        "recipient": str(lease.message.envelope.recipients[index].forward_path),
+        "recipient": lease.message.envelope.recipients[index].forward_path.text,
         "destination": lease.item.destination,
         "relay": outcome.host or attempt.host,
         "remote": attempt.remote,

@@ -49,6 +49,7 @@ class Reception(Handler):
         self._duty = duty
         self._greeting = greeting
         self._may_relay = duty.rules.may_relay(session.peer.host)
+        self._client = "" if session.peer.is_unix else session.peer.host
         self._incoming: Incoming | None = None
 
     @classmethod
@@ -89,12 +90,12 @@ class Reception(Handler):
         """Open a draft."""
         session = self.session
         origin = Origin(
-            client="" if session.peer.is_unix else session.peer.host,
-            helo=session.hello_name,
-            protocol=session.protocol,
-            user=session.user,
-            session_id=session.session_id,
-            is_local=self._may_relay,
+            self._client,
+            session.hello_name,
+            session.protocol,
+            session.user,
+            session.session_id,
+            self._may_relay,
         )
         try:
             self._incoming = self._duty.intake.begin(

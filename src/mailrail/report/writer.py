@@ -23,10 +23,12 @@ from mailrail.model import (
     Address,
     Body,
     Clock,
+    Delivered,
     Envelope,
     Failed,
     Item,
     Message,
+    Notify,
     Outcome,
     Pending,
     QueueIds,
@@ -42,6 +44,7 @@ from mailrail.report.owed import owed_finals, recipient_status, wants_delay
 from mailrail.report.settings import ReportSettings
 from mailrail.spool import SMALL_BYTES, Content, NewMessage
 
+_DEFAULT: Final = Notify.DEFAULT  # bound once: Python 3.11 takes 70 ns to find a member in its class
 HEADER_OCTETS: Final = 64 * 1024  # of the original, read where it is not returned whole
 _DOUBLE: Final = (
     "You get this as its postmaster: a notice of ours could not be delivered to the one it was for."
@@ -86,6 +89,12 @@ class NoticeWriter:
 
     def is_owed(self, message: Message, outcomes: Sequence[tuple[int, Outcome]]) -> bool:
         """Tell whether `notices` has anything to build, or a suppressed failure to tell of, for *outcomes*."""
+        recipients = message.envelope.recipients
+        for index, outcome in outcomes:
+            if type(outcome) is not Delivered or recipients[index].notify is not _DEFAULT:
+                break
+        else:
+            return False  # nearly always: it was delivered, and nobody asked to hear of that
         if any(isinstance(outcome, Failed) for _, outcome in outcomes):
             return True
         return message.envelope.reverse_path is not None and any(owed_finals(message.envelope, outcomes))

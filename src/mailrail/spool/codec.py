@@ -52,6 +52,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     session_id: str
 
 
+_DEFAULT: Final = Notify.DEFAULT
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_record: Final = msgspec.msgpack.Decoder(_Record).decode
 _decode_pending: Final = msgspec.msgpack.Decoder(tuple[tuple[int, str], ...]).decode
@@ -80,7 +81,12 @@ def encode_message(message: Message, crc: int) -> bytes:
             | (_IS_LOCAL if origin.is_local else 0),
             None if sender is None else (sender.local_part, sender.domain),
             [
-                (one.forward_path.local_part, one.forward_path.domain, one.notify.value, one.orcpt)
+                (
+                    one.forward_path.local_part,
+                    one.forward_path.domain,
+                    0 if one.notify is _DEFAULT else one.notify.value,
+                    one.orcpt,
+                )
                 for one in envelope.recipients
             ],
             envelope.body,

@@ -69,7 +69,6 @@ class CommitOperation:
         content: Content,
         body: bytes | None,
         crc: int,
-        *,
         lease: bool,
         leases: Leases,
         give_back: GiveBackLater,
@@ -121,7 +120,6 @@ class SettleOperation:
     def __init__(
         self,
         settlement: Settlement,
-        *,
         lease_new: bool,
         leases: Leases,
         give_back: GiveBackLater,

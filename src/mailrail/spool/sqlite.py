@@ -188,16 +188,11 @@ class SqliteSpool:
         check_settlement(settlement)
         if self._holds and settlement.new_messages:
             settlement = hold_back_notices(self._holds, settlement)
-        operation = SettleOperation(
-            settlement,
-            lease_new=lease_new,
-            leases=self._leases,
-            give_back=self.give_back,
-            # The loop's own method: asking which loop runs costs a system call, for each message.
-            future=self._loop.create_future(),
-        )
+        # The loop's own method: asking which loop runs costs a system call, for each message.
+        future: asyncio.Future[Settled] = self._loop.create_future()
+        operation = SettleOperation(settlement, lease_new, self._leases, self.give_back, future)
         self._group.submit(operation)
-        return operation.future
+        return future
 
     def give_back(self, leases: Sequence[Lease]) -> asyncio.Future[None]:
         """End leases without a try: the items are as they were before they were claimed."""
@@ -339,19 +334,11 @@ class SqliteSpool:
     ) -> asyncio.Future[Committed]:
         if self._holds:
             items = hold_back(self._holds, message, items)
-        operation = CommitOperation(
-            message,
-            items,
-            content,
-            body,
-            crc,
-            lease=lease,
-            leases=self._leases,
-            give_back=self.give_back,
-            future=self._loop.create_future(),
+        future: asyncio.Future[Committed] = self._loop.create_future()
+        self._group.submit(
+            CommitOperation(message, items, content, body, crc, lease, self._leases, self.give_back, future)
         )
-        self._group.submit(operation)
-        return operation.future
+        return future
 
     async def _commit_file(
         self,
