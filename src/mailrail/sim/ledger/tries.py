@@ -125,10 +125,10 @@ class Tries:
         match event:
             case RecipientDeferred():
                 fortune.deferrals += 1
-            case RecipientFailed():
-                fortune.end = "failed"
-            case RecipientExpired():
-                fortune.end = "expired"
+            case RecipientFailed() | RecipientExpired():
+                if not fortune.end:
+                    self._books.counts["ended"] += 1
+                fortune.end = "failed" if isinstance(event, RecipientFailed) else "expired"
             case RecipientDelivered():
                 if queue_id := queued_as(event.reply):
                     self.learn(queue_id, copy.key)

@@ -22,16 +22,16 @@ class Tally:
         connections: that ever came.
         at_once: open now.
         most_by_client: for each client, the most connections it ever had open at once.
-        transactions: MAIL commands.
+        messages: for each client, how many it gave.
         taken: messages kept.
     """
 
     connections: int = 0
     at_once: int = 0
-    transactions: int = 0
     taken: int = 0
     by_client: dict[str, int] = field(default_factory=dict)
     most_by_client: dict[str, int] = field(default_factory=dict)
+    messages: dict[str, int] = field(default_factory=dict)
 
 
 class Stranger:
@@ -114,6 +114,7 @@ class Stranger:
     def keep(self, visit: Visit, letter: Letter) -> Handover:
         """Take responsibility for *letter*, and tell the witness."""
         self.tally.taken += 1
+        self.tally.messages[visit.client] = self.tally.messages.get(visit.client, 0) + 1
         letter.handover = Handover(
             visit.now_s, self.place.name, visit.client, letter.reverse_path, tuple(letter.recipients)
         )

@@ -16,6 +16,7 @@ from mailrail.sim.strangers.witness import Fate, Handover, Place
 
 LINE_BYTES: Final = 4096  # RFC 5321 §4.5.3.1.4, and more than all extensions add
 HANDSHAKE_S: Final = 60.0
+IDLE_S: Final = 300.0  # RFC 5321 §4.5.3.2.7; else the visit of a client that lost its power would never end
 _PATH: Final = re.compile(r"(?:FROM|TO):<(?:@[^:>]*:)?([^>]*)>(.*)", re.IGNORECASE | re.DOTALL)
 _NEEDS: Final = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN"}
 _NEEDS_RCPT: Final = {"NOTIFY": "DSN", "ORCPT": "DSN"}
@@ -100,6 +101,8 @@ class Visit:
         self._is_noise = False
         self._is_over = False
         self._timer: asyncio.TimerHandle | None = None
+        self._idle: asyncio.TimerHandle | None = None
+        self._heard_s = self._loop.time()
 
     @property
     def now_s(self) -> float:
@@ -110,6 +113,7 @@ class Visit:
         """Greet."""
         self._connection.attach(self)
         self._steps.arrived(self)
+        self._idle = self._loop.call_later(IDLE_S, self._is_idle)
         self._answer(self._steps.greet(self))
         self._flush()
 
@@ -117,6 +121,7 @@ class Visit:
 
     def received(self, data: bytes, /) -> None:
         """Take bytes."""
+        self._heard_s = self._loop.time()
         if self._is_noise:
             self._answer(self._steps.noise(self, data))
             self._flush()
@@ -186,9 +191,18 @@ class Visit:
     def _over(self) -> None:
         if not self._is_over:
             self._is_over = True
-            if self._timer is not None:
-                self._timer.cancel()
+            for timer in (self._timer, self._idle):
+                if timer is not None:
+                    timer.cancel()
             self._steps.left(self)
+
+    def _is_idle(self) -> None:
+        """Hang up on a client that has said nothing for too long."""
+        left_s = self._heard_s + IDLE_S - self._loop.time()
+        if left_s > 0 or self._is_waiting:
+            self._idle = self._loop.call_later(max(left_s, IDLE_S / 2), self._is_idle)
+        else:
+            self._speak(Answer("421 4.4.2 Idle for too long", Then.CLOSE))
 
     def _shake_hands(self) -> None:
         assert self._steps.place.tls is not None

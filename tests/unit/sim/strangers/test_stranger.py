@@ -111,3 +111,15 @@ def test_a_client_that_hears_nothing_gives_up_after_a_while() -> None:
             await dialogue.reply(5.0)
 
     meet(Stranger, scenario)
+
+
+def test_a_client_that_says_nothing_is_told_goodbye_after_five_minutes() -> None:
+    async def scenario(parlour: Parlour) -> None:
+        dialogue = await parlour.greeted()
+        await asyncio.sleep(299)
+        assert (await dialogue.say("NOOP")).startswith("250")
+        await asyncio.sleep(299)
+        assert (await dialogue.say("NOOP")).startswith("250")
+        assert (await dialogue.reply()).startswith("421")
+
+    assert meet(Stranger, scenario).stranger.tally.at_once == 0
