@@ -204,9 +204,9 @@ class SpoolMachine(RuleBasedStateMachine):
     def turn_the_clock(self, step_us: int) -> None:
         self.disk.clock.turn(step_us)
 
-    @rule()
-    def restart(self) -> None:
-        self.run(self.spool.close())
+    @rule(is_hard=st.booleans())
+    def restart(self, is_hard: bool) -> None:
+        self.run(self.disk.end(self.spool) if is_hard else self.spool.close())
         self.spool = self.run(self.disk.open())
         for known in self.known.values():
             if known.lease is not None:

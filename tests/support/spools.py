@@ -54,6 +54,10 @@ class Disk(Protocol):
 
     async def open(self) -> Spool: ...
 
+    async def end(self, spool: Spool) -> None:
+        """End the process as hard as can be: by a power cut where there is one, else by closing."""
+        ...
+
 
 class SqliteDisk:
     def __init__(self, path: Path) -> None:
@@ -69,6 +73,9 @@ class SqliteDisk:
         settings = SpoolSettings(path=self.path, reserve_bytes=0, reserve_share=0, most_items=self.most_items)
         return await open_spool(settings, self.clock, self.bus, disk=self.door)
 
+    async def end(self, spool: Spool) -> None:
+        await spool.close()
+
 
 class SimulatedDisk:
     """The SQLite spool on a disk in memory, which keeps apart what was not synced."""
@@ -83,6 +90,10 @@ class SimulatedDisk:
     async def open(self) -> SqliteSpool:
         settings = SpoolSettings(path=self.path, reserve_bytes=0, reserve_share=0, most_items=self.most_items)
         return await open_spool(settings, self.clock, Bus(), disk=Mount(self.disk))
+
+    async def end(self, spool: Spool) -> None:
+        self.disk.crash()
+        await spool.close()  # changes nothing any more
 
     def files(self) -> list[Path]:
         """Return the files of large messages, good and bad."""
@@ -104,6 +115,9 @@ class MemoryDisk:
 
     async def open(self) -> Spool:
         return MemorySpool(self.clock, self._store, most_items=self.most_items)
+
+    async def end(self, spool: Spool) -> None:
+        await spool.close()
 
 
 def in_loop(test: Callable[P, Awaitable[None]]) -> Callable[P, None]:

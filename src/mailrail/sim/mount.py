@@ -1,7 +1,7 @@
 """Floor 5 · sim — a simulated disk as one process sees it: `mailrail.spool.Disk`, word for word.
 
 A mount dies with its process. Whatever still holds it (a coroutine that is thrown away, a connection that
-the collector finds) gets EIO, and changes nothing. There are no links on this disk, and everything belongs to us.
+the collector finds) gets EIO, and changes nothing; only closing succeeds. There are no links on this disk, and everything belongs to us.
 """
 
 import errno
@@ -125,6 +125,8 @@ class Mount:
 
     def close(self, fd: int) -> None:
         """Close a descriptor, and let go the lock that it holds."""
+        if self.is_dead:
+            return
         _, file = self._file(fd)
         if file.holder == (self, fd):
             file.holder = None
