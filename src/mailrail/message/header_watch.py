@@ -29,6 +29,7 @@ class HeaderWatch:
 
     __slots__ = (
         "_head",
+        "_lines",
         "_lower",
         "_max_bytes",
         "_max_lines",
@@ -42,6 +43,7 @@ class HeaderWatch:
         self._max_bytes = max_bytes
         self._max_lines = max_lines
         self._head: bytes | bytearray = b""
+        self._lines = 0
         self._lower: bytes | None = None
         self.is_complete = False
         self.is_too_big = False
@@ -59,6 +61,7 @@ class HeaderWatch:
 
     def _feed_header(self, chunk: bytes) -> None:
         seen = len(self._head)
+        is_pair_cut = chunk.startswith(b"\n") and self._head.endswith(b"\r")
         if not seen:
             self._head = chunk
         else:
@@ -73,7 +76,11 @@ class HeaderWatch:
         end = head.find(b"\r\n\r\n", max(0, seen - 3))
         if end >= 0:
             self.is_complete, self._head = True, bytes(head[: end + 2])
-        if len(self._head) > self._max_bytes or self._head.count(b"\r\n") > self._max_lines:
+            self._lines = self._head.count(b"\r\n")
+        else:
+            # Only what is new: to count the whole anew for each octet that comes alone would be O(n²).
+            self._lines += chunk.count(b"\r\n") + is_pair_cut
+        if len(self._head) > self._max_bytes or self._lines > self._max_lines:
             self.is_too_big = True
             self._head = b""
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrail.message import HeaderWatch
+from tests.support.work import octets_gone_through
 
 MAIL = b"Received: a\r\nreceived: b\r\nX-Received: c\r\nDate: d\r\n folded\r\n\r\nReceived: in the body\r\n"
 
@@ -60,6 +61,29 @@ def test_cuts_do_not_change_what_is_seen(cuts: list[int]) -> None:
 def test_one_octet_at_a_time_gives_the_same() -> None:
     seen = watch(*(MAIL[n : n + 1] for n in range(len(MAIL))))
     assert (seen.is_complete, seen.header, seen.received_count) == (True, watch(MAIL).header, 2)
+
+
+def test_a16_a_header_that_comes_octet_by_octet_is_counted_once_not_again_for_each_octet() -> None:
+    """Found by fuzzing: 256 KiB of one-octet segments held the loop for half a minute."""
+
+    def work(octets: int) -> int:
+        header = b"a: b\r\n" * (octets // 6)
+        seen = HeaderWatch(octets, octets)
+
+        def run() -> None:
+            for at in range(len(header)):
+                seen.feed(header[at : at + 1])
+
+        counted = octets_gone_through("count", run)
+        assert not seen.is_too_big
+        return counted
+
+    assert work(6000) <= 2.1 * work(3000)
+
+
+def test_lines_are_counted_also_where_a_line_end_is_cut() -> None:
+    assert watch(*(bytes([octet]) for octet in b"a: b\r\n" * 20), max_lines=20).header
+    assert watch(*(bytes([octet]) for octet in b"a: b\r\n" * 21), max_lines=20).is_too_big
 
 
 def test_eight_bit_octets_are_told_for_header_and_content() -> None:
