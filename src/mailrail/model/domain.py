@@ -31,6 +31,7 @@ def parse_domain(text: str) -> str:
         return _parse_literal(text)
     domain = text.lower()
     if not text.isascii():
+        _check_u_labels(text, domain)
         try:
             # strict IDNA 2008, no UTS 46 mapping, no dot but ".": a mapped name is another name (RFC 6531 §3.2).
             domain = idna.encode(domain, strict=True, uts46=False, std3_rules=True).decode("ascii")
@@ -41,6 +42,16 @@ def parse_domain(text: str) -> str:
     if _DOMAIN.fullmatch(domain) is None:
         raise AddressError(f"{text!r} is not a domain")
     return domain
+
+
+def _check_u_labels(text: str, lowered: str) -> None:
+    """Refuse what idna need not see, or would not see: *text* has a letter above US-ASCII."""
+    # An A-label is longer than its U-label; and the work of punycode grows with the square of a label.
+    if len(text) > DOMAIN_OCTETS or max(map(len, text.split("."))) > LABEL_OCTETS:
+        raise AddressError(f"a domain has at most {DOMAIN_OCTETS} octets, a label {LABEL_OCTETS}")
+    # U+212A, the Kelvin sign, is "k" in lower case: a domain of plain letters, told by another name.
+    if lowered.isascii():
+        raise AddressError(f"{text!r} is not the name of {lowered}, and of no other domain")
 
 
 def _parse_literal(text: str) -> str:

@@ -193,9 +193,12 @@ def _words(text: str, requested: dict[str, str | None]) -> list[tuple[str, str |
     words: list[tuple[str, str | None]] = []
     for word in text.split():
         keyword, equals, value = word.partition("=")
-        keyword = keyword.upper()
         if not _KEYWORD.fullmatch(keyword) or (equals and not value):
             raise ParameterError(f"{word!r} is not a parameter")
+        keyword = keyword.upper()
+        # RFC 6533 §3: UTF-8 stands in an ORCPT; elsewhere U+0131 would be the "I" of BODY=8BITMIME.
+        if not value.isascii() and keyword != "ORCPT":
+            raise ParameterError(f"{keyword} wants a value in US-ASCII")
         if keyword in requested:
             raise ParameterError(f"{keyword} is given twice")
         requested[keyword] = value if equals else None

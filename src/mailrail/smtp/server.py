@@ -286,7 +286,8 @@ class ServerConnection:
         if not text.isprintable():
             return self._refuse_line(line, "Control characters in a command")
         verb, _, rest = text.partition(" ")
-        return self._command(verb.upper(), rest)
+        # ASCII only: U+0131, a dotless i, is "I" in capitals, and QUıT no command.
+        return self._command(verb.upper() if verb.isascii() else verb, rest)
 
     def _refuse_line(self, line: bytes, why: str) -> Read:
         """Refuse a line of bytes that no command has; a CR among them is the worst fault (A1)."""
@@ -537,7 +538,7 @@ class ServerConnection:
         if not allows(self._state, A_AUTH):
             return self._refuse_order()
         mechanism, _, initial = rest.partition(" ")
-        if mechanism.upper() not in offer.auth_mechanisms:
+        if not mechanism.isascii() or mechanism.upper() not in offer.auth_mechanisms:
             return self._error(say.UNKNOWN_MECHANISM)
         response: bytes | None = None
         if initial:
@@ -632,7 +633,7 @@ class ServerConnection:
 
     def _bdat(self, verb: str, rest: str) -> Read:
         size, _, last = rest.partition(" ")
-        is_number = size.isascii() and size.isdigit() and len(size) <= _BDAT_DIGITS
+        is_number = rest.isascii() and size.isdigit() and len(size) <= _BDAT_DIGITS
         if not is_number or last.upper() not in ("", "LAST"):
             # A20: how much follows cannot be known, and it must not be taken for commands.
             self.close_with(say.BAD_ARGUMENTS.with_text("Syntax: BDAT size [LAST]"))

@@ -1,8 +1,11 @@
 """One parser for addresses and domains: strict, and what it has read it can write (A24, A25, A29)."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.work import lines_run
 
 from mailrail.model import (
     Address,
@@ -52,6 +55,20 @@ def test_a_domain_has_one_spelling(text: str) -> None:
         return
     assert parse_domain(domain) == domain
     assert parse_domain(domain.upper()) == domain
+
+
+def test_a24_a_letter_that_only_looks_like_one_of_a_domain_does_not_name_it() -> None:
+    with pytest.raises(AddressError, match=r"is not the name of mail\.kiosk\.example"):
+        parse_domain("mail.\N{KELVIN SIGN}iosk.example")
+
+
+@pytest.mark.parametrize("text", ["ü" * 64 + ".example", "ü." * 128 + "example"])
+def test_a80_what_is_too_long_for_a_domain_anyway_costs_no_punycode(text: str) -> None:
+    def run() -> None:
+        with suppress(AddressError):
+            parse_domain(text)
+
+    assert lines_run(run) < 100
 
 
 @pytest.mark.parametrize(
