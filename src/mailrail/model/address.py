@@ -122,6 +122,6 @@ def parse_address(text: str, *, utf8: bool = True) -> Address:
     if not utf8 and not text.isascii():
         raise AddressError(f"{text!r} needs SMTPUTF8")
     address = Address(parse_local_part(local_text, utf8=utf8), parse_domain(domain_text))
-    if len(local_text) + len(address.domain) + 3 > PATH_OCTETS:
+    if len(local_text.encode()) + len(address.domain) + 3 > PATH_OCTETS:
         raise AddressError(f"a path has at most {PATH_OCTETS} octets")
     return address

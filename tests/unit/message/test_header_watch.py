@@ -5,9 +5,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.support.work import octets_gone_through
 
 from mailrail.message import HeaderWatch
-from tests.support.work import octets_gone_through
 
 MAIL = b"Received: a\r\nreceived: b\r\nX-Received: c\r\nDate: d\r\n folded\r\n\r\nReceived: in the body\r\n"
 

@@ -57,6 +57,13 @@ def test_a_domain_has_one_spelling(text: str) -> None:
     assert parse_domain(domain.upper()) == domain
 
 
+def test_a_path_is_bounded_in_octets_not_in_letters() -> None:
+    domain = ".".join(["d" * 62] * 3)
+    parse_address("x" * 64 + "@" + domain)
+    with pytest.raises(AddressError, match="at most 256 octets"):
+        parse_address("\U00010400" * 16 + "@" + domain + ".example")
+
+
 def test_a24_a_letter_that_only_looks_like_one_of_a_domain_does_not_name_it() -> None:
     with pytest.raises(AddressError, match=r"is not the name of mail\.kiosk\.example"):
         parse_domain("mail.\N{KELVIN SIGN}iosk.example")
