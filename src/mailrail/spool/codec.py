@@ -6,7 +6,7 @@ the old ones; what does not decode is damage, never a guess. Encoding is on the 
 tuples, no intermediate objects.
 """
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -32,16 +32,19 @@ _SMTPUTF8: Final = 4
 _IS_LOCAL: Final = 8
 
 
+_Count = Annotated[int, msgspec.Meta(ge=0)]
+
+
 class _Record(msgspec.Struct, array_like=True, frozen=True):
     """The array of a message, field by field; `encode_message` writes the same order."""
 
     version: int
     arrived_us: int
-    size_bytes: int
+    size_bytes: _Count
     crc: int
     flags: int
     reverse_path: tuple[str, str] | None
-    recipients: tuple[tuple[str, str, int, str], ...]
+    recipients: tuple[tuple[str, str, _Count, str], ...]
     body: Body
     ret: Ret | None
     envid: str
@@ -55,7 +58,9 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
 _DEFAULT: Final = Notify.DEFAULT
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_record: Final = msgspec.msgpack.Decoder(_Record).decode
-_decode_pending: Final = msgspec.msgpack.Decoder(tuple[tuple[int, str], ...]).decode
+_decode_pending: Final = msgspec.msgpack.Decoder(tuple[tuple[_Count, str], ...]).decode
+# RecursionError: what a newer version appended is skipped, and may be nested without end (A80).
+_DAMAGE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
 # Nearly every item begins so: one recipient, never tried.
 _FIRST_ONLY: Final = (Pending(0),)
 _FIRST_ONLY_BYTES: Final = _encode(((0, ""),))
@@ -110,7 +115,7 @@ def decode_message(queue_id: QueueId, data: bytes) -> tuple[Message, int]:
     try:
         record = _decode_record(data)
         return _message(queue_id, record), record.crc
-    except (msgspec.MsgspecError, ValueError) as error:
+    except _DAMAGE as error:
         raise StoreError(
             StoreTrouble.DAMAGED, f"the record of {queue_id} does not read back: {error}"
         ) from error
@@ -165,5 +170,5 @@ def decode_pending(data: bytes) -> tuple[Pending, ...]:
         return _FIRST_ONLY
     try:
         return tuple(Pending(index, last_reply) for index, last_reply in _decode_pending(data))
-    except (msgspec.MsgspecError, ValueError) as error:
+    except _DAMAGE as error:
         raise StoreError(StoreTrouble.DAMAGED, f"an item's recipients do not read back: {error}") from error

@@ -76,6 +76,21 @@ def test_a_torn_list_of_recipients_is_damage() -> None:
         decode_pending(encode_pending((Pending(3, "451 later"),))[:-1])
 
 
+def test_a_place_that_no_message_can_have_is_damage() -> None:
+    """A70: -1 would be the last recipient, and mail for one person go to another."""
+    with pytest.raises(StoreError):
+        decode_pending(encode_pending((Pending(-1),)))
+
+
+def test_a_record_that_is_nested_without_end_is_damage() -> None:
+    """A80."""
+    written = encode_message(Message(ID, 1, Envelope(None, ()), 0), 0)
+    fields = written[0] & 0x0F
+    longer = bytes([0xDC, 0, fields + 1]) + written[1:] + b"\x91" * 100_000
+    with pytest.raises(StoreError):
+        decode_message(ID, longer)
+
+
 def test_a_record_of_an_unknown_version_is_damage() -> None:
     """A70."""
     message = Message(ID, 1, Envelope(None, ()), 0)
