@@ -92,21 +92,15 @@ class HelloReader:
         """
         if not self._size and data[:1] and data[0] != _RECORD_HANDSHAKE:
             raise HelloError("the peer does not speak TLS", None)
+        room = MAX_BYTES - self._size
         self._size += len(data)
-        self._join(self._records + data)
-        message = self._message
-        if len(message) >= 4:
-            length = int.from_bytes(message[1:4], "big")
-            if length > MAX_BYTES:
-                raise HelloError("ClientHello is too long", _DECODE_ERROR)
-            if len(message) >= 4 + length:
-                return _parse(message[4 : 4 + length])
-        if self._size > MAX_BYTES:
+        hello = self._join(self._records + data[:room])
+        if hello is None and self._size > MAX_BYTES:
             raise HelloError("ClientHello is too long", _DECODE_ERROR)
-        return None
+        return hello
 
-    def _join(self, data: bytes) -> None:
-        """Add the content of every whole record in *data* to the message, and keep the rest."""
+    def _join(self, data: bytes) -> Hello | None:
+        """Add record after record to the message until that is whole: what stands behind it is for OpenSSL."""
         records, end = _Reader(data), 0
         try:
             while records:
@@ -115,11 +109,24 @@ class HelloReader:
                 records.take(1)
                 self._message += records.vector(2)
                 end = records.at
-                if self._message[:1] and self._message[0] != _CLIENT_HELLO:
-                    raise HelloError("the handshake does not begin with a ClientHello", _DECODE_ERROR)
+                hello = self._read_message()
+                if hello is not None:
+                    return hello
         except _Cut:
             pass
         self._records = data[end:]
+        return None
+
+    def _read_message(self) -> Hello | None:
+        message = self._message
+        if message[:1] and message[0] != _CLIENT_HELLO:
+            raise HelloError("the handshake does not begin with a ClientHello", _DECODE_ERROR)
+        if len(message) < 4:
+            return None
+        length = int.from_bytes(message[1:4], "big")
+        if length > MAX_BYTES:
+            raise HelloError("ClientHello is too long", _DECODE_ERROR)
+        return _parse(message[4 : 4 + length]) if len(message) >= 4 + length else None
 
 
 def _parse(body: bytes) -> Hello:

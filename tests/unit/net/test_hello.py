@@ -102,6 +102,12 @@ def test_what_is_no_client_hello_is_refused_with_its_alert(data: bytes, alert: i
     assert caught.value.alert == alert
 
 
+def test_what_stands_behind_the_hello_is_not_read_however_it_came() -> None:
+    """Found by fuzzing: with the hello in one segment it was an error, in a later one it was left to OpenSSL."""
+    hello = records(client_hello("mx.example", ()), 1000)
+    assert HelloReader().feed(hello + b"\x17\x03\x03") == Hello("mx.example", ())
+
+
 def test_memory_is_bounded_whatever_is_sent() -> None:
     with pytest.raises(HelloError, match="too long"):
         read_hello(records(client_hello(None, (), padding=MAX_BYTES), 10_000))
