@@ -4,6 +4,7 @@ The main file is read first, then `conf.d/*.toml` beside it by name. Tables merg
 tables append, and a key that stands in two files is an error: no file silently wins.
 """
 
+import re
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,6 +14,10 @@ from mailrail.config.lines import KeyPath, locate
 from mailrail.config.problems import Problem, Where, spell
 
 FILE_BYTES: Final = 16 * 1024 * 1024  # ours; a settings file beyond this is a mistake, not settings
+DEPTH: Final = (
+    50  # tables and lists inside one another; settings need six, and what walks the tree is recursive
+)
+_LONG_NUMBER: Final = re.compile(r"[0-9][0-9_]{4000}")
 Tree = dict[str, Any]
 
 
@@ -48,12 +53,9 @@ class Source:
         """Add *file* to the tree; what is wrong with it becomes a problem."""
         self.files.append(file)
         try:
-            text = _read_text(file)
-            tree, lines = tomllib.loads(text), locate(text)
-        except tomllib.TOMLDecodeError as error:
-            self._fail(_syntax_problem(file, str(error)))
-        except RecursionError:
-            self._fail(Problem(Where(str(file)), "", "values are nested too deeply"))
+            tree, lines = _parse(file, _read_text(file))
+        except _NotToml as error:
+            self._fail(error.problem)
         except (OSError, ValueError) as error:
             self._fail(_unreadable(file, error))
         else:
@@ -134,6 +136,45 @@ class _Merger:
 
 def _is_table_array(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+
+
+class _NotToml(Exception):  # noqa: N818 - only carries the problem
+    """The text is no TOML that could be settings."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+
+
+def _parse(file: Path, text: str) -> tuple[Tree, dict[KeyPath, int]]:
+    try:
+        tree = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _NotToml(_syntax_problem(file, str(error))) from None
+    except RecursionError:
+        raise _NotToml(_too_deep(file)) from None
+    except ValueError:  # Python reads no decimal number of more than 4300 digits (A80)
+        raise _NotToml(_long_number(file, text)) from None
+    if _is_deeper(tree, DEPTH):  # dotted keys nest without any recursion of tomllib's
+        raise _NotToml(_too_deep(file))
+    return tree, locate(text)
+
+
+def _is_deeper(value: object, levels: int) -> bool:
+    """Tell whether tables and lists are nested in more than so many levels."""
+    if not isinstance(value, dict | list):
+        return False
+    inside = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_is_deeper(inner, levels - 1) for inner in inside)
+
+
+def _too_deep(file: Path) -> Problem:
+    return Problem(Where(str(file)), "", "values are nested too deeply")
+
+
+def _long_number(file: Path, text: str) -> Problem:
+    found = _LONG_NUMBER.search(text)
+    line = text.count("\n", 0, found.start()) + 1 if found else 0
+    return Problem(Where(str(file), line), "", "is a number of thousands of digits, and no setting is one")
 
 
 def _read_text(file: Path) -> str:

@@ -6,7 +6,7 @@ the rest is validated again, until something stands on which the checks across r
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from mailrail.config.settings import MailrailSettings
 from mailrail.config.words import explain
 
 _ROUNDS: Final = 10  # each round cuts at least one wrong value; more than one round is rare
+_LARGEST: Final = 2**63  # of TOML's whole numbers
 _STAND_IN: Final = "unknown.invalid"  # for a missing hostname, so that the checks can run all the same
 
 
@@ -46,7 +47,8 @@ def _order(problem: Problem, source: Source) -> tuple[int, int]:
 
 
 def _validate(source: Source) -> MailrailSettings | None:
-    for path, text in list(_impossible(source.tree)):
+    impossible = dict(_impossible(source.tree))
+    for path, text in impossible.items():
         source.problems.append(Problem(source.where(path), spell(path), text))
         _cut(source.tree, path)
     cut: set[KeyPath] = set() if source.is_whole else {("",)}
@@ -60,6 +62,8 @@ def _validate(source: Source) -> MailrailSettings | None:
         # What is wrong with a table that we cut something out of may be our own doing.
         news = [(d, path) for d, path in found if not any(gone[: len(path)] == path for gone in cut)]
         for detail, path in news:
+            if _follows(detail, path, impossible):
+                continue
             text, mend = explain(detail, path, describe(MailrailSettings))
             source.problems.append(Problem(source.where(path), spell(path), text, mend))
         for detail, path in found:
@@ -68,6 +72,13 @@ def _validate(source: Source) -> MailrailSettings | None:
             _cut(source.tree, path)
             cut.add(path)
     return None
+
+
+def _follows(detail: Any, path: KeyPath, impossible: Collection[KeyPath]) -> bool:
+    """Tell whether an error is about a key that is missing because we cut it out."""
+    if detail["type"] == "missing":
+        return (*path, detail["loc"][-1]) in impossible
+    return any(gone[:-1] == path for gone in impossible)
 
 
 def _resolve(tree: Tree, loc: tuple[int | str, ...]) -> KeyPath:
@@ -110,8 +121,12 @@ def _impossible(value: object, path: KeyPath = ()) -> Iterator[tuple[KeyPath, st
         case list():
             for index, inner in enumerate(value):
                 yield from _impossible(inner, (*path, index))
-        case str() | int():
-            return
+        case str():
+            if "\0" in value:  # in a path it would be an error of Python's, and a password cannot hold it
+                yield path, "holds a NUL character, which no setting can"
+        case int():
+            if not -_LARGEST <= value < _LARGEST:
+                yield path, "is a number beyond 64 bits, and no setting is one"
         case float():
             if not math.isfinite(value):
                 yield path, "must be a finite number"

@@ -46,8 +46,8 @@ class Endpoint:
         host, colon, port = text.rpartition(":")
         if not colon or not (port.isascii() and port.isdecimal()):
             raise ValueError(f'{text!r} has no port: write it like "0.0.0.0:25", "[::]:25" or "unix:/path"')
-        if int(port) > 65_535:
-            raise ValueError(f"{port} is not a port: write one from 1 to 65535")
+        if len(port) > 5 or int(port) > 65_535:
+            raise ValueError(f"{port:.10} is not a port: write one from 1 to 65535")
         is_bracketed = host.startswith("[") and host.endswith("]")
         if ":" in host and not is_bracketed:
             raise ValueError(
