@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup test check bench bench-guard crash docs lock clean
+.PHONY: help run demo setup test check bench bench-guard crash fuzz docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -36,6 +36,10 @@ bench-guard: setup  ## count instructions a message, compare with those kept; AR
 
 crash: setup  ## kill the server under load, many times; ROUNDS=50
 	@MAILRAIL_CRASH_ROUNDS=$${ROUNDS:-50} $(VENV)/pytest -m crash -s --timeout=3600 tests/crash
+
+fuzz:  ## look for inputs that break a parser; TARGET=server SECONDS=300, by default each target for a minute
+	@$(PYTHON) tools/setup.py fuzz
+	@$(VENV)/python -m tests.fuzz $${TARGET:-all} --seconds $(or $(SECONDS),60)
 
 docs: setup  ## build the documentation, warnings are errors
 	@$(VENV)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -2,6 +2,7 @@
 
     python3 tools/setup.py run    what `mailrail` runs on
     python3 tools/setup.py dev    that, and all that tests, checks, docs and benchmarks need (default)
+    python3 tools/setup.py fuzz   that, and the fuzzer, where it has a wheel
 
 Runs on a bare machine, so: standard library only, and no syntax newer than Python 3.8 (an older Python must get
 as far as the message that says it is too old). Repeating it costs a few milliseconds: a stamp in `.venv` holds a
@@ -26,7 +27,18 @@ LEAST = (3, 11)
 LOCKS = {
     "run": ("requirements/run.txt", "requirements/build.txt"),
     "dev": ("requirements/run.txt", "requirements/build.txt", "requirements/dev.txt"),
+    "fuzz": (
+        "requirements/run.txt",
+        "requirements/build.txt",
+        "requirements/dev.txt",
+        "requirements/fuzz.txt",
+    ),
 }
+# What a level on the left needs, an installed level on the right has.
+SERVED_BY = {"run": ("run", "dev", "fuzz"), "dev": ("dev", "fuzz"), "fuzz": ("fuzz",)}
+NO_WHEEL = """setup: NO FUZZING HERE: no wheel of atheris fits this system and Python (it has them for Linux on x86-64,
+setup: Python 3.11 to 3.13), or it could not be fetched; the lines above are pip's.
+setup: The tests replay without it all that was ever found: .venv/bin/pytest tests/fuzz"""
 PIP_TIMEOUT_S = 1200
 
 
@@ -95,10 +107,11 @@ def digest_of(level: str) -> str:
 
 def is_current(level: str) -> bool:
     """Tell whether *level*, or one that includes it, is installed as locked."""
-    levels = ("run", "dev") if level == "run" else ("dev",)
     if version_of(str(PYTHON)) is None:
         return False
-    return any(stamp_of(one).exists() and stamp_of(one).read_text() == digest_of(one) for one in levels)
+    return any(
+        stamp_of(one).exists() and stamp_of(one).read_text() == digest_of(one) for one in SERVED_BY[level]
+    )
 
 
 def stamp_of(level: str) -> Path:
@@ -116,7 +129,8 @@ def install(level: str) -> None:
     """Install the locked packages, then the project itself, editable."""
     say(f"installing the packages of {', '.join(LOCKS[level])} ...")
     locks = [word for name in LOCKS[level] for word in ("-r", name)]
-    pip("--require-hashes", *locks)
+    # A wheel of the fuzzer or nothing: its source wants a compiler that brings libFuzzer.
+    pip("--require-hashes", "--only-binary=atheris", *locks)
     # Without isolation: the build uses the hatchling of build.txt, not one fetched past the lock.
     pip("--no-deps", "--no-build-isolation", "--editable", ".")
     stamp_of(level).write_text(digest_of(level))
@@ -130,9 +144,10 @@ def main() -> int:
     (ROOT / ".mailrail").mkdir(exist_ok=True)
     with (ROOT / ".mailrail" / "setup.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two makes at once would fight over one environment
-        if not is_current(level):
-            make_venv()
-            install(level)
+        for one in ("dev", "fuzz") if level == "fuzz" else (level,):
+            if not is_current(one):
+                make_venv()
+                install(one)
         if level == "dev":
             subprocess.run([sys.executable, str(ROOT / "tools" / "setup_peers.py")], check=True)
     return 0
@@ -142,4 +157,6 @@ if __name__ == "__main__":
     try:
         sys.exit(main())
     except subprocess.CalledProcessError as failed:
+        if "requirements/fuzz.txt" in failed.cmd:
+            sys.exit(NO_WHEEL)
         sys.exit(f"setup: this failed: {' '.join(str(word) for word in failed.cmd)}")

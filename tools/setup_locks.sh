@@ -16,3 +16,4 @@ if [ -n "${UPGRADE:-}" ]; then upgrade=(--upgrade); fi
 compile pyproject.toml requirements/run.txt "${upgrade[@]}"
 compile requirements/build.in requirements/build.txt "${upgrade[@]}"
 compile requirements/dev.in requirements/dev.txt "${upgrade[@]}"
+compile requirements/fuzz.in requirements/fuzz.txt "${upgrade[@]}"

@@ -1,0 +1,80 @@
+"""Replay inputs, or look for new ones.
+
+python -m tests.fuzz TARGET FILE...            each through the target; the first that breaks it shows its traceback
+python -m tests.fuzz TARGET --seconds 300      coverage-guided, with atheris; what breaks it is left under .mailrail/fuzz/
+python -m tests.fuzz all --seconds 300         every target in turn, each in a process of its own
+"""
+
+import argparse
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+WORK = Path(__file__).resolve().parents[2] / ".mailrail" / "fuzz"
+INSTRUMENTED = ["mailrail", "dns", "idna", "tomllib"]  # whose branches guide the search
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", usage=__doc__)
+    parser.add_argument("target")
+    parser.add_argument("files", nargs="*", type=Path)
+    parser.add_argument("--seconds", type=int, default=0)
+    asked = parser.parse_args()
+    if asked.target == "all":
+        return fuzz_all(asked.seconds)
+    if asked.seconds:
+        fuzz(asked.target, asked.seconds)
+    replay(asked.target, asked.files)
+    return 0
+
+
+def replay(name: str, files: list[Path]) -> None:
+    """Put each file through the target."""
+    from tests.fuzz.targets import TARGETS
+
+    for file in files:
+        TARGETS[name].check(file.read_bytes())
+        print(f"{file}: holds")
+
+
+def fuzz(name: str, seconds: int) -> None:
+    """Hand over to libFuzzer, which ends the process."""
+    atheris = importlib.import_module("atheris")  # optional: by name, so that checks pass without it
+    with atheris.instrument_imports(include=INSTRUMENTED):
+        from tests.fuzz.seeds import kept
+        from tests.fuzz.targets import TARGETS
+    folder = WORK / name
+    (folder / "corpus").mkdir(parents=True, exist_ok=True)
+    inputs = [*TARGETS[name].seeds(), *(file.read_bytes() for file in kept(name))]
+    for number, data in enumerate(inputs):
+        (folder / "corpus" / f"seed-{number:03}").write_bytes(data)
+    options = [
+        f"-max_total_time={seconds}",
+        "-max_len=4096",
+        "-timeout=20",
+        "-rss_limit_mb=1024",
+        "-print_final_stats=1",
+    ]
+    atheris.Setup(
+        [sys.argv[0], *options, f"-artifact_prefix={folder}/", str(folder / "corpus")], TARGETS[name].check
+    )
+    atheris.Fuzz()
+
+
+def fuzz_all(seconds: int) -> int:
+    """Go through the targets one after the other; 1 when any was broken."""
+    from tests.fuzz.targets import TARGETS
+
+    broken = []
+    for name in TARGETS:
+        print(f"== {name}", flush=True)
+        command = [sys.executable, "-m", "tests.fuzz", name, "--seconds", str(seconds)]
+        if subprocess.run(command, check=False).returncode:
+            broken.append(name)
+    print(f"fuzz: broken: {', '.join(broken)}" if broken else "fuzz: every target held")
+    return bool(broken)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
