@@ -9,7 +9,7 @@ after the step that was under way: whole, or not at all. Then it must be of use.
 import asyncio
 import random
 import zlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -211,20 +211,21 @@ class Cut:
     left: SimDisk
 
 
-def sweep(journey: Journey, states: Sequence[Seen], times: int = 1) -> tuple[int, list[str]]:
-    """Cut the power at each operation of *journey*; return how many cuts there were, and what was wrong.
+def cuts_of(journey: Journey, times: int = 1) -> "list[Cut]":
+    """Cut the power at each operation of *journey*, *times* as often as it says."""
+    return simulate(_cuts(journey, journey.chances * times))
+
+
+def troubles(journey: Journey, cuts: "Sequence[Cut]", states: Sequence[Seen]) -> Iterator[str]:
+    """Look at what each of *cuts* left, and yield what is wrong with it.
 
     Args:
         states: what the spool shows before the steps, after the first, and so on (`states_of`).
-        times: how many times the journey's chances.
     """
-    cuts = simulate(_cuts(journey, journey.chances * times))
-    wrong = []
     for cut in cuts:
         why = simulate(_trouble(cut, states))
         if why:
-            wrong.append(f"{journey.name}: power cut {cut.number}, before {cut.before}: {why}")
-    return len(cuts), wrong
+            yield f"{journey.name}: power cut {cut.number}, before {cut.before}: {why}"
 
 
 def states_of(journey: Journey) -> list[Seen]:
