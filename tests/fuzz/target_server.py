@@ -114,7 +114,7 @@ class _Session:
                 self.content = b""
                 self.data_from = len(self.fed) if self._is_single and not is_chunking else None
         self.happened.append(repr(event))
-        if self.core.is_waiting:
+        if type(event) in _GOOD:
             self._answer(event)
 
     def _message_ended(self) -> None:
