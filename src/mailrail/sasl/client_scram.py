@@ -69,7 +69,7 @@ class ScramClient:
         self._password = password
         self._nonce = nonce
         self._signature: bytes | None = None  # what the server owes us, once it is known
-        self._is_over = False
+        self._has_repeated = self._is_over = False
 
     def start(self) -> bytes | None:
         """Return the first message."""
@@ -83,8 +83,9 @@ class ScramClient:
                 bounds, or a signature by somebody who does not know the keys.
         """
         try:
-            if not challenge and self._signature is None and not self._is_over:
+            if not challenge and self._signature is None and not (self._has_repeated or self._is_over):
                 # LENIENT: seen from servers that ignore initial responses and ask with an empty challenge.
+                self._has_repeated = True
                 return (self._gs2 + self._first).encode()
             return self._take(text_of(challenge))
         except GrammarError as error:

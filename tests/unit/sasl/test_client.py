@@ -4,6 +4,7 @@ from mailrail.model import LocalProtocolError, Login, RemoteProtocolError
 from mailrail.sasl import ClientFacts, choose
 from mailrail.sasl.client import Login as LoginMechanism
 from mailrail.sasl.client import Plain
+from mailrail.sasl.client_scram import ScramClient
 
 
 def test_plain_says_everything_at_once() -> None:
@@ -20,6 +21,13 @@ def test_plain_does_not_repeat_itself_for_ever() -> None:
     plain.step(b"")
     with pytest.raises(RemoteProtocolError):
         plain.step(b"")
+
+
+def test_a58_scram_does_not_repeat_itself_for_ever() -> None:
+    scram = ScramClient("SCRAM-SHA-256", "ann", "secret", nonce="n" * 24, binding=None, saw_plus=False)
+    assert scram.step(b"") == scram.start()
+    with pytest.raises(RemoteProtocolError):
+        scram.step(b"")
 
 
 def test_plain_takes_no_real_challenge() -> None:
