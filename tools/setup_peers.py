@@ -37,6 +37,7 @@ WANTED = {
     "postfix": Peer(("postfix",), "usr/sbin/postfix", "Postfix as a peer, smtp-source and smtp-sink"),
     # nss_wrapper: Exim will not start without the account that its package would add.
     "exim": Peer(("exim4-daemon-heavy", "libnss-wrapper"), "usr/sbin/exim4", "Exim as a next hop"),
+    "pebble": Peer(("pebble",), "usr/bin/pebble", "Pebble, a certificate authority for trials, by ACME"),
     "swaks": Peer(("swaks", "libnet-ssleay-perl"), "usr/bin/swaks", "swaks as a client, STARTTLS included"),
 }
 

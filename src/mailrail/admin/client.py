@@ -11,6 +11,7 @@ from mailrail.admin.messages import (
     RESPONSE_BYTES,
     AdminError,
     Answer,
+    CertificateRow,
     ChangeRequest,
     CountRequest,
     DestinationRow,
@@ -18,6 +19,7 @@ from mailrail.admin.messages import (
     PageRequest,
     Reloaded,
     ReloadRequest,
+    RenewRequest,
     Row,
     ShowRequest,
     StatsRequest,
@@ -99,6 +101,14 @@ class AdminClient:
             AdminError: SETTINGS when they cannot be used, with every problem in the text.
         """
         return await self._ask(ReloadRequest(), Answer[Reloaded])
+
+    async def renew(self) -> CertificateRow:
+        """Have a certificate fetched by ACME now; takes from seconds to minutes.
+
+        Raises:
+            AdminError: CERTIFICATE when it could not be done, with the authority's words.
+        """
+        return await self._ask(RenewRequest(), Answer[CertificateRow])
 
     async def change(self, request: ChangeRequest) -> int:
         """Do something to items and return how many they were."""

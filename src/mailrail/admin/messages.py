@@ -96,6 +96,12 @@ class ReloadRequest(_Model):
     verb: Literal["reload"] = "reload"
 
 
+class RenewRequest(_Model):
+    """Fetch a certificate by ACME now."""
+
+    verb: Literal["renew"] = "renew"
+
+
 class ChangeRequest(_Model):
     """Do something to items; hold and release without ids mean new mail too."""
 
@@ -111,6 +117,7 @@ Request = Annotated[
     | StatsRequest
     | HoldsRequest
     | ReloadRequest
+    | RenewRequest
     | ChangeRequest,
     Field(discriminator="verb"),
 ]
@@ -216,6 +223,7 @@ class Trouble(Enum):
 
     BAD_REQUEST = "bad_request"  # not understood: the two sides are of different versions
     STORE = "store"  # the spool could not
+    CERTIFICATE = "certificate"  # none could be fetched
     SETTINGS = "settings"  # the settings file is wrong: the daemon goes on with what it had
     INTERNAL = "internal"  # a fault in the daemon; its log has the stack
     DOWN = "down"  # nobody answers at the socket

@@ -12,11 +12,13 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from mailrail.acme import AcmeError
 from mailrail.admin.events import AdminRequestFailed, OperatorActed
 from mailrail.admin.lines import LinePeer
 from mailrail.admin.messages import (
     REQUEST,
     REQUEST_BYTES,
+    CertificateRow,
     ChangeRequest,
     CountRequest,
     ErrorBody,
@@ -24,6 +26,7 @@ from mailrail.admin.messages import (
     PageRequest,
     Reloaded,
     ReloadRequest,
+    RenewRequest,
     Request,
     ShowRequest,
     StatsRequest,
@@ -45,6 +48,7 @@ IDLE_S: Final = 60.0  # ours; a request is written at once
 
 StatusSource = Callable[[], Status]
 Reload = Callable[[], Awaitable[Reloaded]]
+Renew = Callable[[], Awaitable[CertificateRow]]
 
 
 class AdminServer:
@@ -57,6 +61,7 @@ class AdminServer:
         status: tells how the daemon is; the number of items is filled in here.
         bus: told of what operators do.
         reload: reads settings and certificates again, or raises SettingsError.
+        renew: fetches a certificate by ACME, or raises AcmeError.
         group_access: mode 0660 instead of 0600.
     """
 
@@ -69,6 +74,7 @@ class AdminServer:
         bus: Bus,
         *,
         reload: Reload,
+        renew: Renew,
         group_access: bool = False,
     ) -> None:
         self._network = network
@@ -78,6 +84,7 @@ class AdminServer:
         self._status = status
         self._bus = bus
         self._reload = reload
+        self._renew = renew
         self._listener: Listener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -132,6 +139,8 @@ class AdminServer:
             return _error(Trouble.STORE, str(error))
         except SettingsError as error:
             return _error(Trouble.SETTINGS, str(error))
+        except AcmeError as error:
+            return _error(Trouble.CERTIFICATE, str(error))
         except Exception:  # a task boundary: the daemon outlives any request
             self._bus.emit(AdminRequestFailed(stack=traceback.format_exc()))
             return _error(Trouble.INTERNAL, "a fault in the daemon; its log has the details")
@@ -157,6 +166,8 @@ class AdminServer:
                 return _array(wanted_of(rule).model_dump_json() for rule in self._control.holds())
             case ReloadRequest():
                 return (await self._reload()).model_dump_json().encode()
+            case RenewRequest():
+                return (await self._renew()).model_dump_json().encode()
             case ChangeRequest():
                 return b"%d" % await self._change(request)
 

@@ -17,6 +17,9 @@ _COMMANDS: Final = {
     "reload": Lazy(
         "mailrail.cli.reload", "reload", "Have the server read its settings and certificates again."
     ),
+    "certificate": Lazy(
+        "mailrail.cli.certificate", "certificate", "See the certificates in force, and fetch a new one."
+    ),
     "send": Lazy("mailrail.cli.send", "send", "Send one message to a server."),
     "queue": Lazy("mailrail.cli.queue", "queue", "See and change what waits to be delivered."),
     "explain": Lazy(

@@ -5,6 +5,7 @@ Everything is checked before a socket opens: a daemon that starts is a daemon th
 
 import stat
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from mailrail.config.files import Source
@@ -22,6 +23,7 @@ def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     yield from _listeners(settings, source)
     yield from _domains(source)
     yield from _certificates(settings, source)
+    yield from _acme(settings, source)
     yield from _secret_files(settings, source)
     yield from _open_secrets(source)
 
@@ -71,6 +73,21 @@ def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Proble
             text = "needs a certificate, and there is none"
             mend = "add [[tls.certificate]] with chain and key, or leave out tls.self_signed = false"
             yield _problem(source, path, text, mend)
+
+
+def _acme(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    if not settings.acme.is_on:
+        return
+    if find_spec("acme") is None:
+        text = "needs a library that is not installed"
+        yield _problem(source, ("acme", "domains"), text, 'pip install "mailrail[acme]"')
+    file = settings.acme.directory_ca
+    if file is None:
+        return
+    try:
+        client_context(verify=True, ca_file=file)
+    except SettingsError as error:
+        yield _problem(source, ("acme", "directory_ca"), str(error))
 
 
 def _client_authorities(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
+from mailrail.acme.settings import AcmeSettings
 from mailrail.admin.settings import AdminSettings
 from mailrail.client.settings import ClientSettings
 from mailrail.config.listener import ListenerSettings
@@ -65,6 +66,7 @@ class MailrailSettings(Settings):
     )
     routing: RoutingSettings = setting(RoutingSettings(), "How the hosts of a destination are chosen.")
     tls: TlsSettings = setting(TlsSettings(), "TLS towards those who bring us mail.")
+    acme: AcmeSettings = setting(AcmeSettings(), "A certificate fetched and renewed by ACME.")
     limits: LimitSettings = setting(LimitSettings(), "What a client may use up.")
     timeouts: TimeoutSettings = setting(TimeoutSettings(), "How long a client may take.")
     net: NetSettings = setting(NetSettings(), "How sockets behave; few sites ever change this.")

@@ -9,12 +9,14 @@ import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from typing import Final, Self
 
+from mailrail.acme import AcmeError, Renewal, proof_for
 from mailrail.admin import AdminServer, CertificateRow, Reloaded, Status
 from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings, Role
-from mailrail.daemon.certificates import Certificates
+from mailrail.daemon.certificates import Certificates, acme_file
 from mailrail.daemon.events import (
     DaemonStarted,
     DaemonStopped,
@@ -28,7 +30,7 @@ from mailrail.delivery import ClientContexts, SmtpCourier
 from mailrail.dns import DnsResolver
 from mailrail.intake import HeaderLimits, Intake
 from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, parse_address
-from mailrail.net import Endpoint, Network
+from mailrail.net import CertificateFacts, Endpoint, Network
 from mailrail.observe import Bus
 from mailrail.policy import RelayRules
 from mailrail.queue import Control, Manager
@@ -134,6 +136,7 @@ class Daemon:
             clock=world.clock,
             bus=bus,
         )
+        self.renewal = self._renewal() if settings.acme.is_on else None
         self._admin = AdminServer(
             world.network,
             settings.admin.path(settings.spool.path),
@@ -141,6 +144,7 @@ class Daemon:
             self._status,
             bus,
             reload=self._reload_for_operator,
+            renew=self._renew_for_operator,
             group_access=settings.admin.group_access,
         )
 
@@ -185,6 +189,22 @@ class Daemon:
             postmaster=self._postmaster(),
         )
 
+    def _renewal(self) -> Renewal:
+        from mailrail.acme.authority import AcmeAuthority  # noqa: PLC0415 -- an extra; most do without
+
+        settings, world = self.settings, self._world
+        file = acme_file(settings)
+        return Renewal(
+            settings.acme,
+            file,
+            AcmeAuthority(settings.acme, file.with_name("acme-account.key")),
+            proof_for(settings.acme, world.network, file.parent, world.clock, self.bus),
+            clock=world.clock,
+            rng=world.rng,
+            bus=self.bus,
+            changed=partial(self._look_at_certificates, again=True),
+        )
+
     def _postmaster(self) -> Address | None:
         """Return where mail for the bare `<Postmaster>` goes (RFC 5321 §4.5.1)."""
         if self.settings.report.postmaster:
@@ -209,6 +229,7 @@ class Daemon:
                     await self._tell_start()
                     tasks.create_task(self._keep_house())
                     tasks.create_task(self._heed_reloads())
+                    tasks.create_task(self._keep_certificate())
                     await self._stop.wait()
                 finally:
                     await self._wind_down(queue)
@@ -306,6 +327,20 @@ class Daemon:
         change = await self.reload()
         return Reloaded(applied=change.applied, waiting=change.waiting)
 
+    async def _keep_certificate(self) -> None:
+        """Fetch and renew by ACME, where that is wanted, until the daemon stops."""
+        if self.renewal is None:
+            return
+        async with asyncio.TaskGroup() as tasks:
+            renewing = tasks.create_task(self.renewal.run())
+            await self._stop.wait()
+            renewing.cancel()
+
+    async def _renew_for_operator(self) -> CertificateRow:
+        if self.renewal is None:
+            raise AcmeError("no certificate is fetched by ACME: name what it is to be for by acme.domains")
+        return _row(await self.renewal.renew())
+
     async def _look_at_certificates(self, *, again: bool = False) -> None:
         contexts = await self.certificates.look(self.settings, again=again)
         if contexts is not None:
@@ -323,16 +358,7 @@ class Daemon:
             listeners=tuple(map(str, self._endpoints)),
             sessions=self.server.session_count,
             trouble=self._trouble(),
-            certificates=tuple(
-                CertificateRow(
-                    file=str(facts.file),
-                    names=facts.names,
-                    issuer=facts.issuer,
-                    ends_us=facts.ends_us,
-                    is_self_signed=facts.is_self_signed,
-                )
-                for facts in self.certificates.facts
-            ),
+            certificates=tuple(map(_row, self.certificates.facts)),
         )
 
     def _trouble(self) -> str:
@@ -344,3 +370,13 @@ class Daemon:
         if not self.spool.has_space(1):
             return "too little space is free on the spool's disk"
         return "" if self.spool.has_place() else "as many items are queued as spool.most_items allows"
+
+
+def _row(facts: CertificateFacts) -> CertificateRow:
+    return CertificateRow(
+        file=str(facts.file),
+        names=facts.names,
+        issuer=facts.issuer,
+        ends_us=facts.ends_us,
+        is_self_signed=facts.is_self_signed,
+    )

@@ -63,7 +63,7 @@ def read(settings: MailrailSettings, clock: Clock) -> Reading:
         SettingsError: one cannot be used.
     """
     tls = settings.tls
-    files, is_self_signed = tls.certificate, False
+    files, is_self_signed = (*tls.certificate, *_fetched(settings)), False
     if not files and tls.self_signed:
         made = keep_self_signed(tls.kept_in(settings.spool.path), settings.hostname, clock)
         files, is_self_signed = (made,), True
@@ -74,6 +74,16 @@ def read(settings: MailrailSettings, clock: Clock) -> Reading:
     contexts = server_context(tls.model_copy(update={"certificate": files}), asked)
     facts = tuple(certificate_facts(one.chain) for one in files)
     return Reading(contexts, facts, is_self_signed, stamps)
+
+
+def acme_file(settings: MailrailSettings) -> Path:
+    """Return where the certificate that was fetched by ACME is kept, with its key."""
+    return settings.tls.kept_in(settings.spool.path) / "acme.pem"
+
+
+def _fetched(settings: MailrailSettings) -> tuple[CertificateFiles, ...]:
+    file = acme_file(settings)
+    return (CertificateFiles(chain=file, key=file),) if settings.acme.is_on and file.exists() else ()
 
 
 def _paths(files: Iterable[CertificateFiles]) -> Iterable[Path]:

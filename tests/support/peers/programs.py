@@ -14,7 +14,12 @@ ROOT = Path(__file__).resolve().parents[3]
 UNPACKED = ROOT / ".mailrail" / "peers"
 COMPLETE = ".complete"  # as written by tools/setup_peers.py
 # What a peer is known by, below the root of its tree.
-PROOF = {"postfix": "usr/sbin/postfix", "exim": "usr/sbin/exim4", "swaks": "usr/bin/swaks"}
+PROOF = {
+    "postfix": "usr/sbin/postfix",
+    "exim": "usr/sbin/exim4",
+    "pebble": "usr/bin/pebble",
+    "swaks": "usr/bin/swaks",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,14 @@ from tests.support.memory_net import MemoryNetwork
 from tests.unit.queue.bench import Bench, Carriage, bench
 from tests.unit.queue.mail import NOT_NOW
 
+from mailrail.acme import AcmeError
 from mailrail.admin import (
     MAX_PAGE,
     AdminClient,
     AdminError,
     AdminRequestFailed,
     AdminServer,
+    CertificateRow,
     ChangeRequest,
     OperatorActed,
     RecipientRow,
@@ -29,7 +31,7 @@ from mailrail.admin import (
 )
 from mailrail.admin.lines import LinePeer
 from mailrail.admin.messages import RESPONSE_BYTES
-from mailrail.admin.server import IDLE_S, SESSIONS, Reload
+from mailrail.admin.server import IDLE_S, SESSIONS, Reload, Renew
 from mailrail.model import SettingsError, StoreError, StoreTrouble
 from mailrail.net import Endpoint
 from mailrail.observe import Bus, Event
@@ -64,14 +66,18 @@ async def nothing_new() -> Reloaded:
     return Reloaded()
 
 
+async def no_authority() -> CertificateRow:
+    raise AcmeError("nobody signs here")
+
+
 @asynccontextmanager
-async def door(reload: Reload = nothing_new) -> AsyncIterator[Door]:
+async def door(reload: Reload = nothing_new, renew: Renew = no_authority) -> AsyncIterator[Door]:
     events: list[Event] = []
     bus = Bus()
     bus.listen(events.append)
     async with bench(carriage=Carriage(lambda job: NOT_NOW)) as queue:
         network = MemoryNetwork()
-        server = AdminServer(network, PATH, queue.control, lambda: STATUS, bus, reload=reload)
+        server = AdminServer(network, PATH, queue.control, lambda: STATUS, bus, reload=reload, renew=renew)
         async with asyncio.TaskGroup() as group:
             server.open(group)
             yield Door(network, queue, server, events)
@@ -110,6 +116,23 @@ def test_a77_a_reload_of_wrong_settings_is_answered_with_all_that_is_wrong() -> 
             with pytest.raises(AdminError, match="4: wrong too") as caught:
                 await admin.reload()
             assert caught.value.trouble is Trouble.SETTINGS
+
+    simulate(main())
+
+
+def test_a_renewal_answers_with_the_new_certificate_or_with_what_was_in_its_way() -> None:
+    async def main() -> None:
+        row = CertificateRow(file="/a.pem", names=("a.example",), issuer="CN=b", ends_us=7)
+
+        async def renew() -> CertificateRow:
+            return row
+
+        async with door(renew=renew) as at, await at.client() as admin:
+            assert await admin.renew() == row
+        async with door() as at, await at.client() as admin:
+            with pytest.raises(AdminError, match="nobody signs here") as caught:
+                await admin.renew()
+            assert caught.value.trouble is Trouble.CERTIFICATE
 
     simulate(main())
 
