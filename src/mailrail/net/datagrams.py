@@ -23,7 +23,7 @@ class SocketDatagrams:
         self._shared = shared
         self._received = received
         self._is_closed = False
-        shared.loop.add_reader(sock.fileno(), self._readable)
+        shared.watch.add_reader(sock.fileno(), self._readable)
 
     def send(self, data: bytes, to: Endpoint, /) -> None:
         """Send one datagram."""
@@ -35,7 +35,7 @@ class SocketDatagrams:
         """Close; nothing is received any more."""
         if not self._is_closed:
             self._is_closed = True
-            self._shared.loop.remove_reader(self._sock.fileno())
+            self._shared.watch.remove_reader(self._sock.fileno())
             self._sock.close()
 
     def _readable(self) -> None:

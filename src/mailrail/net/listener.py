@@ -42,7 +42,7 @@ class SocketListener:
         self._rest: asyncio.TimerHandle | None = None
         self._is_wild = self.endpoint.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
         self._file = _identity(self.endpoint.host) if self.endpoint.is_unix else None
-        shared.loop.add_reader(self._fd, self._acceptable)
+        shared.watch.add_reader(self._fd, self._acceptable)
 
     def close(self) -> None:
         """Accept no more; connections already made go on. The file of a Unix socket goes, if it is still ours."""
@@ -51,7 +51,7 @@ class SocketListener:
         if self._rest is not None:
             self._rest.cancel()
         else:
-            self._shared.loop.remove_reader(self._fd)
+            self._shared.watch.remove_reader(self._fd)
         self._fd = -1
         self._sock.close()
         if self._file is not None and _identity(self.endpoint.host) == self._file:
@@ -82,7 +82,7 @@ class SocketListener:
         return SocketConnection(sock, self._shared, local, peer)
 
     def _take_a_rest(self, error: OSError) -> None:
-        self._shared.loop.remove_reader(self._fd)
+        self._shared.watch.remove_reader(self._fd)
         self._rest = self._shared.loop.call_later(self._rest_s, self._go_on)
         if self._bus is not None:
             reason = error.strerror or str(error)
@@ -90,7 +90,7 @@ class SocketListener:
 
     def _go_on(self) -> None:
         self._rest = None
-        self._shared.loop.add_reader(self._fd, self._acceptable)
+        self._shared.watch.add_reader(self._fd, self._acceptable)
 
 
 def endpoint_of(sock: socket.socket) -> Endpoint:

@@ -1,6 +1,6 @@
 """Floor 2 · net — the production Network: own non-blocking sockets on the running loop.
 
-Works on every loop with `add_reader` and `add_writer`: asyncio's own and uvloop. All sockets are
+Works on every loop with `add_reader` and `add_writer`: asyncio's own and uvloop (watch.py). All sockets are
 non-blocking and closed on exec; IPv6 sockets take IPv6 only, so that `0.0.0.0:25` and `[::]:25` can stand side by side.
 Host names never come here: looking up is the resolver's business.
 """
@@ -23,6 +23,7 @@ from mailrail.net.listener import SocketListener, endpoint_of
 from mailrail.net.settings import NetSettings
 from mailrail.net.stream import Shared, SocketConnection
 from mailrail.net.trouble import connect_error, net_error
+from mailrail.net.watch import watch_on
 from mailrail.observe import Bus
 
 _BIND_ADDRESS_NO_PORT: Final = 24  # ip(7), Linux: choose the port at connect, where more of them are free
@@ -97,7 +98,7 @@ class SocketNetwork:
                     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if source is not None:
                     _bind_source(sock, source)
-                await _connected(sock, endpoint, shared.loop, timeout_s)
+                await _connected(sock, endpoint, shared, timeout_s)
                 local = endpoint if endpoint.is_unix else endpoint_of(sock)
                 if local == endpoint and not endpoint.is_unix:
                     # TCP's simultaneous open: a free local port can be drawn that equals the target.
@@ -128,7 +129,8 @@ class SocketNetwork:
 
     def _shared(self) -> Shared:
         if self._common is None:
-            self._common = Shared(asyncio.get_running_loop(), self._settings)
+            loop = asyncio.get_running_loop()
+            self._common = Shared(loop, self._settings, watch_on(loop))
         return self._common
 
 
@@ -146,27 +148,25 @@ class _kept_if_good:  # noqa: N801 - reads as a phrase in its `with`
             self._sock.close()
 
 
-async def _connected(
-    sock: socket.socket, endpoint: Endpoint, loop: asyncio.AbstractEventLoop, timeout_s: float
-) -> None:
+async def _connected(sock: socket.socket, endpoint: Endpoint, shared: Shared, timeout_s: float) -> None:
     address = endpoint.host if endpoint.is_unix else (endpoint.host, endpoint.port)
     number = sock.connect_ex(address)
     if number == 0:
         return
     if number != errno.EINPROGRESS:
         raise OSError(number, os.strerror(number))
-    done: asyncio.Future[None] = loop.create_future()
+    done: asyncio.Future[None] = shared.loop.create_future()
 
     def settle() -> None:
         if not done.done():
             done.set_result(None)
 
-    loop.add_writer(sock.fileno(), settle)
+    shared.watch.add_writer(sock.fileno(), settle)
     try:
         async with asyncio.timeout(timeout_s):
             await done
     finally:
-        loop.remove_writer(sock.fileno())
+        shared.watch.remove_writer(sock.fileno())
     number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
     if number != 0:
         raise OSError(number, os.strerror(number))

@@ -1,4 +1,4 @@
-"""Floor 2 · net — one connected socket on the loop's add_reader: the hot path of everything.
+"""Floor 2 · net — one connected socket, called when it can be read: the hot path of everything.
 
 What makes it cheap, each measured (DESIGN §6): reads go through one buffer that all connections of a
 network share, so that an idle one costs no memory and a read no large allocation; a write tries the socket
@@ -25,6 +25,7 @@ from mailrail.model import NetError
 from mailrail.net.api import Endpoint, Receiver
 from mailrail.net.settings import NetSettings
 from mailrail.net.trouble import net_error
+from mailrail.net.watch import Watch
 
 _READS_PER_WAKE: Final = 4  # full buffers from one peer before the others get their turn
 _PIECES_PER_SEND: Final = 64  # far below IOV_MAX, 1024
@@ -32,7 +33,11 @@ _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
 
 
 class Shared:
-    """What all connections of one network have in common: the loop, the receive buffer, the numbers."""
+    """What all connections of one network have in common: loop, watch, receive buffer, numbers.
+
+    Args:
+        watch: tells of input and room; None: the loop itself.
+    """
 
     __slots__ = (
         "buffer",
@@ -43,13 +48,17 @@ class Shared:
         "loop",
         "low_water",
         "view",
+        "watch",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, settings: NetSettings) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, settings: NetSettings, watch: Watch | None = None
+    ) -> None:
         self.loop = loop
-        # asyncio wakes us as long as there is something to read. uvloop stops after one call for a socket
+        self.watch: Watch = watch or loop
+        # Others wake us as long as there is something to read. uvloop stops after one call for a socket
         # that has failed, even with bytes left to read before the failure: there we read until it is dry.
-        self.is_one_shot = not isinstance(loop, asyncio.SelectorEventLoop)
+        self.is_one_shot = self.watch is loop and not isinstance(loop, asyncio.SelectorEventLoop)
         self.buffer = bytearray(settings.read_bytes)
         self.view = memoryview(self.buffer)
         self.high_water = settings.high_water_bytes
@@ -122,7 +131,7 @@ class SocketConnection:
                 return True
             self._pending = deque((memoryview(data)[sent:] if sent else data,))
             self._waiting = len(data) - sent
-            self._shared.loop.add_writer(self._fd, self._writable)
+            self._shared.watch.add_writer(self._fd, self._writable)
         else:
             self._pending.append(data)
             self._waiting += len(data)
@@ -190,7 +199,7 @@ class SocketConnection:
             if count == 0:
                 self._end()
                 return
-            self._receiver.received(bytes(shared.view[:count]))
+            self._receiver.received(shared.view[:count].tobytes())
             if count < len(shared.buffer) and not shared.is_one_shot:  # no more, or we are woken again
                 return
         self._read_more()
@@ -212,7 +221,7 @@ class SocketConnection:
             pending[0] = memoryview(pending[0])[sent:]
         if not pending:
             self._pending = None
-            self._shared.loop.remove_writer(self._fd)
+            self._shared.watch.remove_writer(self._fd)
             if not self._open:
                 self._linger()
                 return
@@ -302,15 +311,15 @@ class SocketConnection:
     def _read_on(self) -> None:
         if not self._is_reading and not self._ended:
             self._is_reading = True
-            self._shared.loop.add_reader(self._fd, self._readable)
+            self._shared.watch.add_reader(self._fd, self._readable)
 
     def _read_off(self) -> None:
         if self._is_reading:
             self._is_reading = False
-            self._shared.loop.remove_reader(self._fd)
+            self._shared.watch.remove_reader(self._fd)
 
     def _drop_output(self) -> None:
         if self._pending is not None:
             self._pending = None
             self._waiting = 0
-            self._shared.loop.remove_writer(self._fd)
+            self._shared.watch.remove_writer(self._fd)
