@@ -86,7 +86,7 @@ class Wire:
         *Cancel-safe:* no: abort the session.
         """
         while not self._events:
-            await self._wait()
+            await self._waiting()
         return self._events.popleft()
 
     async def answer(self) -> Reply:
@@ -98,7 +98,7 @@ class Wire:
     async def room(self) -> None:
         """Wait until the output has drained, or an event came."""
         while self.is_full and not self._events:
-            await self._wait()
+            await self._waiting()
 
     def has_event(self) -> bool:
         """Tell whether an event waits."""
@@ -165,13 +165,14 @@ class Wire:
 
     # --- waiting ---------------------------------------------------------------------
 
-    async def _wait(self) -> None:
+    def _waiting(self) -> asyncio.Future[None]:
+        """Return what ends with the next event, or when the output has drained."""
         if self.error is not None:
             raise self.error
         if self.protocol.state is ClientState.OVER:
             raise SessionFailed(self._stage, None, "the session is over")
-        self._waiter = self._loop.create_future()
-        await self._waiter
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None

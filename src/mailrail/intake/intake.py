@@ -98,14 +98,14 @@ class Intake:
         Raises:
             StoreError: the spool takes no mail now.
         """
-        return Incoming(self, origin, envelope, is_submission=is_submission, tls=tls)
+        return Incoming(self, origin, envelope, is_submission, tls)
 
 
 class Incoming:
     """One message on its way in."""
 
     def __init__(
-        self, intake: Intake, origin: Origin, envelope: Envelope, *, is_submission: bool, tls: str
+        self, intake: Intake, origin: Origin, envelope: Envelope, is_submission: bool, tls: str
     ) -> None:
         self.queue_id = intake.ids.make()
         self._intake = intake

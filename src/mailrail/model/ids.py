@@ -42,13 +42,13 @@ def parse_id(text: str) -> int:
     """
     if len(text) != WIDTH:
         raise ValueError(f"{text!r} is not a queue id: it has {len(text)} letters, not {WIDTH}")
-    number = _VALUES.get(text[0], -1)
-    for place in (1, 3, 5, 7, 9):
-        value = _PAIR_VALUES.get(text[place : place + 2], -1)
-        if value < 0 or number < 0:
-            raise ValueError(f"{text!r} is not a queue id: it has a letter that is not in its alphabet")
-        number = number * _BASE2 + value
-    return number
+    two, base = _PAIR_VALUES, _BASE2
+    try:
+        number = _VALUES[text[0]] * base + two[text[1:3]]
+        number = (number * base + two[text[3:5]]) * base + two[text[5:7]]
+        return (number * base + two[text[7:9]]) * base + two[text[9:11]]
+    except KeyError:
+        raise ValueError(f"{text!r} is not a queue id: it has a letter that is not in its alphabet") from None
 
 
 def id_time_us(queue_id: QueueId) -> int:

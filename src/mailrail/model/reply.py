@@ -5,8 +5,10 @@ facts with `with_text`, never a code of its own. Replies are encoded once, when 
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
+
+from mailrail.model.value import value
 
 # RFC 5321 §4.5.3.1.5: a reply line, code and CRLF included, has at most 512 octets.
 LINE_OCTETS: Final = 512
@@ -21,7 +23,7 @@ def printable(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _UNPRINTABLE.sub("?", text)
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Reply:
     """A code, an enhanced code and one or more lines of text.
 

@@ -6,10 +6,9 @@ stand before another's one.
 """
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final
 
-from mailrail.model import Address, Deferred
+from mailrail.model import Deferred, value
 from mailrail.queue.rate import Bucket
 from mailrail.queue.settings import WindowSettings
 from mailrail.queue.window import Window
@@ -18,7 +17,7 @@ from mailrail.spool import Content, Lease
 REMEMBERED_S: Final = 3600.0  # longer than any rest between two tries of young mail
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Work:
     """One due item in memory; *content* is None until its turn where it must be read from disk."""
 
@@ -33,8 +32,8 @@ class Turns:
     __slots__ = ("_lines", "_order", "_size")
 
     def __init__(self) -> None:
-        self._lines: dict[Address | None, deque[Work]] = {}
-        self._order: deque[Address | None] = deque()
+        self._lines: dict[str, deque[Work]] = {}
+        self._order: deque[str] = deque()
         self._size = 0
 
     def __len__(self) -> int:
@@ -42,7 +41,8 @@ class Turns:
 
     def push(self, work: Work) -> None:
         """Put *work* at the end of its sender's line."""
-        sender = work.lease.message.envelope.reverse_path
+        path = work.lease.message.envelope.reverse_path
+        sender = "" if path is None else path.text
         line = self._lines.get(sender)
         if line is None:
             self._lines[sender] = line = deque()

@@ -31,7 +31,7 @@ class ContentGate:
         self._limits = limits
         self._body = body
         self._dots = DotReader()
-        self._chunks = ChunkReader()
+        self._chunks: ChunkReader | None = None
         self._line_run = 0
 
     def dots(self, data: bytes) -> tuple[bytes, bytes | None]:
@@ -41,17 +41,17 @@ class ContentGate:
 
     def chunk(self, data: bytes) -> bytes:
         """Take bytes of BDAT and return good content."""
-        return self._judge_chunk(self._chunks.feed(data))
+        if self._chunks is None:
+            self._chunks = ChunkReader()
+        return self._judge_chunk(self._chunks, self._chunks.feed(data))
 
     def finish_chunks(self) -> bytes:
         """Return the rest of the content after the last chunk."""
-        return self._judge_chunk(self._chunks.finish())
+        return self._judge_chunk(self._chunks, self._chunks.finish()) if self._chunks is not None else b""
 
-    def _judge_chunk(self, content: bytes) -> bytes:
+    def _judge_chunk(self, chunks: ChunkReader, content: bytes) -> bytes:
         is_text = self._body is not Body.BINARY  # RFC 3030 §3: binary content has no lines
-        return self._judge(
-            content, has_bare=is_text and self._chunks.has_bare, has_nul=is_text and self._chunks.has_nul
-        )
+        return self._judge(content, has_bare=is_text and chunks.has_bare, has_nul=is_text and chunks.has_nul)
 
     def _judge(self, content: bytes, *, has_bare: bool, has_nul: bool) -> bytes:
         limits = self._limits
