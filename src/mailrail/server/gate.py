@@ -37,6 +37,11 @@ class ConnectionGate:
         """Sessions now."""
         return self._total
 
+    @property
+    def remembers(self) -> bool:
+        """Tell whether there is a client that `sweep` is to forget."""
+        return bool(self._recent)
+
     def is_trusted(self, host: str) -> bool:
         """Tell whether *host* (an IP address, or a Unix socket's path) is exempt."""
         known = self._trust.get(host)

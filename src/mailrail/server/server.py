@@ -132,7 +132,7 @@ class Server:
         return len(self._sessions)
 
     def start(self) -> None:
-        """Open the listener given to the constructor and begin to watch deadlines.
+        """Open the listener given to the constructor, and be ready for more.
 
         Raises:
             NetError: the address is taken or not ours.
@@ -143,7 +143,6 @@ class Server:
             self._network = SocketNetwork()
         if self._listen:
             self.listen_on(Port(endpoint=Endpoint.parse(self._listen)))
-        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
 
     def listen_on(self, port: Port, handler: HandlerFactory | None = None) -> Endpoint:
         """Open one more listener, after `start`; return where it listens.
@@ -212,6 +211,7 @@ class Server:
         if refusal is not None:
             self._turn_away(connection, refusal, line.port)
             return
+        self._watch()
         if line.port.implicit_tls:
             self._shake_hands(
                 connection,
@@ -255,6 +255,7 @@ class Server:
             self._handler_failed(connection, session_id, error)
             return
         self._sessions[session] = line.port
+        self._watch()
         if self.bus.wants(SessionOpened):
             self.bus.emit(
                 SessionOpened(
@@ -338,12 +339,19 @@ class Server:
         if self._empty is not None and not self._sessions and not self._empty.done():
             self._empty.set_result(None)
 
+    def _watch(self) -> None:
+        """Look after deadlines every second, as long as there is somebody to look after."""
+        if self._sweeper is None:
+            self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
+
     def _sweep(self) -> None:
-        self._sweeper = self.loop.call_later(SWEEP_S, self._sweep)
+        self._sweeper = None
         now = self.loop.time()
         for session in tuple(self._sessions):
             session.check(now)
         self._gate.sweep(now)
+        if self._sessions or self._gate.remembers:
+            self._watch()
 
     # --- The end ----------------------------------------------------------------------------
 
@@ -374,6 +382,7 @@ class Server:
     def _close_all(self) -> None:
         if self._sweeper is not None:
             self._sweeper.cancel()
+            self._sweeper = None
         for session in tuple(self._sessions):
             session.close_with(say.SHUTTING_DOWN)
         for handshake in tuple(self._handshakes):

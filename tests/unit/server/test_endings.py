@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from tests.support.memory_net import MemoryNetwork
 from tests.unit.server.lobby import LETTER, LOST, Door, make_lobby, play, turns
 
 from mailrail.model import NetError, NetTrouble, Reply
@@ -11,6 +12,7 @@ from mailrail.model import reply as say
 from mailrail.net import Connection, Endpoint, Listener
 from mailrail.server import Answer, EndAnswer, Handler, HandlerFactory, Server, Session, Transaction
 from mailrail.server.events import SessionClosed, SessionFailed
+from mailrail.sim import simulate
 
 
 class Slow(Handler):
@@ -257,3 +259,20 @@ def test_a_server_that_cannot_listen_leaves_nothing_running() -> None:
         assert server._sweeper is None
 
     play(scenario)
+
+
+def test_a_server_with_nobody_in_it_sets_no_timers() -> None:
+    async def scenario() -> None:
+        network = MemoryNetwork()
+        server = Server(Handler, hostname="mx.example", listen="192.0.2.25:25", network=network)
+        server.start()
+        assert server._sweeper is None
+        client = await network.connect(Endpoint("192.0.2.25", 25), timeout_s=1)
+        await asyncio.sleep(100)
+        assert server._sweeper is not None
+        client.close()
+        await asyncio.sleep(100)
+        assert server._sweeper is None
+        await server.stop()
+
+    simulate(scenario())
