@@ -32,6 +32,7 @@ class Blobs:
     def __init__(self, disk: Disk, root: Path) -> None:
         self._disk = disk
         self._blobs = root / "blobs"
+        self._directories = tuple(self._blobs / f"{number:02x}" for number in range(DIRECTORIES))
         self._corrupt = root / "corrupt"
 
     def prepare(self) -> None:
@@ -134,7 +135,7 @@ class Blobs:
         return banished
 
     def _directory(self, number: int) -> Path:
-        return self._blobs / f"{number:02x}"
+        return self._directories[number]
 
     def _misplaced(self, path: Path) -> str:
         try:
