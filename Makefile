@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup test check bench bench-guard crash fuzz docs lock clean
+.PHONY: help run demo setup test check bench bench-guard crash fuzz sim docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -40,6 +40,9 @@ crash: setup  ## kill the server under load, many times; ROUNDS=50
 fuzz:  ## look for inputs that break a parser; TARGET=server SECONDS=300, by default each target for a minute
 	@$(PYTHON) tools/setup.py fuzz
 	@$(VENV)/python -m tests.fuzz $${TARGET:-all} --seconds $(or $(SECONDS),60)
+
+sim: setup  ## simulate days of two servers among strangers, with crashes and outages; SEEDS=1000
+	@$(VENV)/python -m mailrail.sim.campaign --seeds $${SEEDS:-1000} $(ARGS)
 
 docs: setup  ## build the documentation, warnings are errors
 	@$(VENV)/sphinx-build -W --keep-going -q -b html docs docs/_build/html

@@ -9,6 +9,8 @@
 
 Production modules run in here unchanged: they are handed a `Machine` for a network, a `Mount` of a `SimDisk`, a `SimClock` and a seeded
 source of chance, and the running loop is a `SimLoop`. How it works, and what it cannot show: docs/explanation/simulation.md.
+
+This door has the parts that need no daemon, cheap to import. Whole fleets have doors of their own: `sim.fleet`, `sim.mixed`.
 """
 
 from mailrail.sim.clock import START_US, SimClock, seeded

@@ -9,6 +9,7 @@ datagrams; what is wrong with a link or a machine, for all.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable
 from contextvars import Context
 from dataclasses import replace
@@ -38,8 +39,8 @@ class Internet:
         self._machines: dict[str, Machine] = {}
         self._at: dict[str, Machine] = {}
         self._troubles: dict[Endpoint, Trouble] = {}
-        self._severed: set[frozenset[str]] = set()
-        self._unplugged: set[str] = set()
+        self._severed: Counter[frozenset[str]] = Counter()  # by how many partitions
+        self._unplugged: Counter[str] = Counter()
         self._stranded: dict[SimConnection, None] = {}  # in order
         self.system = Context()
 
@@ -64,15 +65,24 @@ class Internet:
 
     def sever(self, these: Iterable[str], those: Iterable[str]) -> None:
         """Let no packet pass between any of *these* and any of *those*; nobody is told."""
-        others = tuple(those)
-        self._severed.update(frozenset((one, other)) for one in these for other in others)
+        self._severed.update(_pairs(these, those))
+
+    def rejoin(self, these: Iterable[str], those: Iterable[str]) -> None:
+        """Take one `sever` back; what TCP still repeats arrives."""
+        self._severed -= Counter(_pairs(these, those))
+        self.thaw()
 
     def unplug(self, name: str) -> None:
         """Take the machine off the network; it goes on by itself."""
-        self._unplugged.add(name)
+        self._unplugged[name] += 1
+
+    def plug(self, name: str) -> None:
+        """Take one `unplug` back."""
+        self._unplugged -= Counter((name,))
+        self.thaw()
 
     def mend(self) -> None:
-        """Let everything pass again; what TCP still repeats arrives."""
+        """Take every `sever` and `unplug` back."""
         self._severed.clear()
         self._unplugged.clear()
         self.thaw()
@@ -163,3 +173,8 @@ class Internet:
             for machine in self._machines.values()
             for end in machine.connections
         ]
+
+
+def _pairs(these: Iterable[str], those: Iterable[str]) -> list[frozenset[str]]:
+    others = tuple(those)
+    return [frozenset((one, other)) for one in these for other in others]

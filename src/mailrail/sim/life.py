@@ -58,6 +58,10 @@ class Life:
 
 
 def _close(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Close *coroutine* and all that it waits for, innermost first: one that goes on waiting must not be left to its caller."""
+    inner = coroutine.cr_await if inspect.iscoroutine(coroutine) else None
+    if inspect.iscoroutine(inner):
+        _close(inner)
     for _ in range(_MOST_CLOSES):
         # What it raises, or that it goes on waiting, is nobody's business: the process is dead.
         with contextlib.suppress(BaseException):

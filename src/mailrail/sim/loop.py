@@ -96,6 +96,11 @@ class SimLoop(asyncio.SelectorEventLoop):
         found = [task for task in asyncio.all_tasks(self) if isinstance(task, _SimTask) and task.life is life]
         return sorted(found, key=hash)
 
+    def tasks_left(self) -> list[str]:
+        """Return the tasks that are not done, the calling one aside, for whoever wants none left."""
+        running = asyncio.current_task(self)
+        return [_name(task) for task in asyncio.all_tasks(self) if task is not running]
+
     # -- what asyncio schedules ------------------------------------------------------------------
 
     def call_soon(
@@ -171,9 +176,13 @@ def _make_task(
 
 
 def _waiting() -> str:
-    tasks = sorted(str(getattr(task.get_coro(), "__qualname__", task)) for task in asyncio.all_tasks())
+    tasks = sorted(map(_name, asyncio.all_tasks()))
     more = f" and {len(tasks) - _TASKS_SHOWN} more" if len(tasks) > _TASKS_SHOWN else ""
     return ", ".join(tasks[:_TASKS_SHOWN]) + more
+
+
+def _name(task: "asyncio.Task[Any]") -> str:
+    return str(getattr(task.get_coro(), "__qualname__", task))
 
 
 def simulate(main: Coroutine[Any, Any, T], seed: int | str | None = None) -> T:

@@ -261,18 +261,22 @@ def test_a_server_that_cannot_listen_leaves_nothing_running() -> None:
     play(scenario)
 
 
+def is_watching(server: Server) -> bool:
+    return server._sweeper is not None
+
+
 def test_a_server_with_nobody_in_it_sets_no_timers() -> None:
     async def scenario() -> None:
         network = MemoryNetwork()
         server = Server(Handler, hostname="mx.example", listen="192.0.2.25:25", network=network)
         server.start()
-        assert server._sweeper is None
+        assert not is_watching(server)
         client = await network.connect(Endpoint("192.0.2.25", 25), timeout_s=1)
         await asyncio.sleep(100)
-        assert server._sweeper is not None
+        assert is_watching(server)
         client.close()
         await asyncio.sleep(100)
-        assert server._sweeper is None
+        assert not is_watching(server)
         await server.stop()
 
     simulate(scenario())

@@ -1,0 +1,115 @@
+"""Floor 5 · sim — many seeds of the mixed scenario: `python -m mailrail.sim.campaign --seeds 1000`.
+
+    python -m mailrail.sim.campaign --seed 7          replays one seed, and prints its timeline
+
+Seeds run in processes of their own, so that a seed never sees what another one left in memory. The exit status is 1
+where a rule was broken; what to type to see it again is printed.
+"""
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from typing import Final, TextIO
+
+from mailrail.sim.mixed import DAY_S, Report, run_mixed
+
+_PROCESSES: Final = 2
+_SEEDS_A_PROCESS: Final = 20  # then a fresh one: what a run leaves in memory does not pile up
+
+
+@dataclass
+class Tally:
+    """What all seeds came to.
+
+    Attributes:
+        broken: for each seed that broke a rule, the first words of it.
+    """
+
+    seeds: int = 0
+    simulated_s: float = 0.0
+    worked_s: float = 0.0
+    counts: Counter[str] = field(default_factory=Counter)
+    broken: dict[int, str] = field(default_factory=dict)
+
+    def add(self, report: Report) -> None:
+        """Count one seed."""
+        self.seeds += 1
+        self.simulated_s += report.days * DAY_S
+        self.worked_s += report.took_s
+        self.counts += report.summary.counts
+        self.counts["retries"] += report.summary.total.retries
+        if report.violations:
+            first = report.violations[0]
+            self.broken[report.seed] = f"{first.rule}: {first.words}"
+
+    def words(self, took_s: float) -> str:
+        """Return it all, for a person."""
+        counts, hours = self.counts, self.simulated_s / 3600
+        return (
+            f"{self.seeds} seeds, {hours:,.0f} simulated hours: {counts['taken']:,} messages taken for"
+            f" {counts['recipients']:,} recipients, {counts['delivered']:,} deliveries, {counts['retries']:,} retries,"
+            f" {counts['notices']:,} notices, {counts['crashes']:,} crashes; {len(self.broken)} seeds broke a rule.\n"
+            f"{took_s:,.0f} s, {self.simulated_s / max(took_s, 1e-9):,.0f} times faster than real time"
+            f" ({self.simulated_s / max(self.worked_s, 1e-9):,.0f} times in each process)."
+        )
+
+
+def replay_command(seed: int, days: float) -> str:
+    """Return what to type to see *seed* again."""
+    return f"python -m mailrail.sim.campaign --seed {seed} --days {days:g}"
+
+
+def run_campaign(seeds: Iterable[int], days: float, processes: int, out: TextIO) -> Tally:
+    """Run the mixed scenario from each of *seeds*, and tell on *out* how it goes."""
+    tally, began_s, wanted = Tally(), time.perf_counter(), list(seeds)
+    with ProcessPoolExecutor(processes, max_tasks_per_child=_SEEDS_A_PROCESS) as pool:
+        for done in as_completed([pool.submit(_run, seed, days) for seed in wanted]):
+            report = done.result()
+            tally.add(report)
+            if report.seed in tally.broken:
+                print(f"\nseed {report.seed} broke a rule: {tally.broken[report.seed]}", file=out)
+                print(f"  see it: {replay_command(report.seed, days)}", file=out)
+            words = f"{tally.seeds}/{len(wanted)} seeds, {tally.counts['taken']:,} messages"
+            print(f"\r{words}", end="", file=out, flush=True)
+    print(f"\n{tally.words(time.perf_counter() - began_s)}", file=out)
+    return tally
+
+
+def _run(seed: int, days: float) -> Report:
+    return run_mixed(seed, days=days)
+
+
+def print_report(report: Report, out: TextIO) -> None:
+    """Print the timeline of one seed and every rule that it broke."""
+    for line in report.timeline:
+        print(line, file=out)
+    for violation in report.violations:
+        print(f"\nBROKEN {violation.rule}: {violation.words}", file=out)
+        for line in violation.history:
+            print(f"    {line}", file=out)
+    print(f"\nseed {report.seed}: {len(report.violations)} broken rules; timeline {report.digest}", file=out)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run from the command line; return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m mailrail.sim.campaign", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=10, help="how many seeds to run (default: 10)")
+    parser.add_argument("--first", type=int, default=1, help="the first of them (default: 1)")
+    parser.add_argument("--seed", type=int, help="replay this one, and print its timeline")
+    parser.add_argument("--days", type=float, default=3.0, help="simulated days (default: 3)")
+    parser.add_argument("--processes", type=int, default=_PROCESSES, help="at once (default: 2)")
+    chosen = parser.parse_args(arguments)
+    if chosen.seed is not None:
+        report = run_mixed(chosen.seed, days=chosen.days, is_told=True)
+        print_report(report, sys.stdout)
+        return 1 if report.violations else 0
+    seeds = range(chosen.first, chosen.first + chosen.seeds)
+    return 1 if run_campaign(seeds, chosen.days, chosen.processes, sys.stdout).broken else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,58 @@
+"""The mixed scenario, a few seeds of it; `make sim` runs a thousand. And: the same seed gives the same run."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mailrail.sim.campaign import print_report, run_campaign
+from mailrail.sim.mixed import Report, run_mixed
+
+ROOT = Path(__file__).parents[2]
+SRC = str(ROOT / "src")
+
+
+def told(report: Report) -> str:
+    out = io.StringIO()
+    print_report(report, out)
+    return out.getvalue()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_no_rule_is_broken_in_half_a_day_of_crashes_and_outages(seed: int) -> None:
+    report = run_mixed(seed, days=0.5)
+    assert report.violations == (), told(report)
+    assert report.summary.counts["taken"] > 50
+    assert report.summary.counts["crashes"] > 0
+
+
+@pytest.mark.slow
+def test_equal_seeds_give_equal_runs_in_every_process_and_others_do_not() -> None:
+    def replay(seed: int, hash_seed: str) -> str:
+        command = [sys.executable, "-m", "mailrail.sim.campaign", "--seed", str(seed), "--days", "0.1"]
+        environment = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": SRC}
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    first = replay(5, "1")
+    assert len(first.splitlines()) > 50
+    assert first == replay(5, "2")
+    assert first != replay(6, "1")
+
+
+@pytest.mark.slow
+def test_listening_does_not_change_what_happens() -> None:
+    loud, silent = run_mixed(8, days=0.1, is_told=True), run_mixed(8, days=0.1)
+    assert loud.summary == silent.summary
+    assert len(loud.timeline) > len(silent.timeline)
+
+
+@pytest.mark.slow
+def test_a_campaign_counts_all_seeds() -> None:
+    out = io.StringIO()
+    tally = run_campaign(range(1, 3), 0.05, 2, out)
+    assert tally.seeds == 2
+    assert "2 seeds, 2 simulated hours" in out.getvalue()

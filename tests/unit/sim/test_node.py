@@ -1,0 +1,170 @@
+"""A node's lives: started, crashed, started again from its disk, stopped; and faults by script."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from mailrail.net import Endpoint
+from mailrail.sim import Link, simulate
+from mailrail.sim.clock import seeded
+from mailrail.sim.faults import (
+    ClockStep,
+    Crash,
+    DiskFull,
+    Fault,
+    LinkDown,
+    NamesOut,
+    Partition,
+    SlowDisk,
+    carry_out,
+    draw,
+)
+from mailrail.sim.fleet import Fleet
+from mailrail.sim.loop import SimLoop
+from mailrail.sim.names import DnsFault
+from mailrail.sim.node import Node
+from mailrail.sim.strangers import Dialogue, Place, Stranger
+from mailrail.spool import Filter
+
+HOME, MX, CLIENT = "192.0.2.30", "192.0.2.1", "10.0.0.7"
+LETTER = b"Subject: hello\r\n\r\nA line.\r\n"
+
+
+class Town:
+    """One node, its mailbox server, and a client."""
+
+    def __init__(self) -> None:
+        self.fleet = Fleet(1, Link(latency_s=0.01), is_told=True)
+        place = Place("home.example", self.fleet.ledger, seeded("home"))
+        self.home = self.fleet.stranger(Stranger(place), HOME)
+        self.machine = self.fleet.clients("client", CLIENT)
+        domain = {"ours.example": {"relay_to": f"{HOME}:25"}}
+        self.node = self.fleet.node("mx", MX, domain=domain)
+
+    async def give(self) -> str:
+        """Give one message and return the last reply, or the first that refuses."""
+        dialogue = await Dialogue.open(self.machine, Endpoint(MX, 25), CLIENT)
+        await dialogue.hello("client.example")
+        for line in ("MAIL FROM:<ann@a.example>", "RCPT TO:<bob@ours.example>", "DATA"):
+            if (reply := await dialogue.say(line))[0] not in "23":
+                dialogue.abort()
+                return reply
+        await dialogue.send(LETTER + b".\r\n")
+        reply = await dialogue.reply()
+        await dialogue.quit()
+        return reply
+
+    def befall(self, *plan: tuple[float, Fault]) -> None:
+        carry_out(plan, self.fleet)
+
+
+def play(scenario: Callable[[Town], Awaitable[None]]) -> Town:
+    async def main() -> Town:
+        town = Town()
+        await asyncio.sleep(1)
+        await scenario(town)
+        await town.fleet.finish()
+        return town
+
+    town = simulate(main(), 1)
+    assert town.fleet.ledger.violations == []
+    return town
+
+
+async def kept(node: Node) -> int:
+    assert node.daemon is not None
+    return await node.daemon.spool.count(Filter())
+
+
+@pytest.mark.parametrize("is_power_cut", [False, True])
+def test_mail_that_was_answered_250_survives_a_crash_and_is_delivered_after_the_restart(
+    is_power_cut: bool,
+) -> None:
+    async def scenario(town: Town) -> None:
+        town.fleet.internet.unplug("home.example")
+        assert (await town.give()).startswith("250")
+        town.node.crash(is_power_cut=is_power_cut)
+        assert not town.node.is_up
+        town.node.crash(is_power_cut=is_power_cut)  # dead is dead
+        town.fleet.internet.mend()
+        await asyncio.sleep(60)
+        assert town.home.tally.taken == 0
+        town.node.start()
+        await asyncio.sleep(3600)
+        assert town.home.tally.taken == 1
+        assert await kept(town.node) == 0
+
+    play(scenario)
+
+
+def test_nothing_of_a_dead_life_goes_on() -> None:
+    async def scenario(town: Town) -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimLoop)
+        before = loop.tasks_left()
+        town.node.crash(is_power_cut=True)
+        told = len(town.fleet.timeline.lines)
+        await asyncio.sleep(1)
+        assert [name for name in before if name not in loop.tasks_left()] != []
+        assert not [name for name in loop.tasks_left() if "Daemon" in name or "Manager" in name]
+        await asyncio.sleep(3600)
+        assert len(town.fleet.timeline.lines) == told
+        town.node.start()
+        await asyncio.sleep(1)
+
+    play(scenario)
+
+
+def test_a_daemon_that_cannot_start_is_started_again() -> None:
+    async def scenario(town: Town) -> None:
+        town.node.crash(is_power_cut=False)
+        town.node.disk.is_read_only = True
+        town.node.start()
+        await asyncio.sleep(60)
+        assert not town.node.is_up or town.node.daemon is None
+        town.node.disk.is_read_only = False
+        await asyncio.sleep(60)
+        assert (await town.give()).startswith("250")
+
+    town = play(scenario)
+    assert any("mx gave up" in line for line in town.fleet.timeline.lines)
+
+
+def test_faults_come_and_go_as_the_plan_says() -> None:
+    async def scenario(town: Town) -> None:
+        began_us, disk = town.node.clock.now_us(), town.node.disk
+        free = disk.free_bytes
+        town.befall(
+            (10, DiskFull("mx", 10)),
+            (10, SlowDisk("mx", 0.5, 10)),
+            (10, ClockStep("mx", -600, 10)),
+            (10, NamesOut(DnsFault.SERVFAIL, 10)),
+            (10, LinkDown("home.example", 10)),
+            (10, Partition(("mx",), ("client",), 5)),
+        )
+        await asyncio.sleep(16)
+        assert disk.free_bytes < 100_000
+        assert town.node.slow_s == 0.5
+        assert town.node.clock.now_us() < began_us
+        assert (await town.give())[0] == "4"
+        await asyncio.sleep(10)
+        assert disk.free_bytes > free - 1_000_000
+        assert town.node.slow_s == 0.0
+        assert (await town.give()).startswith("250")
+        town.befall((1, Crash("mx", is_power_cut=True, down_s=10)))
+        await asyncio.sleep(5)
+        assert not town.node.is_up
+        await asyncio.sleep(10)
+        assert town.node.is_up
+
+    play(scenario)
+
+
+def test_a_plan_is_the_seeds_and_in_the_order_of_time() -> None:
+    def plan(seed: int) -> list[tuple[float, Fault]]:
+        return draw(seeded(seed), 3.0, ("a", "b"), ("x", "y", "z"))
+
+    assert plan(1) == plan(1) != plan(2)
+    assert [at_s for at_s, _ in plan(1)] == sorted(at_s for at_s, _ in plan(1))
+    assert {type(fault) for _, fault in plan(1)} >= {Crash, Partition, SlowDisk}
