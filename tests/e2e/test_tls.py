@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import trustme
 from tests.support.daemon import Daemon, running, to
-from tests.support.letters import ANN, BOB
+from tests.support.letters import ANN, BOB, send
 from tests.support.openssl import s_client
 from tests.support.peers.certificates import make_certificate
 from tests.support.peers.processes import free_port
@@ -115,3 +115,33 @@ def test_a_client_certificate_opens_the_door_that_asks_for_one_and_stands_in_the
         assert "client certificate of CN=app" in accepted["tls"]
         (secured,) = daemon.events("SessionSecured")
         assert secured["client_certificate"].startswith("CN=app")
+
+
+def test_one_mailrail_shows_its_certificate_to_another_and_verifies_it_by_its_own_authorities(
+    tmp_path: Path,
+) -> None:
+    near, far = tmp_path / "near", tmp_path / "far"
+    near.mkdir()
+    far.mkdir()
+    server = make_certificate(far, "localhost")
+    client = make_certificate(near, "near.test.example")
+    for certificate in (server, client):
+        certificate.chain_file.chmod(0o600)
+    own = {"chain": server.chain_file, "key": server.chain_file}
+    asking = {"client_certificate": "require", "client_ca": client.ca_file}
+    shown = {"chain": client.chain_file, "key": client.chain_file}
+    with (
+        Receiver() as receiver,
+        running(far, route=[to(receiver.address)], tls={"certificate": [own]}, listener=[asking]) as second,
+        running(
+            near, route=[to(f"localhost:{second.port}", ca_file=server.ca_file, certificate=shown)]
+        ) as first,
+    ):
+        send(first)
+        send(first)
+        receiver.wait_for(2)
+        (opened, *_) = first.events("SessionOpenedOut")
+        assert opened["verified"]
+        secured = second.events("SessionSecured")
+        assert secured[0]["server_name"] == "localhost"
+        assert "O=trustme" in secured[0]["client_certificate"]

@@ -20,7 +20,7 @@ from mailrail.client.source import WholeSource
 from mailrail.client.terms import SessionTerms
 from mailrail.message import Obstacle, convert
 from mailrail.model import Body, DnsError, Envelope, LocalProtocolError, Login, TlsLevel
-from mailrail.net import Endpoint, Network, SocketNetwork, client_context
+from mailrail.net import Endpoint, Network, SessionCache, SocketNetwork, client_context
 from mailrail.smtp import Extensions, Role, Stage
 
 _LARGE_BYTES = 256 * 1024  # a conversion above this would hold the loop up
@@ -87,6 +87,7 @@ class Client:
         self._settings = settings or ClientSettings()
         self._network = network
         self._resolve = resolve
+        self._tls_sessions = SessionCache()
         self._session: ClientSession | None = None
         self._lock = asyncio.Lock()
 
@@ -190,6 +191,7 @@ class Client:
             tls=level,
             implicit_tls=self._implicit_tls,
             context=self._context,
+            tls_sessions=self._tls_sessions,
             server_name=self.host,
             login=self._login,
             may_login_in_clear=self._may_login_in_clear,

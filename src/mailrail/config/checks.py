@@ -14,7 +14,7 @@ from mailrail.config.problems import Problem, spell
 from mailrail.config.schema import is_secret_name
 from mailrail.config.settings import MailrailSettings
 from mailrail.model import SettingsError, parse_domain
-from mailrail.net import TlsSettings, client_context, server_context
+from mailrail.net import CertificateFiles, TlsSettings, client_context, server_context
 from mailrail.routing import HopSettings
 
 
@@ -24,6 +24,7 @@ def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     yield from _domains(source)
     yield from _certificates(settings, source)
     yield from _acme(settings, source)
+    yield from _peers(settings, source)
     yield from _secret_files(settings, source)
     yield from _open_secrets(source)
 
@@ -64,7 +65,6 @@ def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Proble
         except SettingsError as error:
             text, _, mend = str(error).partition("; mend it: ")
             yield _problem(source, ("tls", "certificate", index), text, mend)
-    yield from _client_authorities(settings, source)
     if settings.tls.certificate or settings.tls.self_signed:
         return
     for index, listener in enumerate(settings.listener):
@@ -81,32 +81,39 @@ def _acme(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     if find_spec("acme") is None:
         text = "needs a library that is not installed"
         yield _problem(source, ("acme", "domains"), text, 'pip install "mailrail[acme]"')
-    file = settings.acme.directory_ca
-    if file is None:
+    yield from _unusable(source, ("acme", "directory_ca"), ca_file=settings.acme.directory_ca)
+
+
+def _peers(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    """Load what TLS with others goes by now, as the daemon will: authorities, and what we show."""
+    for index, listener in enumerate(settings.listener):
+        yield from _unusable(source, ("listener", index, "client_ca"), ca_file=listener.client_ca)
+    for path, hop in _hops(settings):
+        yield from _unusable(source, (*path, "ca_file"), ca_file=hop.ca_file)
+        yield from _unusable(source, (*path, "certificate"), certificate=hop.certificate)
+
+
+def _unusable(
+    source: Source, path: KeyPath, *, ca_file: Path | None = None, certificate: CertificateFiles | None = None
+) -> Iterator[Problem]:
+    if ca_file is None and certificate is None:
         return
     try:
-        client_context(verify=True, ca_file=file)
+        client_context(verify=True, ca_file=ca_file, client_certificate=certificate)
     except SettingsError as error:
-        yield _problem(source, ("acme", "directory_ca"), str(error))
+        text, _, mend = str(error).partition("; mend it: ")
+        yield _problem(source, path, text, mend)
 
 
-def _client_authorities(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
-    for index, listener in enumerate(settings.listener):
-        if listener.client_ca is None:
-            continue
-        try:
-            client_context(verify=True, ca_file=listener.client_ca)
-        except SettingsError as error:
-            yield _problem(source, ("listener", index, "client_ca"), str(error))
+def _hops(settings: MailrailSettings) -> Iterator[tuple[KeyPath, HopSettings]]:
+    for index, route in enumerate(settings.route):
+        yield ("route", index), route
+    for name, domain in settings.domain.items():
+        yield ("domain", name), domain
 
 
 def _secret_files(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
-    hops = [(("route", index), hop) for index, hop in enumerate(settings.route)]
-    named: list[tuple[KeyPath, HopSettings]] = [
-        *hops,
-        *((("domain", n), h) for n, h in settings.domain.items()),
-    ]
-    for path, hop in named:
+    for path, hop in _hops(settings):
         if hop.login is None:
             continue
         for key, file in (("password_file", hop.login.password_file), ("token_file", hop.login.token_file)):

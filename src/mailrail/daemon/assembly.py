@@ -96,7 +96,9 @@ class Daemon:
             self.router,
             settings.delivery,
             settings.client,
-            ClientContexts.default(),
+            ClientContexts.load(
+                {hop.tls_files for hop in (*settings.route, *settings.domain.values()) if hop.tls_files}
+            ),
             hello_name=settings.hostname,
             bus=bus,
         )

@@ -1,7 +1,8 @@
 """Floor 4 · delivery — makes carriers, and holds what they share: plans, dead addresses, TLS sessions."""
 
 import ssl
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from mailrail.client import ClientSession, ClientSettings, SessionFailed, SessionTerms
 from mailrail.delivery.carrier import SmtpCarrier
@@ -11,7 +12,7 @@ from mailrail.delivery.settings import DeliverySettings
 from mailrail.model import Deferred, Failed, Recipient, TlsLevel
 from mailrail.net import Endpoint, Network, SessionCache, client_context
 from mailrail.observe import Bus
-from mailrail.routing import Host, Plan, Route, Router
+from mailrail.routing import Host, Plan, Route, Router, TlsFiles
 from mailrail.smtp import Role
 from mailrail.spool import Lease
 
@@ -23,15 +24,38 @@ class ClientContexts:
     Attributes:
         verifying: for `tls = "verify"`.
         opportunistic: for every other level: any certificate is better than none (RFC 7435).
+        special: for routes with authorities or a certificate of their own.
     """
 
     verifying: ssl.SSLContext
     opportunistic: ssl.SSLContext
+    special: "Mapping[TlsFiles, ClientContexts]" = field(default_factory=dict)
 
     @classmethod
     def default(cls) -> "ClientContexts":
         """Make them with the system's authorities; costs some milliseconds."""
         return cls(client_context(verify=True), client_context(verify=False))
+
+    @classmethod
+    def load(cls, special: Iterable[TlsFiles]) -> "ClientContexts":
+        """Make those of `default` and those for *special*, reading the files now.
+
+        Raises:
+            SettingsError: a file is missing or cannot be used.
+        """
+        pairs = {
+            files: cls(
+                client_context(verify=True, ca_file=files.ca_file, client_certificate=files.certificate),
+                client_context(verify=False, client_certificate=files.certificate),
+            )
+            for files in special
+        }
+        return replace(cls.default(), special=pairs)
+
+    def of(self, route: Route) -> ssl.SSLContext:
+        """Return the context for *route*; one with files that were not loaded is a fault of ours."""
+        pair = self if route.tls_files is None else self.special[route.tls_files]
+        return pair.verifying if route.tls is TlsLevel.VERIFY else pair.opportunistic
 
 
 class SmtpCourier:
@@ -85,14 +109,12 @@ class SmtpCourier:
 
     def terms(self, route: Route, host: Host, endpoint: Endpoint) -> SessionTerms:
         """Return what a session with *host* is to be like."""
-        contexts = self._contexts
-        is_verified = route.tls is TlsLevel.VERIFY
         return SessionTerms(
             hello_name=self._hello_name,
             role=Role.LMTP if route.lmtp else Role.SMTP,
             tls=route.tls,
             implicit_tls=route.implicit_tls,
-            context=contexts.verifying if is_verified else contexts.opportunistic,
+            context=self._contexts.of(route),
             tls_sessions=self._tls_sessions,
             server_name=_server_name(host, endpoint),
             login=route.login,

@@ -6,10 +6,24 @@ when a session is to be opened, and returns the hosts to try in order.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from mailrail.model import Address, Deferred, Failed, Login, TlsLevel
-from mailrail.net import Endpoint
+from mailrail.net import CertificateFiles, Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """What TLS with a next hop goes by, where it is not what everybody goes by.
+
+    Attributes:
+        ca_file: the authorities to trust, None for the system's.
+        certificate: what to show when it asks who we are, None for nothing.
+    """
+
+    ca_file: Path | None
+    certificate: CertificateFiles | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,7 @@ class Route:
         lmtp: speak LMTP to it.
         login: credentials, or None.
         rule: which rule of the settings decided, in words for `explain`.
+        tls_files: authorities and certificate of its own, or None.
     """
 
     destination: str
@@ -37,6 +52,7 @@ class Route:
     lmtp: bool
     login: Login | None
     rule: str
+    tls_files: TlsFiles | None = None
 
 
 @dataclass(frozen=True, slots=True)

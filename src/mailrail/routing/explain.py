@@ -16,6 +16,10 @@ def explain_route(route: Route) -> list[str]:
     lines = [f"rule: {route.rule}", f"destination: {route.destination}", f"TLS: {_TLS_WORDS[route.tls]}"]
     if route.implicit_tls:
         lines.append("TLS from the first byte")
+    if route.tls_files is not None and route.tls_files.ca_file is not None:
+        lines.append(f"authorities: {route.tls_files.ca_file}")
+    if route.tls_files is not None and route.tls_files.certificate is not None:
+        lines.append(f"certificate to show: {route.tls_files.certificate.chain}")
     if route.lmtp:
         lines.append("protocol: LMTP")
     if route.login is not None:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, SecretStr, model_validator
 
 from mailrail.model import TlsLevel, parse_domain
+from mailrail.net import CertificateFiles
+from mailrail.routing.api import TlsFiles
 from mailrail.routing.next_hop import parse_next_hop
 from mailrail.sasl import BY_PASSWORD, BY_TOKEN
 from mailrail.settings import Settings, setting
@@ -84,8 +86,27 @@ class HopSettings(Settings):
     lmtp: bool = setting(False, "Speak LMTP: a reply for each recipient.", source="RFC 2033")
     login: LoginSettings | None = setting(None, "Credentials, for a smarthost that wants them.")
 
+    ca_file: Path | None = setting(
+        None,
+        'PEM file of the authorities that may vouch for it, instead of the system\'s; means tls = "verify".',
+    )
+    certificate: CertificateFiles | None = setting(
+        None, "What to show when it asks for a certificate; read at the start."
+    )
+
+    @property
+    def tls_files(self) -> TlsFiles | None:
+        """Authorities and certificate of its own, None for what everybody goes by."""
+        if self.ca_file is None and self.certificate is None:
+            return None
+        return TlsFiles(self.ca_file, self.certificate)
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.ca_file is not None and self.tls not in (None, TlsLevel.VERIFY):
+            raise ValueError('ca_file only counts with tls = "verify": leave out the one or the other')
+        if self.certificate is not None and self.tls is TlsLevel.NONE:
+            raise ValueError('certificate and tls = "none" exclude each other')
         if self.implicit_tls and self.tls is TlsLevel.NONE:
             raise ValueError('implicit_tls and tls = "none" exclude each other')
         return self

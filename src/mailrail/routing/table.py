@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from mailrail.model import Address, Login, SettingsError, TlsLevel, literal_address, parse_domain
-from mailrail.routing.api import Route
+from mailrail.routing.api import Route, TlsFiles
 from mailrail.routing.next_hop import NextHop, parse_next_hop
 from mailrail.routing.settings import HopSettings, LoginSettings, RoutingRules
 
@@ -78,12 +78,15 @@ class _Hop:
         self._rule = rule
         self._mx_port = rules.routing.mx_port
         self._tls = _tls_level(entry, rules.routing.tls, next_hop)
+        self._tls_files = entry.tls_files
         self._fixed: Route | None = None
         if next_hop:
             self._fixed = self._fixed_route(entry, parse_next_hop(next_hop))
 
     def route_of(self, domain: str) -> Route:
-        return self._fixed or _to_domain(domain, self._mx_port, self._tls, f"{self._rule}: MX of {domain}")
+        return self._fixed or _to_domain(
+            domain, self._mx_port, self._tls, f"{self._rule}: MX of {domain}", self._tls_files
+        )
 
     def _fixed_route(self, entry: HopSettings, hop: NextHop) -> Route:
         port = 0 if hop.is_path else hop.port or _default_port(entry)
@@ -99,10 +102,11 @@ class _Hop:
             lmtp=entry.lmtp,
             login=login,
             rule=f"{self._rule}: {where}",
+            tls_files=self._tls_files,
         )
 
 
-def _to_domain(domain: str, port: int, tls: TlsLevel, rule: str) -> Route:
+def _to_domain(domain: str, port: int, tls: TlsLevel, rule: str, tls_files: TlsFiles | None = None) -> Route:
     literal = literal_address(domain)
     return Route(
         destination=f"mx:{domain}" if literal is None else f"literal:{literal}",
@@ -114,6 +118,7 @@ def _to_domain(domain: str, port: int, tls: TlsLevel, rule: str) -> Route:
         lmtp=False,
         login=None,
         rule=rule,
+        tls_files=tls_files,
     )
 
 
@@ -126,6 +131,10 @@ def _fixed_key(where: str, entry: HopSettings, tls: TlsLevel, login: Login | Non
         parts.append("implicit")
     if entry.lmtp:
         parts.append("lmtp")
+    if entry.ca_file is not None:
+        parts.append(f"ca={entry.ca_file}")
+    if entry.certificate is not None:
+        parts.append(f"as={entry.certificate.chain}")
     if login is not None:
         parts.append(f"user={login.user}")
         if login.token_file is not None:
@@ -139,7 +148,7 @@ def _tls_level(entry: HopSettings, default: TlsLevel, next_hop: str) -> TlsLevel
     level = entry.tls
     if level is None:
         sends_password_out = entry.login is not None and not parse_next_hop(next_hop).is_here
-        level = TlsLevel.VERIFY if sends_password_out else default
+        level = TlsLevel.VERIFY if sends_password_out or entry.ca_file is not None else default
     # With TLS from the first byte there is no plain session to fall back to.
     return TlsLevel.ENCRYPT if entry.implicit_tls and level in (TlsLevel.MAY, TlsLevel.NONE) else level
 

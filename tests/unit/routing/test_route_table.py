@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mailrail.model import Address, Login, SettingsError, TlsLevel, parse_address
-from mailrail.routing import DomainRoute, RouteSettings, RoutingRules, RoutingSettings
+from mailrail.routing import DomainRoute, RouteSettings, RoutingRules, RoutingSettings, explain_route
 from mailrail.routing.table import REMEMBERED_DOMAINS, RouteTable, matches
 
 
@@ -258,3 +258,35 @@ def test_a_star_pattern_means_every_name_below_and_not_the_name_itself(domain: s
     assert matches(domain, domain)
     assert matches("*", domain)
     assert not matches(f"*.{domain}", f"{below}x{domain}") or f"{below}x{domain}".endswith(f".{domain}")
+
+
+def test_authorities_of_its_own_mean_verified_tls_and_make_a_destination_of_its_own() -> None:
+    shown = {"chain": "/a/chain.pem", "key": "/a/key.pem"}
+    rules = table(
+        {"match": "own.example", "next_hop": "h.example", "ca_file": "/a/ca.pem", "certificate": shown},
+        {"match": "mx.example", "certificate": shown},
+        {"match": "*", "next_hop": "h.example"},
+    )
+    own = rules.route(parse_address("jo@own.example"))
+    assert own.tls is TlsLevel.VERIFY
+    assert own.tls_files is not None
+    assert own.tls_files.ca_file == Path("/a/ca.pem")
+    assert own.destination == "host:h.example:25;tls=verify;ca=/a/ca.pem;as=/a/chain.pem"
+    assert "authorities: /a/ca.pem" in explain_route(own)
+    assert "certificate to show: /a/chain.pem" in explain_route(own)
+    by_mx = rules.route(parse_address("jo@mx.example"))
+    assert by_mx.tls is TlsLevel.MAY
+    assert by_mx.tls_files is not None
+    assert rules.route(parse_address("jo@other.example")).tls_files is None
+
+
+@pytest.mark.parametrize(
+    ("hop", "words"),
+    [
+        ({"ca_file": "/a/ca.pem", "tls": "encrypt"}, "ca_file only counts"),
+        ({"certificate": {"chain": "/a", "key": "/b"}, "tls": "none"}, "exclude each other"),
+    ],
+)
+def test_files_that_would_never_be_looked_at_are_refused(hop: Mapping[str, object], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        table({"match": "*", "next_hop": "h.example", **hop})

@@ -1,6 +1,7 @@
 """Certificates of a running server: exchanged under way, and asked of clients."""
 
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from tests.support.net_world import HOST, LOOPBACK, Tls, make_files, make_tls
 from tests.unit.server.lobby import play
 from tests.unit.server.test_tls import Client, Site, with_site
 
+import mailrail
 from mailrail.net import (
     CertificateFiles,
     ClientCertificates,
+    Endpoint,
     TlsSettings,
     client_context,
     secure,
@@ -117,3 +120,19 @@ def test_a_listener_may_ask_clients_for_certificates_and_hears_whose_they_are(tm
         await server.stop(0)
 
     play(main)
+
+
+def test_our_client_takes_its_session_up_again_with_our_server(tls: Tls) -> None:
+    async def scenario(site: Site) -> None:
+        async def here(host: str, port: int) -> Sequence[Endpoint]:
+            return [site.plain]
+
+        letter = b"From: ann@example.org\r\n\r\ntext\r\n"
+        client = mailrail.Client(HOST, tls="verify", context=tls.client, network=site.network, resolve=here)
+        for _ in range(2):
+            await client.send(letter, recipients="bob@example.net")
+            await client.close()
+        told = [event.is_resumed for event in site.events if isinstance(event, SessionSecured)]
+        assert told == [False, True]
+
+    with_site(tls, scenario)
