@@ -4,6 +4,7 @@ Make it inside a running simulated loop; put nodes and strangers in, start, let 
 """
 
 import asyncio
+from collections import Counter
 from typing import Any, Final
 
 from mailrail.config import MailrailSettings
@@ -75,6 +76,8 @@ class Fleet:
         self.ledger.bound(
             f"connections of {name}", _most_connections(checked), lambda: len(machine.connections)
         )
+        words = f"connections of {name} to one host"
+        self.ledger.bound(words, checked.queue.window.most, lambda: _busiest(machine))
         self.nodes[name] = node
         node.start()
         return node
@@ -132,6 +135,12 @@ class Fleet:
 def _most_connections(settings: MailrailSettings) -> int:
     """Return how many connections a node may ever have, those that come and those that go."""
     return 2 * settings.limits.connections
+
+
+def _busiest(machine: Machine) -> int:
+    """Return how many connections *machine* has with the mail server that it has most with."""
+    hosts = Counter(end.peer for end in machine.connections if end.peer.port == SMTP)
+    return max(hosts.values(), default=0)
 
 
 async def _kept(node: Node) -> list[Any]:

@@ -131,6 +131,33 @@ def test_a_daemon_that_cannot_start_is_started_again() -> None:
     assert any("mx gave up" in line for line in town.fleet.timeline.lines)
 
 
+def test_more_connections_to_one_host_than_the_settings_allow_are_seen() -> None:
+    async def main() -> list[str]:
+        town = Town()
+        await asyncio.sleep(1)
+        for _ in range(town.node.settings.queue.window.most + 1):
+            await town.node.machine.connect(Endpoint(HOME, 25), timeout_s=5)
+        town.fleet.ledger.look()
+        return [violation.words for violation in town.fleet.ledger.violations]
+
+    (words,) = simulate(main(), 1)
+    assert words == "connections of mx to one host: 21, allowed are 20"
+
+
+def test_what_is_left_at_the_end_is_told() -> None:
+    async def main() -> set[str]:
+        town = Town()
+        await asyncio.sleep(1)
+        await town.machine.connect(Endpoint(HOME, 25), timeout_s=5)
+        waiting = asyncio.ensure_future(asyncio.Event().wait())
+        town.fleet.nodes.clear()  # nobody is stopped
+        await town.fleet.finish()
+        waiting.cancel()
+        return {violation.rule for violation in town.fleet.ledger.violations}
+
+    assert simulate(main(), 1) == {"left"}
+
+
 def test_faults_come_and_go_as_the_plan_says() -> None:
     async def scenario(town: Town) -> None:
         began_us, disk = town.node.clock.now_us(), town.node.disk
