@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, Self
@@ -27,6 +28,9 @@ from mailrail.server.session import Result, Session
 from mailrail.server.settings import ServerSettings
 from mailrail.smtp import Offer, Offers, ServerConnection
 
+# Sessions that have more to say than one turn holds, served in one go of the loop: all of them together
+# keep it for a millisecond, however many they are.
+_TURNS_AT_ONCE: Final = 2
 SWEEP_S: Final = 1.0  # how often deadlines are looked at; a deadline is kept to this precision
 
 HandlerFactory = Callable[[Session], Handler]
@@ -110,6 +114,8 @@ class Server:
         self._sessions: dict[Session, Port] = {}
         self._handshakes: set[TlsConnection] = set()
         self._tasks: set[asyncio.Future[Result]] = set()
+        self._behind: deque[Session] = deque()
+        self._turns: asyncio.Handle | None = None
         self._sweeper: asyncio.TimerHandle | None = None
         self._empty: asyncio.Future[None] | None = None
         self._is_draining = False
@@ -331,6 +337,23 @@ class Server:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+    def behind(self, session: Session) -> None:
+        """Let the session go on when those that are behind for longer had their turn."""
+        self._behind.append(session)
+        self._plan_turns()
+
+    def _plan_turns(self) -> None:
+        if self._behind and self._turns is None:
+            self._turns = self.loop.call_soon(self._next_turns)
+
+    def _next_turns(self) -> None:
+        self._turns = None
+        try:
+            for _ in range(min(_TURNS_AT_ONCE, len(self._behind))):
+                self._behind.popleft().go_on()
+        finally:
+            self._plan_turns()
 
     def gone(self, session: Session) -> None:
         """Forget a session that has ended."""

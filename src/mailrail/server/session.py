@@ -6,7 +6,8 @@ deadlines are looked at by the server's one sweep a second (`check`).
 
 One answer at a time: while the handler thinks, what arrives is kept by the core, and
 reading stops once that is more than a window full. Replies of a batch leave in one write. A client that has
-sent many commands at once is served in turns, so that it cannot keep the loop for itself.
+sent many commands at once is served in turns, so that it cannot keep the loop for itself; nothing more is read of it
+until it has had them.
 
 Over the house's 450 lines on purpose: waiting for the handler, for the client and for the end touch
 the same few switches, and are right only when read together.
@@ -46,9 +47,7 @@ from mailrail.smtp import (
 )
 
 WINDOW: Final = 256 * 1024  # octets kept while the handler thinks, before the client must wait
-# Commands of one client before the others have their turn: half a millisecond. Two hundred clients that send
-# commands as fast as they can then let an honest one wait a tenth of a second, and not half a minute.
-TURN: Final = 32
+TURN: Final = 32  # commands of one client before the others have their turn: half a millisecond
 
 Result = Reply | Sequence[Reply] | None
 
@@ -67,6 +66,10 @@ class Host(Protocol):
 
     def spawn(self, work: Awaitable[Result]) -> "asyncio.Future[Result]":
         """Run a coroutine as a task that the server owns."""
+        ...
+
+    def behind(self, session: "Session") -> None:
+        """Call its `go_on` when the others had their turn."""
         ...
 
     def gone(self, session: "Session") -> None:
@@ -165,8 +168,8 @@ class Session:
         if self._waits is None and not self._is_behind:
             self._pump()
         # Only then does the core leave anything but the beginning of a line.
-        is_left = self._waits is not None or self._is_behind or self._is_stalled or self._is_late
-        if is_left and core.buffered > WINDOW and not self._is_paused:
+        is_left = self._waits is not None or self._is_stalled or self._is_late
+        if (self._is_behind or (is_left and core.buffered > WINDOW)) and not self._is_paused:
             self._is_paused = True
             self.connection.pause()
 
@@ -214,7 +217,7 @@ class Session:
         else:
             self._let_others()
         self._flush()
-        if self._is_paused and self._waits is None and core.buffered <= WINDOW:
+        if self._is_paused and self._waits is None and not self._is_behind and core.buffered <= WINDOW:
             self._is_paused = False
             self.connection.resume()
 
@@ -222,9 +225,10 @@ class Session:
         """Go on when the other sessions had their turn."""
         if not self._is_behind and self._waits is None and not self.core.is_over:
             self._is_behind = True
-            self._host.loop.call_soon(self._next_turn)
+            self._host.behind(self)
 
-    def _next_turn(self) -> None:
+    def go_on(self) -> None:
+        """Have the next turn."""
         self._is_behind = False
         if not self._is_gone and self._waits is None:
             self._pump()

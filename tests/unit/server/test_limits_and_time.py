@@ -336,14 +336,34 @@ def test_a39_a_client_that_sends_a_thousand_commands_at_once_has_its_turns_as_ot
     play(scenario)
 
 
-def test_a39_between_two_turns_a_client_may_send_no_more_than_a_window_full() -> None:
+def test_a39_a_hundred_clients_that_send_commands_without_end_do_not_keep_the_loop_for_themselves() -> None:
     async def scenario() -> None:
-        lobby = make_lobby(limits=LimitSettings(recipients=100_000))
+        lobby = make_lobby()
+        crowd = [lobby.greeted(f"203.0.113.{number}") for number in range(100)]
+        for client in crowd:
+            client.say(b"MAIL FROM:<ann@example.org>\r\n" + b"RCPT TO:<bob@example.net>\r\n" * 99)
+            client.heard()
+        for _ in range(50):
+            await turns(1)
+            said = sum(len(client.heard().splitlines()) for client in crowd)
+            assert 0 < said <= 2 * TURN
+        await turns(200)
+        for client in crowd:
+            client.heard()
+            client.say(b"DATA\r\n")
+            assert client.heard().startswith("354")
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_a39_nothing_more_is_read_of_a_client_that_waits_for_its_next_turn() -> None:
+    async def scenario() -> None:
+        lobby = make_lobby()
         client = lobby.greeted()
-        client.say(b"MAIL FROM:<ann@example.org>\r\n")
-        client.say(b"RCPT TO:<bob@example.net>\r\n" * (WINDOW // 20))
+        client.say(b"MAIL FROM:<ann@example.org>\r\n" + b"RCPT TO:<bob@example.net>\r\n" * 99)
         assert client.is_paused
-        await turns(WINDOW // 20 // TURN)
+        await turns(100 // TURN + 1)
         assert client.is_reading()
         await lobby.server.stop(0)
 
