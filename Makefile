@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup test check bench bench-guard crash fuzz sim docs lock clean
+.PHONY: help run demo setup test check bench bench-guard overload crash fuzz sim docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -33,6 +33,9 @@ bench: setup  ## relay against Postfix side by side, and more; ARGS="--quick", A
 
 bench-guard: setup  ## count instructions a message, compare with those kept; ARGS="--keep"
 	@$(VENV)/python -m bench.guard $(ARGS)
+
+overload: setup  ## crowds that mean no good beside an honest client; ARGS="--quick"
+	@$(VENV)/python -m bench.overload $(ARGS)
 
 crash: setup  ## kill the server under load, many times; ROUNDS=50
 	@MAILRAIL_CRASH_ROUNDS=$${ROUNDS:-50} $(VENV)/pytest -m crash -s --timeout=3600 tests/crash
