@@ -78,12 +78,12 @@ def test_a73_a_soft_limit_of_descriptors_is_raised_to_the_hard_one(tmp_path: Pat
 def test_a39_a73_a_crowd_leaves_enough_descriptors_for_queued_mail_to_go_out(tmp_path: Path) -> None:
     with (
         Receiver() as receiver,
-        running(tmp_path, under=("prlimit", "--nofile=64:64"), route=[to(receiver.address)]) as daemon,
+        running(tmp_path, under=("prlimit", "--nofile=128:128"), route=[to(receiver.address)]) as daemon,
     ):
         (told,) = daemon.events("SessionsBounded")
-        assert (told["asked"], told["most"], told["descriptors"]) == (10_000, 48, 64)
+        assert (told["asked"], told["most"], told["descriptors"]) == (10_000, 64, 128)
         honest = RawClient(daemon.host, daemon.port)
-        crowd = [RawClient(daemon.host, daemon.port) for _ in range(47)]
+        crowd = [RawClient(daemon.host, daemon.port) for _ in range(63)]
         with RawClient(daemon.host, daemon.port) as late:
             assert late.greeting.startswith("421 4.3.2")
         honest.say_all(

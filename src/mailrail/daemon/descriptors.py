@@ -12,8 +12,9 @@ from typing import Final
 
 from mailrail.config import MailrailSettings
 
-# The rest is for next hops, lookups and large messages, each of which wants one too.
-_SHARE_OF_SESSIONS: Final = 0.75
+# Kept for next hops, lookups and large messages, each of which wants one too: a quarter, and never fewer than
+# these, for the daemon itself has about 16 of them (database, log, listeners).
+_LEAST_KEPT: Final = 64
 
 
 def raise_limit() -> int:
@@ -28,7 +29,7 @@ def raise_limit() -> int:
 def within(settings: MailrailSettings, descriptors: int) -> MailrailSettings:
     """Return *settings* with no more sessions than *descriptors* allow; *settings* itself if they do."""
     limits = settings.limits
-    most = max(1, int(descriptors * _SHARE_OF_SESSIONS))
+    most = max(1, descriptors - max(descriptors // 4, _LEAST_KEPT))
     if limits.connections <= most:
         return settings
     bounded = limits.model_copy(update={"connections": most})
