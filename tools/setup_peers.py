@@ -38,6 +38,7 @@ WANTED = {
     # nss_wrapper: Exim will not start without the account that its package would add.
     "exim": Peer(("exim4-daemon-heavy", "libnss-wrapper"), "usr/sbin/exim4", "Exim as a next hop"),
     "pebble": Peer(("pebble",), "usr/bin/pebble", "Pebble, a certificate authority for trials, by ACME"),
+    "sslscan": Peer(("sslscan",), "usr/bin/sslscan", "sslscan, which judges what TLS a server speaks"),
     "swaks": Peer(("swaks", "libnet-ssleay-perl"), "usr/bin/swaks", "swaks as a client, STARTTLS included"),
 }
 

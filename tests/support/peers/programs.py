@@ -18,6 +18,7 @@ PROOF = {
     "postfix": "usr/sbin/postfix",
     "exim": "usr/sbin/exim4",
     "pebble": "usr/bin/pebble",
+    "sslscan": "usr/bin/sslscan",
     "swaks": "usr/bin/swaks",
 }
 
