@@ -10,6 +10,7 @@ import pytest
 
 from mailrail.sim.campaign import print_report, run_campaign
 from mailrail.sim.mixed import Report, run_mixed
+from mailrail.spool import opening
 
 ROOT = Path(__file__).parents[2]
 SRC = str(ROOT / "src")
@@ -28,6 +29,13 @@ def test_no_rule_is_broken_in_half_a_day_of_crashes_and_outages(seed: int) -> No
     assert report.violations == (), told(report)
     assert report.summary.counts["taken"] > 50
     assert report.summary.counts["crashes"] > 0
+
+
+@pytest.mark.slow
+def test_a_spool_whose_own_name_is_not_synced_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first fault that this scenario found: a power cut took the new directory, and all mail in it."""
+    monkeypatch.setattr(opening, "secure_directory", lambda _disk, _path: None)
+    assert "lost" in {violation.rule for violation in run_mixed(3, days=0.25).violations}
 
 
 @pytest.mark.slow
