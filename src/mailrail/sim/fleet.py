@@ -61,7 +61,10 @@ class Fleet:
             settings: tables of its settings file.
         """
         listeners = {"listener": [{"address": f"{address}:{SMTP}"}], "spool": {"path": "/spool"}}
-        tree = {"hostname": f"{name}.sim.example", "dns": {"servers": [str(NAMES)]}, **listeners, **settings}
+        # OpenSSL reads keys from the real disk only, and draws them from its own chance.
+        quiet = {"tls": {"self_signed": False}}
+        names = {"hostname": f"{name}.sim.example", "dns": {"servers": [str(NAMES)]}}
+        tree = {**names, **listeners, **quiet, **settings}
         checked = MailrailSettings.model_validate(tree)
         machine = self.internet.machine(name, address)
         self.zone.add({f"{name}.sim.example": (f"A {address}",)})

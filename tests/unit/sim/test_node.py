@@ -195,3 +195,12 @@ def test_a_plan_is_the_seeds_and_in_the_order_of_time() -> None:
     assert plan(1) == plan(1) != plan(2)
     assert [at_s for at_s, _ in plan(1)] == sorted(at_s for at_s, _ in plan(1))
     assert {type(fault) for _, fault in plan(1)} >= {Crash, Partition, SlowDisk}
+
+
+def test_a_node_keeps_no_certificate_for_the_real_disk_is_none_of_its_business() -> None:
+    async def scenario(town: Town) -> None:
+        assert town.node.daemon is not None
+        assert not town.node.daemon.certificates.facts
+
+    town = play(scenario)
+    assert not any("ertificate" in line for line in town.fleet.timeline.lines)
