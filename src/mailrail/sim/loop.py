@@ -80,6 +80,9 @@ class SimLoop(asyncio.SelectorEventLoop):
         self._free_s: dict[Executor, float] = {}  # when its last job so far is done
         self._last_number = 0
         super().__init__(self._virtual)
+        # asyncio runs a timer that is due within the clock's resolution. That of the real clock, 1 ns, is less than
+        # a float can tell apart after 194 days (2**24 s): the loop would then turn for ever before a timer due now.
+        self._clock_resolution = 1e-7
         self.set_task_factory(_make_task)
 
     def time(self) -> float:

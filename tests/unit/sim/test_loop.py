@@ -194,3 +194,14 @@ def test_a_life_can_end_from_inside() -> None:
         life.bury([task])
 
     simulate(scenario(), 1)
+
+
+def test_time_goes_on_after_a_year() -> None:
+    async def main() -> float:
+        for _ in range(366):
+            await asyncio.sleep(86_400.1)
+        for _ in range(1000):
+            await asyncio.sleep(1 / 3)
+        return asyncio.get_running_loop().time()
+
+    assert simulate(main()) == pytest.approx(366 * 86_400.1 + 1000 / 3)
