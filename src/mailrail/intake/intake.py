@@ -8,6 +8,7 @@ sorted into items. Our 250 follows the commit, never the other way round (DESIGN
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Protocol
 
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
@@ -180,7 +181,7 @@ class Incoming:
             self._draft.discard()
             return self._failed(error)
         done: asyncio.Future[Reply] = self._intake.loop.create_future()
-        commit.add_done_callback(lambda committed: self._committed(committed, done, message))
+        commit.add_done_callback(partial(self._committed, done, message))
         return done
 
     def _judge(self) -> Reply | None:
@@ -204,7 +205,7 @@ class Incoming:
         )
 
     def _committed(
-        self, committed: "asyncio.Future[Committed]", done: "asyncio.Future[Reply]", message: Message
+        self, done: "asyncio.Future[Reply]", message: Message, committed: "asyncio.Future[Committed]"
     ) -> None:
         intake = self._intake
         error = asyncio.CancelledError() if committed.cancelled() else committed.exception()

@@ -85,12 +85,13 @@ class Destination:
         lanes: lanes open, opening or closing.
         window: how many lanes it may have.
         last: the trouble that put it to sleep; None while it is trusted.
+        has_rate: so many messages a second, and no more, are sent there.
         is_full: it holds its share of memory; the spool keeps the rest.
         is_parked: a timer will wake it when its rate allows the next message.
     """
 
     __slots__ = (
-        "_asleep_until_s", "_bucket", "is_full", "is_parked", "key", "lanes", "last",
+        "_asleep_until_s", "_bucket", "has_rate", "is_full", "is_parked", "key", "lanes", "last",
         "running", "waiting", "window",
     )  # fmt: skip
 
@@ -101,6 +102,7 @@ class Destination:
         self.lanes = 0
         self.window = Window(settings, most)
         self.last: Deferred | None = None
+        self.has_rate = rate > 0
         self.is_full = False
         self.is_parked = False
         self._bucket = Bucket(rate, now_s) if rate else None

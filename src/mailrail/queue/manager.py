@@ -241,7 +241,7 @@ class Manager:
         """Take the next work, or park the destination until its rate allows one."""
         if destination.is_parked:
             return None
-        wait_s = destination.wait_s(self._loop.time())
+        wait_s = destination.wait_s(self._loop.time()) if destination.has_rate else 0.0
         if wait_s > 0:
             destination.is_parked = True
             self._loop.call_later(wait_s, self._unpark, destination)

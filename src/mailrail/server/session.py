@@ -121,6 +121,7 @@ class Session:
         self._has_ended = False
         self._pending: Recipient | None = None
         self._received = 0
+        self._seen = 0  # how much of it at the last sweep
         self._data_since = 0.0
         self._data_from = 0
         self._errors_answered = 0
@@ -162,8 +163,7 @@ class Session:
     def received(self, data: bytes, /) -> None:
         """Take bytes from the client."""
         core = self.core
-        self._active = self._host.loop.time()
-        self._received += len(data)
+        self._received += len(data)  # which tells the sweep that it is active
         core.receive(data)
         if self._waits is None and not self._is_behind:
             self._pump()
@@ -245,6 +245,9 @@ class Session:
 
     def _answered_by(self, answer: "Result | Awaitable[Result]", event: Event | None) -> None:
         """Give the core its answer now, or when it is there."""
+        if type(answer) is Reply:
+            self._take(answer, event)
+            return
         if isinstance(answer, asyncio.Future):
             waits = answer
         elif isinstance(answer, Awaitable):
@@ -376,7 +379,7 @@ class Session:
 
     def _on_data(self, event: DataStart) -> "Result | Awaitable[Result]":
         assert self.transaction is not None
-        self._data_since, self._data_from = self._active, self._received
+        self._data_since, self._data_from = self._host.loop.time(), self._received
         return self.handler.data(self.transaction)
 
     def _on_chunk(self, event: Chunk) -> "Result | Awaitable[Result]":
@@ -441,6 +444,8 @@ class Session:
     def check(self, now: float) -> None:
         """Close the session if it took too long; called about once a second."""
         timeouts = self._host.timeouts
+        if self._received != self._seen:
+            self._seen, self._active = self._received, now
         quiet = now - self._active
         if self.core.state is State.HANDSHAKE:
             return  # it has a deadline of its own, and the wire is not ours meanwhile
