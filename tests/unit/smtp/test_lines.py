@@ -7,7 +7,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailrail.smtp.lines import ChunkReader, DotReader, DotWriter, is_clean, repaired, stuffed
+from mailrail.smtp.lines import (
+    ChunkReader,
+    DotReader,
+    DotWriter,
+    has_long_line,
+    is_clean,
+    repaired,
+    stuffed,
+)
 
 # Adversarial: everything that could make, or almost make, a terminator.
 NASTY = st.lists(
@@ -114,3 +122,8 @@ def test_a4_chunks_are_judged_as_the_whole_is(data: bytes, cuts: list[int]) -> N
     assert content == data
     assert reader.has_bare is not is_clean(data)
     assert reader.has_nul is (b"\0" in data)
+
+
+@given(st.lists(st.sampled_from([b"\r\n", b"\r", b"\n", b"x", b"xxx"])).map(b"".join), st.integers(1, 6))
+def test_a_long_line_is_found_wherever_it_stands(text: bytes, limit: int) -> None:
+    assert has_long_line(text, limit) is any(len(line) > limit for line in text.split(b"\r\n"))
