@@ -1,5 +1,6 @@
 """Floor 3 · spool — the connections to the database: one that writes, and one that reads where the disk allows it."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
@@ -22,7 +23,7 @@ def open_for_writing(disk: Disk, path: Path, cache_bytes: int) -> apsw.Connectio
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
         prepare(db, cache_bytes)
     except BaseException:
-        db.close()
+        close(db)
         raise
     return db
 
@@ -34,6 +35,12 @@ def open_for_reading(disk: Disk, path: Path, cache_bytes: int) -> apsw.Connectio
     db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
     db.execute(f"PRAGMA cache_size = {-cache_bytes // 1024}")
     return db
+
+
+def close(db: apsw.Connection) -> None:
+    """Close, and empty the log if that can be: if not, it keeps what is in it for the next opening."""
+    with suppress(apsw.Error):
+        db.close()
 
 
 def _open(disk: Disk, path: Path, mode: int, *, statements: int) -> apsw.Connection:

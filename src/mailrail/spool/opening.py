@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from mailrail.model import StoreError
 from mailrail.spool.api import Filter
 from mailrail.spool.blobs import Blobs
-from mailrail.spool.database import open_for_reading, open_for_writing
+from mailrail.spool.database import close, open_for_reading, open_for_writing
 from mailrail.spool.disk import Disk
 from mailrail.spool.ground import prepare_directory, prepare_file, secure_directory
 from mailrail.spool.lock import lock
@@ -52,14 +52,14 @@ class Ground:
                 prepare_file(disk, database)
                 disk.sync_directory(directory)
                 db = open_for_writing(disk, database, settings.cache_bytes)
-                undo.callback(db.close)
+                undo.callback(close, db)
                 self.writer = Writer(db)
                 self.opening, self.recovered = self.writer.recover(now_us())
                 self.holds = self.writer.holds()
                 self.newest = self.writer.newest()
                 if disk.may_share:
                     db = open_for_reading(disk, database, settings.cache_bytes // 4)
-                    undo.callback(db.close)
+                    undo.callback(close, db)
                 self.reader = Reader(db)
                 self.most_items = settings.most_items
                 self.items = self.reader.count(Filter()) if settings.most_items else 0

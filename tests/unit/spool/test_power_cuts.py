@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.support.spools import Mail, SimulatedDisk, keep, store
 
-from mailrail.model import StoreError
+from mailrail.model import StoreError, StoreTrouble
 from mailrail.sim import SimDisk, simulate
 from mailrail.spool import SMALL_BYTES, Filter
 
@@ -99,5 +99,27 @@ def test_a_damaged_file_is_kept_for_the_operator_wherever_the_power_fails() -> N
                     await spool.open(queue_id)
             await spool.close()
             assert SPOOL / "corrupt" / queue_id in host.files()
+
+    simulate(main())
+
+
+def test_a_spool_on_a_full_disk_says_so_however_it_is_closed_then() -> None:
+    """Closing the database wants to empty the log: that this fails must not hide why it was closed."""
+
+    async def main() -> None:
+        host = simulated()
+        await accept_both(host)
+        host.disk.kill()
+        host.disk.free_bytes = 100
+        with pytest.raises(StoreError) as caught:
+            await host.open()
+        assert caught.value.trouble is StoreTrouble.FULL
+        host.disk.free_bytes = 10**9
+        spool = await host.open()
+        assert await spool.count(Filter()) == 2
+        host.disk.free_bytes = 0
+        await spool.close()
+        host.disk.free_bytes = 10**9
+        assert await kept_after(host.disk) == 2
 
     simulate(main())
