@@ -6,7 +6,7 @@ does is done here, too: a daemon that ends by itself is started again after a wh
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from mailrail.config import MailrailSettings
 from mailrail.daemon import Daemon, World
@@ -162,4 +162,8 @@ def _is_of_the_world(error: BaseException) -> bool:
 
 def _bury(loop: asyncio.AbstractEventLoop, life: Life) -> None:
     assert isinstance(loop, SimLoop)
-    life.bury(loop.tasks_of(life))
+    buried: set[asyncio.Task[Any]] = set()
+    # What a `finally` block starts while it is thrown away is thrown away, too.
+    while tasks := [task for task in loop.tasks_of(life) if task not in buried]:
+        life.bury(tasks)
+        buried.update(tasks)

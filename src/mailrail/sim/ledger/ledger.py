@@ -9,7 +9,7 @@ The promises, each a rule with a short name:
 - *notify*, *null sender*, *notice*: nobody is told who should not be;
 - *refused*: what a client was told no about goes nowhere;
 - *altered*, *sender*, *stranger*, *invented*, *smuggled*: what arrives is what was sent, to whom it was sent;
-- *retry*, *limit*: times and limits are kept;
+- *retry*, *expiry*, *limit*: times and limits are kept;
 - *protocol*, *own fault*: mailrail speaks SMTP as it should, and nothing of its own breaks.
 """
 

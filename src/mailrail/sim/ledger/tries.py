@@ -41,7 +41,8 @@ class Tries:
     def __init__(self, books: Books) -> None:
         self._books = books
         self._unknown: defaultdict[str, list[tuple[str, float, Event]]] = defaultdict(list)
-        self._due: dict[tuple[str, str, str], tuple[float, int]] = {}
+        self._due: dict[tuple[str, str, str], tuple[float, int, float]] = {}
+        self._offsets: defaultdict[str, set[int]] = defaultdict(set)  # that each node's clock had
         self._judges: dict[type[Event], Callable[[NodeFacts, Event], None]] = {
             AttemptCrashed: self._own_fault,
             SessionFailed: self._own_fault,
@@ -76,7 +77,8 @@ class Tries:
         self._books.break_rule("own fault", f"{node.name}: {event}", self._books.copy_of(event.queue_id))
 
     def _not_stored(self, node: NodeFacts, event: Event) -> None:
-        self._books.unstored_s[event.queue_id] = self._books.now_s()
+        assert isinstance(event, ResultNotStored)
+        self._books.unstored_s[event.queue_id] = self._books.now_s() + event.retry_s
 
     def _notice_made(self, node: NodeFacts, event: Event) -> None:
         assert isinstance(event, NoticeMade)
@@ -118,6 +120,8 @@ class Tries:
             copy.dead_notices += isinstance(event, RecipientFailed | RecipientExpired)
         elif (fortune := copy.fortunes.get(event.recipient)) is not None:
             self._count(copy, fortune, event)
+        if isinstance(event, RecipientExpired):
+            self._judge_age(node, at_s, copy, event)
 
     def _count(self, copy: Copy, fortune: Fortune, event: Tried) -> None:
         fortune.attempts = max(fortune.attempts, event.attempts)
@@ -135,19 +139,34 @@ class Tries:
 
     # --- times
 
+    def _judge_age(self, node: NodeFacts, at_s: float, copy: Copy, event: RecipientExpired) -> None:
+        """Hold the end of patience against the age of the copy; a clock that was set may be off by so much."""
+        retry, offsets = node.queue.retry, self._offsets[node.name]
+        is_notice = event.queue_id in self._books.notices or not copy.posting.sender
+        least_s = retry.give_up_notice_s if is_notice else retry.give_up_s
+        age_s = at_s - copy.at_s
+        if age_s + max(offsets) - min(offsets) < least_s - _EARLY_S - _STEP_S:
+            words = (
+                f"{node.name} gave {event.recipient} up after {age_s:.0f} s, and {least_s} s were promised"
+            )
+            self._books.break_rule("expiry", words, copy)
+
     def _judge_time(self, node: NodeFacts, event: Tried) -> None:
         """Hold a try against the time it was due, and a deferral against the bounds of the schedule."""
         books = self._books
         name = (node.name, event.queue_id, event.recipient)
-        due_s, offset_s = self._due.pop(name, (0.0, 0))
+        due_s, offset_s, told_s = self._due.pop(name, (0.0, 0, 0.0))
         now_us = node.now_us()
         offset_now_s = round(now_us / SECOND_US - books.now_s())
-        if books.now_s() < due_s - _EARLY_S and abs(offset_now_s - offset_s) <= _STEP_S:
+        self._offsets[node.name].add(offset_now_s)
+        is_early = books.now_s() < due_s - _EARLY_S and abs(offset_now_s - offset_s) <= _STEP_S
+        # What could not be stored before it died, a node does not know afterwards.
+        if is_early and not books.has_died(node.name, told_s, event.queue_id):
             words = f"{node.name} tried {event.recipient} {due_s - books.now_s():.0f} s before it was due"
             books.break_rule("retry", words, books.copy_of(event.queue_id))
         if isinstance(event, RecipientDeferred) and event.next_us:
             wait_s = (event.next_us - now_us) / SECOND_US
-            self._due[name] = (books.now_s() + wait_s, offset_now_s)
+            self._due[name] = (books.now_s() + wait_s, offset_now_s, books.now_s())
             if fault := _wait_fault(node, event, wait_s, is_notice=event.queue_id in books.notices):
                 books.break_rule("retry", f"{node.name}: {fault}", books.copy_of(event.queue_id))
 

@@ -16,6 +16,7 @@ from mailrail.queue.events import (
     RecipientDelivered,
     RecipientExpired,
     RecipientFailed,
+    ResultNotStored,
 )
 from mailrail.report.events import NoticeMade
 from mailrail.sim import simulate
@@ -263,8 +264,9 @@ def test_a_notice_goes_to_the_sender_only() -> None:
     ("more", "rules"), [({}, ["no notice"]), ({"sender": ""}, []), ({"notify": "NEVER"}, [])]
 )
 def test_a_failure_that_owes_a_notice_and_has_none_is_found(more: dict[str, Any], rules: list[str]) -> None:
-    def scenario(desk: Desk) -> None:
+    async def scenario(desk: Desk) -> None:
         desk.take(**more)
+        await asyncio.sleep(432_000.0)
         desk.bus.emit(
             RecipientExpired(queue_id=IDS[1], recipient=BOB, destination="mx:b.example", reply="450 4.2.0 no")
         )
@@ -326,6 +328,37 @@ def test_a_try_before_its_time_is_found_unless_the_clock_was_stepped(
         await asyncio.sleep(300.0 - early_s)
         desk.step_us = step_us
         desk.bus.emit(RecipientDelivered(queue_id=IDS[1], recipient=BOB, destination="mx:b.example"))
+
+    check(scenario, *rules)
+
+
+def test_a_try_before_its_time_is_excused_where_the_node_died_before_it_could_store_that_time() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.bus.emit(_deferred(desk, 300.0))
+        desk.bus.emit(ResultNotStored(queue_id=IDS[1], destination="mx:b.example", error="EIO", retry_s=60.0))
+        await asyncio.sleep(50.0)
+        desk.ledger.crashed("mx")
+        desk.bus.emit(RecipientDelivered(queue_id=IDS[1], recipient=BOB, destination="mx:b.example"))
+
+    check(scenario)
+
+
+@pytest.mark.parametrize(
+    ("age_s", "step_us", "rules"),
+    [(431_000.0, 0, ["expiry"]), (432_000.0, 0, []), (431_000.0, 2_000 * SECOND_US, [])],
+)
+def test_mail_given_up_before_its_time_is_found_unless_the_clock_was_stepped(
+    age_s: float, step_us: int, rules: list[str]
+) -> None:
+    async def scenario(desk: Desk) -> None:
+        copy = desk.take()
+        desk.bus.emit(_deferred(desk, 300.0))
+        await asyncio.sleep(age_s)
+        desk.step_us = step_us
+        desk.bus.emit(
+            RecipientExpired(queue_id=IDS[1], recipient=BOB, destination="mx:b.example", reply="450 4.2.0 no")
+        )
+        desk.bounce(copy)
 
     check(scenario, *rules)
 
