@@ -17,7 +17,6 @@ _AUTHENTICITY: Final = "SPF, DKIM, DMARC and ARC are a later work"
 NOT_YET: Final = {
     35: _LOGIN,
     37: _LOGIN,
-    42: "neither PROXY nor XCLIENT is spoken yet",
     45: _AUTHENTICITY,
     46: _AUTHENTICITY,
     47: _AUTHENTICITY,

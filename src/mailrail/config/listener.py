@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, model_validator
 
+from mailrail.config.relay import Network
 from mailrail.net import ClientCertificates, Endpoint
 from mailrail.settings import Settings, setting
 
@@ -56,12 +57,33 @@ class ListenerSettings(Settings):
         source="RFC 8446 §4.3.2",
     )
     client_ca: Path | None = setting(None, "PEM file of the authorities that may vouch for clients.")
+    proxy_protocol: bool = setting(
+        False,
+        "Every connection begins with a PROXY header (version 1 or 2), and the client that it names is the one that counts.",
+        source="HAProxy, doc/proxy-protocol.txt",
+    )
+    proxy_from: tuple[Network, ...] = setting(
+        (), "Addresses of the proxies; with proxy_protocol nobody else is let in. A Unix socket needs none."
+    )
 
     @model_validator(mode="after")
     def _asks_with_authorities(self) -> Self:
         if (self.client_certificate is not ClientCertificate.NONE) != (self.client_ca is not None):
             raise ValueError('client_certificate = "ask" or "require" and client_ca belong together')
         return self
+
+    @model_validator(mode="after")
+    def _knows_its_proxies(self) -> Self:
+        if self.proxy_protocol != bool(self.proxy_from) and not (
+            self.proxy_protocol and self.endpoint.is_unix
+        ):
+            raise ValueError("proxy_protocol = true and proxy_from belong together")
+        return self
+
+    @property
+    def proxies(self) -> tuple[Network, ...] | None:
+        """Who brings all connections, each with a PROXY header; None: clients come by themselves."""
+        return self.proxy_from if self.proxy_protocol else None
 
     @property
     def asks_for(self) -> ClientCertificates | None:

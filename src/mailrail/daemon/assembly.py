@@ -247,6 +247,7 @@ class Daemon:
                 implicit_tls=listener.implicit_tls,
                 is_lmtp=listener.role is Role.LMTP,
                 client_certificates=listener.asks_for,
+                proxy_from=listener.proxies,
             )
             self.server.listen_on(port, Reception.for_duty(self._duty(listener)))
         self._endpoints = self.server.endpoints

@@ -152,6 +152,7 @@ TLS_TOO_LATE: Final = Reply(503, "5.5.1", "STARTTLS must come before mail", "RFC
 ALREADY_AUTH: Final = Reply(503, "5.5.1", "Already authenticated", "RFC 4954 §4")
 UNKNOWN_MECHANISM: Final = Reply(504, "5.5.4", "Mechanism not offered", "RFC 4954 §4")
 NO_SERVICE: Final = Reply(521, "5.3.2", "This host takes no mail", "RFC 7504 §4")
+PROXIES_ONLY: Final = Reply(554, "5.7.1", "Connections come here by our proxies only", "RFC 5321 §3.1")
 NOT_SMTP: Final = Reply(521, "5.5.1", "This is a mail server; that was not SMTP", "RFC 7504 §4; ALPACA")
 PIPELINED_TLS: Final = Reply(501, "5.5.4", "Nothing may follow STARTTLS before the handshake", "RFC 3207 §4")
 TLS_REQUIRED: Final = Reply(530, "5.7.0", "Say STARTTLS first", "RFC 3207 §4")

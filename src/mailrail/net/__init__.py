@@ -16,6 +16,7 @@ from mailrail.net.contexts import ClientCertificates, ServerContexts, client_con
 from mailrail.net.events import AcceptRested
 from mailrail.net.identity import Identity
 from mailrail.net.keyfile import keep_self_signed, write_private
+from mailrail.net.proxied import ProxiedConnection
 from mailrail.net.secure import secure
 from mailrail.net.sessions import SessionCache
 from mailrail.net.settings import CertificateFiles, NetSettings, TlsSettings
@@ -34,6 +35,7 @@ __all__ = [
     "Listener",
     "NetSettings",
     "Network",
+    "ProxiedConnection",
     "Receiver",
     "ServerContexts",
     "SessionCache",

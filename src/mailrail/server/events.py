@@ -13,6 +13,21 @@ class SessionOpened(Event, frozen=True, kw_only=True):
     listener: str
 
 
+class ClientTold(Event, frozen=True, kw_only=True):
+    """A trusted proxy said whom it speaks for; from here on the session counts as that client's.
+
+    Attributes:
+        client: address and port of the client.
+        proxy: address of the proxy.
+        means: PROXY, or XCLIENT.
+    """
+
+    level: ClassVar[Level] = Level.DEBUG
+    client: str
+    proxy: str
+    means: str
+
+
 class SessionSecured(Event, frozen=True, kw_only=True):
     """A TLS handshake with a client went well.
 

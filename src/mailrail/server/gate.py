@@ -5,10 +5,11 @@ Loopback and networks that are trusted are not counted against themselves, only 
 """
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from mailrail.model import Reply
 from mailrail.model import reply as say
+from mailrail.net import Endpoint
 from mailrail.server.settings import LimitSettings
 
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -56,7 +57,7 @@ class ConnectionGate:
             address = ip_address(host)
         except ValueError:
             return True  # a Unix socket: whoever may open it was let in by its mode
-        return any(address in network for network in self._trusted if network.version == address.version)
+        return _is_among(address, self._trusted)
 
     def enter(self, host: str, now: float) -> Reply | None:
         """Count a new connection from *host*, or return the reply that turns it away.
@@ -105,6 +106,15 @@ class ConnectionGate:
             for client, (since, count) in self._recent.items()
             if now - since < _WINDOW_S
         }
+
+
+def is_named(peer: Endpoint, networks: Networks) -> bool:
+    """Tell whether *peer* is in one of *networks*, or came by a Unix socket, whose mode says who may."""
+    return peer.is_unix or _is_among(ip_address(peer.host), networks)
+
+
+def _is_among(address: IPv4Address | IPv6Address, networks: Networks) -> bool:
+    return any(address in network for network in networks if network.version == address.version)
 
 
 def _client(host: str) -> str:

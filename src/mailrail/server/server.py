@@ -15,14 +15,15 @@ from mailrail.net import (
     Endpoint,
     Listener,
     Network,
+    ProxiedConnection,
     ServerContexts,
     SocketNetwork,
     TlsConnection,
     TlsInfo,
 )
 from mailrail.observe import Bus
-from mailrail.server.events import ConnectionRefused, SessionFailed, SessionOpened, SessionSecured
-from mailrail.server.gate import ConnectionGate, Networks
+from mailrail.server.events import ClientTold, ConnectionRefused, SessionFailed, SessionOpened, SessionSecured
+from mailrail.server.gate import ConnectionGate, Networks, is_named
 from mailrail.server.handler import Handler
 from mailrail.server.session import Result, Session
 from mailrail.server.settings import ServerSettings
@@ -48,6 +49,7 @@ class Port:
             left out where it cannot be known which certificate a client will see.
         client_certificates: what clients are asked for in the handshake, None for nothing; the server's
             certificates must have been loaded with it.
+        proxy_from: the proxies that bring all connections, each with a PROXY header; None: clients come by themselves.
     """
 
     endpoint: Endpoint
@@ -55,6 +57,7 @@ class Port:
     is_lmtp: bool = False
     auth_mechanisms: tuple[str, ...] = ()
     client_certificates: ClientCertificates | None = None
+    proxy_from: Networks | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,7 @@ class Server:
         self._ports: list[Port] = []
         self._sessions: dict[Session, Port] = {}
         self._handshakes: set[TlsConnection] = set()
+        self._headers: set[ProxiedConnection] = set()
         self._tasks: set[asyncio.Future[Result]] = set()
         self._behind: deque[Session] = deque()
         self._turns: asyncio.Handle | None = None
@@ -210,6 +214,35 @@ class Server:
     # --- New connections ------------------------------------------------------------------
 
     def _accept(self, connection: Connection, line: "_Line") -> None:
+        if line.port.proxy_from is None:
+            self._admit(connection, line)
+        else:
+            self._await_header(connection, line, line.port.proxy_from)
+
+    def _await_header(self, plain: Connection, line: "_Line", proxies: Networks) -> None:
+        """Let a proxy say whom it speaks for; the limits are for that client (A42)."""
+        if not is_named(plain.peer, proxies):
+            self._turn_away(plain, say.PROXIES_ONLY, line.port)
+            return
+        if len(self._headers) >= self.limits.connections:
+            self._turn_away(plain, say.TOO_MANY_CONNECTIONS, line.port)
+            return
+        proxied = ProxiedConnection(plain)
+        self._headers.add(proxied)
+
+        def opened() -> None:
+            self._headers.discard(proxied)
+            if proxied.peer is not proxied.proxy:
+                self.bus.emit(ClientTold(client=str(proxied.peer), proxy=proxied.proxy.host, means="PROXY"))
+            self._admit(proxied, line)
+
+        def failed(error: NetError) -> None:
+            self._headers.discard(proxied)
+            self.bus.emit(ConnectionRefused(client=proxied.proxy.host, reply=str(error)))
+
+        proxied.start(opened, failed, timeout_s=self.timeouts.handshake_s)
+
+    def _admit(self, connection: Connection, line: "_Line") -> None:
         if self._is_draining:  # it was accepted before the listener closed
             self._turn_away(connection, say.SHUTTING_DOWN, line.port)
             return
@@ -410,5 +443,7 @@ class Server:
             session.close_with(say.SHUTTING_DOWN)
         for handshake in tuple(self._handshakes):
             handshake.abort()
+        for proxied in tuple(self._headers):
+            proxied.abort()
         for task in tuple(self._tasks):
             task.cancel()

@@ -141,7 +141,9 @@ class TimeoutSettings(Settings):
     write_s: Duration = setting(
         60, "A client that reads none of our replies.", unit="s", source="practice", ge=1, le=3600
     )
-    handshake_s: Duration = setting(60, "A TLS handshake.", unit="s", source="practice", ge=1, le=600)
+    handshake_s: Duration = setting(
+        60, "A TLS handshake, or the header of a proxy.", unit="s", source="practice", ge=1, le=600
+    )
     minimum_rate_bytes: Size = setting(
         500,
         "Octets a second that a message must arrive with, on average after its first minute.",
