@@ -2,7 +2,7 @@
 
 from mailrail.config.lines import KeyPath
 from mailrail.config.listener import ClientCertificate, ListenerSettings, Role
-from mailrail.config.load import load
+from mailrail.config.load import load, load_as
 from mailrail.config.problems import BadSettingsError, Problem, Where, spell
 from mailrail.config.reference import json_schema, markdown_reference, show, toml_reference
 from mailrail.config.relay import RelaySettings
@@ -20,6 +20,7 @@ __all__ = [
     "Where",
     "json_schema",
     "load",
+    "load_as",
     "markdown_reference",
     "show",
     "spell",

@@ -8,7 +8,7 @@ import json
 import math
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pydantic import ValidationError
 
@@ -19,7 +19,9 @@ from mailrail.config.problems import BadSettingsError, Problem, spell
 from mailrail.config.schema import describe
 from mailrail.config.settings import MailrailSettings
 from mailrail.config.words import explain
+from mailrail.settings import Settings
 
+AnySettings = TypeVar("AnySettings", bound=Settings)
 _ROUNDS: Final = 10  # each round cuts at least one wrong value; more than one round is rare
 _LARGEST: Final = 2**63  # of TOML's whole numbers
 _STAND_IN: Final = "unknown.invalid"  # for a missing hostname, so that the checks can run all the same
@@ -32,9 +34,24 @@ def load(path: Path) -> MailrailSettings:
         BadSettingsError: they cannot be used; it carries every problem found.
     """
     source = read_source(path)
-    settings = _validate(source)
+    settings = _validate(source, MailrailSettings)
     if settings is not None:
         source.problems.extend(check(settings, source))
+    return _sound(settings, source)
+
+
+def load_as(path: Path, kind: type[AnySettings]) -> AnySettings:
+    """Read the one file *path* as settings of another *kind*, with the same care and the same words.
+
+    Raises:
+        BadSettingsError: they cannot be used; it carries every problem found.
+    """
+    source = Source(path)
+    source.read(path)
+    return _sound(_validate(source, kind), source)
+
+
+def _sound(settings: AnySettings | None, source: Source) -> AnySettings:
     if source.problems or settings is None:
         raise BadSettingsError(sorted(source.problems, key=lambda problem: _order(problem, source)))
     return settings
@@ -46,7 +63,7 @@ def _order(problem: Problem, source: Source) -> tuple[int, int]:
     return place, problem.where.line
 
 
-def _validate(source: Source) -> MailrailSettings | None:
+def _validate(source: Source, kind: type[AnySettings]) -> AnySettings | None:
     impossible = dict(_impossible(source.tree))
     for path, text in impossible.items():
         source.problems.append(Problem(source.where(path), spell(path), text))
@@ -56,7 +73,7 @@ def _validate(source: Source) -> MailrailSettings | None:
         try:
             # As JSON, because strict means there what TOML means: lists are tuples, words are enums,
             # and nothing else is converted.
-            return MailrailSettings.model_validate_json(json.dumps(source.tree), strict=True)
+            return kind.model_validate_json(json.dumps(source.tree), strict=True)
         except ValidationError as error:
             found = [(detail, _resolve(source.tree, detail["loc"])) for detail in error.errors()]
         # What is wrong with a table that we cut something out of may be our own doing.
@@ -64,7 +81,7 @@ def _validate(source: Source) -> MailrailSettings | None:
         for detail, path in news:
             if _follows(detail, path, impossible):
                 continue
-            text, mend = explain(detail, path, describe(MailrailSettings))
+            text, mend = explain(detail, path, describe(kind))
             source.problems.append(Problem(source.where(path), spell(path), text, mend))
         for detail, path in found:
             if detail["type"] == "missing" and not path:
