@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "explain": Lazy(
         "mailrail.cli.explain", "explain", "Say what would happen to mail for an address, and why."
     ),
+    "sim": Lazy("mailrail.cli.sim", "sim", "Run a configuration in a simulated world."),
     "config": Lazy("mailrail.cli.config", "config", "Check, show and explain the settings."),
 }
 

@@ -5,6 +5,7 @@ Make it inside a running simulated loop; put nodes and strangers in, start, let 
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 from mailrail.config import MailrailSettings
@@ -64,32 +65,41 @@ class Fleet:
         # OpenSSL reads keys from the real disk only, and draws them from its own chance.
         quiet = {"tls": {"self_signed": False}}
         names = {"hostname": f"{name}.sim.example", "dns": {"servers": [str(NAMES)]}}
-        tree = {**names, **listeners, **quiet, **settings}
-        checked = MailrailSettings.model_validate(tree)
-        machine = self.internet.machine(name, address)
-        self.zone.add({f"{name}.sim.example": (f"A {address}",)})
+        checked = MailrailSettings.model_validate({**names, **listeners, **quiet, **settings})
+        node = self.settle(name, checked, address)
+        words = f"connections of {name} to one host"
+        self.ledger.bound(words, checked.queue.window.most, lambda: _busiest(node.machine))
+        return node
+
+    def settle(self, name: str, settings: MailrailSettings, *addresses: str) -> Node:
+        """Put a mailrail with *settings*, made for this world, on a machine with *addresses*, and start it."""
+        machine = self.internet.machine(name, *addresses)
+        self.zone.add({settings.hostname: [f"A {one}" for one in addresses if ":" not in one]})
 
         def on_start(bus: Bus) -> None:
             self.ledger.listen(name, bus)
             if self._is_told:
                 bus.listen(self.timeline.hears(name), level=Level.INFO)
 
-        node = Node(name, checked, machine, seed=self.seed, on_start=on_start, say=self.say)
-        self.ledger.enrol(NodeFacts(name, frozenset((address,)), checked.queue, node.clock.now_us))
+        node = Node(name, settings, machine, seed=self.seed, on_start=on_start, say=self.say)
+        self.ledger.enrol(NodeFacts(name, frozenset(addresses), settings.queue, node.clock.now_us))
         self.ledger.bound(
-            f"connections of {name}", _most_connections(checked), lambda: len(machine.connections)
+            f"connections of {name}", _most_connections(settings), lambda: len(machine.connections)
         )
-        words = f"connections of {name} to one host"
-        self.ledger.bound(words, checked.queue.window.most, lambda: _busiest(machine))
         self.nodes[name] = node
         node.start()
         return node
 
-    def stranger(self, stranger: Stranger, address: str, *domains: str) -> Stranger:
+    def stranger(
+        self, stranger: Stranger, address: str, *domains: str, ports: Iterable[int] = (SMTP,)
+    ) -> Stranger:
         """Put *stranger* on a machine of its own, as the mail server of *domains*."""
         name = stranger.place.name
-        stranger.listen(self.internet.machine(name, address), Endpoint(address, SMTP))
-        self.zone.add({name: (f"A {address}",), **dict.fromkeys(domains, (f"MX 10 {name}",))})
+        machine = self.internet.machine(name, address)
+        for port in ports:
+            stranger.listen(machine, Endpoint(address, port))
+        self.zone.add({name: (f"A {address}",)})
+        self.zone.add({domain: (f"MX 10 {name}",) for domain in domains if domain != name})
         return stranger
 
     def clients(self, name: str, *addresses: str) -> Machine:

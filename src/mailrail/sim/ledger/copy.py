@@ -48,6 +48,7 @@ class Fortune:
         bounces: Message-IDs of the notices of failure that arrived, each with the queue id that it is about.
         successes: Message-IDs of notices of success.
         end: "failed" or "expired", as a node said; "" while none did.
+        trouble: the last reply that was not a delivery.
         attempts: the most tries that a node counted.
         deferrals: how often it was put off.
         waited_s: from the client's 250 to the first handover.
@@ -58,7 +59,7 @@ class Fortune:
     bounces: dict[str, str] = field(default_factory=dict)
     successes: set[str] = field(default_factory=set)
     end: str = ""
-    last_reply: str = ""
+    trouble: str = ""
     attempts: int = 0
     deferrals: int = 0
     waited_s: float | None = None

@@ -44,8 +44,8 @@ class DestinationCount:
             self.bounced += 1
         else:
             self.queued += 1
-        if fortune.last_reply and (fortune.deferrals or fortune.end):
-            self.replies[fortune.last_reply] += 1
+        if fortune.trouble:
+            self.replies[fortune.trouble] += 1
 
     def delay_s(self, share: float) -> float:
         """Return the delay that *share* of those delivered stayed below; 0.0 if none were."""

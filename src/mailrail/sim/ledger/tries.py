@@ -125,7 +125,8 @@ class Tries:
 
     def _count(self, copy: Copy, fortune: Fortune, event: Tried) -> None:
         fortune.attempts = max(fortune.attempts, event.attempts)
-        fortune.last_reply = event.reply
+        if not isinstance(event, RecipientDelivered):
+            fortune.trouble = event.reply
         match event:
             case RecipientDeferred():
                 fortune.deferrals += 1
