@@ -188,6 +188,8 @@ def _type_words(annotation: Any, metadata: Iterable[Any]) -> str:
         words = [_type_words(inner, ()) for inner in arguments if inner is not type(None)]
         return " or ".join(dict.fromkeys(words))
     if origin in (tuple, list, frozenset, set):
+        if _choices(arguments[0]):
+            return f"list of any of {_type_words(arguments[0], ())}"
         return f"list of {_type_words(arguments[0], ())}s"
     if origin is dict:
         return f"table of {_type_words(arguments[1], ())}"

@@ -100,6 +100,8 @@ def example_value(key: Key) -> str:
         return quote(key.example)
     if key.choices:
         return quote(key.choices[0])
+    if key.type_words.startswith("list"):
+        return '["..."]'
     return {"duration": '"5m"', "size": '"1 MiB"', "whole number": "1", "true or false": "true"}.get(
         key.type_words, '"..."'
     )
