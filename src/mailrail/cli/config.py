@@ -1,14 +1,16 @@
 """Floor 5 · cli — `mailrail config`: is it right, what is in force, what is there to set."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 import click
 
 from mailrail.cli.options import config_option, settings_of
+from mailrail.cli.words import count_words
 from mailrail.config import MailrailSettings, json_schema, markdown_reference, toml_reference
 from mailrail.config import show as show_settings
+from mailrail.directory import have_keys, read_file
 
 
 @click.group()
@@ -38,8 +40,9 @@ def check(config: Path) -> None:
     settings = settings_of(config)
     places = ", ".join(listener.address for listener in settings.listener)
     click.echo(f"{config}: good. {settings.hostname} would listen at {places}.")
-    if note := _tls_note(settings):
-        click.echo(note)
+    for note in (_tls_note(settings), *_login_notes(settings)):
+        if note:
+            click.echo(note)
 
 
 @config.command()
@@ -66,6 +69,25 @@ def _tls_note(settings: MailrailSettings) -> str:
         return "TLS: not offered, for no certificate is named and tls.self_signed is false."
     place = tls.kept_in(settings.spool.path)
     return f"TLS: with a self-signed certificate in {place}, which nobody can verify; [[tls.certificate]] names a better one."
+
+
+def _login_notes(settings: MailrailSettings) -> Iterator[str]:
+    """Say who can log in where, and how."""
+    file = settings.users.file
+    if file is None:
+        return
+    users = read_file(file)
+    yield f"Logins: {count_words(len(users), 'user')} in {file}."
+    if not users:
+        yield "    add the first one: mailrail user add NAME"
+    for listener in settings.listener:
+        names = listener.mechanisms
+        if not listener.auth and not have_keys(users):
+            names = tuple(name for name in names if not name.startswith("SCRAM"))
+        if names:
+            yield f"    at {listener.address} by {', '.join(names)}"
+    if not have_keys(users):
+        yield "    SCRAM is not offered unless asked for: users have no keys for it until `mailrail user passwd NAME`"
 
 
 _FORMATS: Final[dict[str, Callable[[], str]]] = {

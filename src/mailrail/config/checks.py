@@ -13,6 +13,7 @@ from mailrail.config.lines import KeyPath
 from mailrail.config.problems import Problem, spell
 from mailrail.config.schema import is_secret_name
 from mailrail.config.settings import MailrailSettings
+from mailrail.directory import read_file
 from mailrail.model import SettingsError, parse_domain
 from mailrail.net import CertificateFiles, TlsSettings, client_context, server_context
 from mailrail.routing import HopSettings
@@ -25,6 +26,7 @@ def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     yield from _certificates(settings, source)
     yield from _acme(settings, source)
     yield from _peers(settings, source)
+    yield from _logins(settings, source)
     yield from _secret_files(settings, source)
     yield from _open_secrets(source)
 
@@ -110,6 +112,27 @@ def _hops(settings: MailrailSettings) -> Iterator[tuple[KeyPath, HopSettings]]:
         yield ("route", index), route
     for name, domain in settings.domain.items():
         yield ("domain", name), domain
+
+
+def _logins(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    """Find logins that nobody could ever use."""
+    if settings.users.file is not None:
+        try:
+            read_file(settings.users.file)
+        except SettingsError as error:
+            text, _, mend = str(error).partition("; mend it: ")
+            yield _problem(source, ("users", "file"), text, mend)
+    for index, listener in enumerate(settings.listener):
+        if listener.auth and settings.users.file is None:
+            text = "nobody can log in: there are no users"
+            mend = 'name a file for them: [users] file = "/etc/mailrail/users.toml"'
+            yield _problem(source, ("listener", index, "auth"), text, mend)
+        has_tls = settings.tls.certificate or settings.tls.self_signed
+        is_for_users = settings.users.file is not None and bool(listener.mechanisms)
+        if is_for_users and not has_tls and not listener.auth_in_clear:
+            text = "nobody can log in here: logins are offered under TLS only, and there is no certificate"
+            mend = "add [[tls.certificate]] with chain and key, or leave out tls.self_signed = false"
+            yield _problem(source, ("listener", index, "role"), text, mend)
 
 
 def _secret_files(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

@@ -4,8 +4,9 @@ A role is a bundle of safe defaults, so that a listener needs two keys only.
 """
 
 from enum import Enum
+from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, model_validator
 
@@ -29,6 +30,25 @@ class ClientCertificate(Enum):
     NONE = "none"
     ASK = "ask"
     REQUIRE = "require"
+
+
+class Mechanism(Enum):
+    """How a client may log in (RFC 4422)."""
+
+    SCRAM_SHA_256_PLUS = "SCRAM-SHA-256-PLUS"
+    SCRAM_SHA_256 = "SCRAM-SHA-256"
+    PLAIN = "PLAIN"
+    LOGIN = "LOGIN"
+    EXTERNAL = "EXTERNAL"
+
+
+# Strongest first. LOGIN is no standard, but all that some programs and devices know.
+_OF_SUBMISSION: Final = (
+    Mechanism.SCRAM_SHA_256_PLUS,
+    Mechanism.SCRAM_SHA_256,
+    Mechanism.PLAIN,
+    Mechanism.LOGIN,
+)
 
 
 def _checked(text: str) -> str:
@@ -66,6 +86,34 @@ class ListenerSettings(Settings):
         (), "Addresses of the proxies; with proxy_protocol nobody else is let in. A Unix socket needs none."
     )
 
+    auth: tuple[Mechanism, ...] | None = setting(
+        None,
+        "How people may log in, strongest first; without it, at a submission listener all that users have keys or "
+        "passwords for, elsewhere nothing.",
+        source="RFC 4954, RFC 5802, RFC 4616",
+    )
+    auth_in_clear: bool = setting(
+        False,
+        "Offer logins without TLS too; only on loopback and Unix sockets, where nobody listens in.",
+        source="RFC 8314 §4",
+    )
+
+    @model_validator(mode="after")
+    def _logins_are_for_members(self) -> Self:
+        if self.auth and self.role in (Role.MX, Role.LMTP):
+            raise ValueError(
+                f'a listener of role "{self.role.value}" takes no logins: give people one of role "submission"'
+            )
+        if self.auth and Mechanism.EXTERNAL in self.auth and self.client_ca is None:
+            raise ValueError(
+                "EXTERNAL is a login by client certificate, and this listener asks for none: give it client_certificate and client_ca"
+            )
+        if self.auth_in_clear and not _is_loopback(self.endpoint):
+            raise ValueError(
+                "auth_in_clear is for loopback and Unix sockets only: leave it out, and people log in under TLS"
+            )
+        return self
+
     @model_validator(mode="after")
     def _asks_with_authorities(self) -> Self:
         if (self.client_certificate is not ClientCertificate.NONE) != (self.client_ca is not None):
@@ -86,6 +134,15 @@ class ListenerSettings(Settings):
         return self.proxy_from if self.proxy_protocol else None
 
     @property
+    def mechanisms(self) -> tuple[str, ...]:
+        """How people may log in, where there are users."""
+        chosen = self.auth
+        if chosen is None:
+            chosen = _OF_SUBMISSION if self.role is Role.SUBMISSION else ()
+        # There is no binding to a TLS that is not there.
+        return tuple(one.value for one in chosen if not (self.auth_in_clear and one.value.endswith("-PLUS")))
+
+    @property
     def asks_for(self) -> ClientCertificates | None:
         """What clients are asked for in the handshake, None for nothing."""
         if self.client_ca is None:
@@ -97,3 +154,7 @@ class ListenerSettings(Settings):
     def endpoint(self) -> Endpoint:
         """The address as a value."""
         return Endpoint.parse(self.address)
+
+
+def _is_loopback(endpoint: Endpoint) -> bool:
+    return endpoint.is_unix or ip_address(endpoint.host).is_loopback

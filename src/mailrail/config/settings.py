@@ -10,6 +10,7 @@ from mailrail.client.settings import ClientSettings
 from mailrail.config.listener import ListenerSettings
 from mailrail.config.relay import RelaySettings
 from mailrail.delivery.settings import DeliverySettings
+from mailrail.directory import UsersSettings
 from mailrail.dns.settings import DnsSettings
 from mailrail.model import AddressError, parse_domain
 from mailrail.net import NetSettings, TlsSettings
@@ -58,6 +59,7 @@ class MailrailSettings(Settings):
         (ListenerSettings(address="0.0.0.0:25"),), "Where mail is taken; one table for each address."
     )
     relay: RelaySettings = setting(RelaySettings(), "Who may send mail to anywhere.")
+    users: UsersSettings = setting(UsersSettings(), "Who may log in, on listeners that offer logins.")
     domain: dict[DomainName, DomainRoute] = setting(
         {}, "A domain that mail is taken for; one table for each."
     )

@@ -27,6 +27,7 @@ from mailrail.daemon.events import (
 )
 from mailrail.daemon.reload import Change, compare
 from mailrail.delivery import ClientContexts, SmtpCourier
+from mailrail.directory import open_directory
 from mailrail.dns import DnsResolver
 from mailrail.intake import HeaderLimits, Intake
 from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, parse_address
@@ -41,6 +42,7 @@ from mailrail.server import Port, Server, ServerSettings
 from mailrail.spool import Disk, Filter, Spool, open_spool
 
 HOUSEKEEPING_S: Final = 60.0
+LOGINS: Final = "logins"  # directory beside the spool for what is kept about logins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ class Daemon:
             ),
             bus=bus,
         )
+        self.directory = open_directory(settings.users, settings.spool.path / LOGINS, bus, world.rng)
         self.certificates = Certificates(world.clock, bus)
         self.rules = RelayRules(settings.relay.networks, tuple(settings.domain))
         self.server = Server(
@@ -188,6 +191,8 @@ class Daemon:
             is_members_only=role in (Role.SUBMISSION, Role.INTERNAL),
             needs_tls=listener.client_certificate is ClientCertificate.REQUIRE,
             is_lmtp=role is Role.LMTP,
+            directory=self.directory,
+            may_auth_in_clear=listener.auth_in_clear,
             postmaster=self._postmaster(),
         )
 
@@ -236,6 +241,8 @@ class Daemon:
                 finally:
                     await self._wind_down(queue)
         finally:
+            if self.directory is not None:
+                await self.directory.close()
             await self.spool.close()
             self.bus.emit(DaemonStopped())
 
@@ -246,12 +253,20 @@ class Daemon:
                 endpoint=listener.endpoint,
                 implicit_tls=listener.implicit_tls,
                 is_lmtp=listener.role is Role.LMTP,
+                auth_mechanisms=self._mechanisms(listener),
+                may_auth_in_clear=listener.auth_in_clear,
                 client_certificates=listener.asks_for,
                 proxy_from=listener.proxies,
             )
             self.server.listen_on(port, Reception.for_duty(self._duty(listener)))
         self._endpoints = self.server.endpoints
         self._admin.open(tasks)
+
+    def _mechanisms(self, listener: ListenerSettings) -> tuple[str, ...]:
+        """Return how people may log in: as they were asked to in so many words, else as all of them can."""
+        if self.directory is None:
+            return ()
+        return listener.mechanisms if listener.auth else self.directory.able(listener.mechanisms)
 
     async def _tell_start(self) -> None:
         self.bus.emit(

@@ -13,6 +13,7 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
         recipients: how many.
         size: octets as stored.
         seconds: from the first content to the commit.
+        user: who has logged in, "" for nobody.
         tls: version, cipher and verified client certificate, as in the trace; "" in clear.
     """
 
@@ -23,6 +24,7 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
     recipients: int
     size: int
     seconds: float
+    user: str = ""
     tls: str = ""
 
 

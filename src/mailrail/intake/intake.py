@@ -232,6 +232,7 @@ class Incoming:
             recipients=len(message.envelope.recipients),
             size=message.size_bytes,
             seconds=(self._intake.clock.now_us() - self._began_us) / SECOND_US,
+            user=self._origin.user,
             tls=self._tls,
         )
 

@@ -8,11 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from mailrail.directory import Directory, User
 from mailrail.intake import Incoming, Intake, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
 from mailrail.model import reply as say
 from mailrail.net import TlsInfo
 from mailrail.policy import RelayRules
+from mailrail.receive.login import Login
 from mailrail.server import Answer, EndAnswer, Handler, SessionFacts, Transaction
 
 
@@ -28,6 +30,8 @@ class Duty:
         is_members_only: only clients that may relay are served at all.
         needs_tls: mail is only taken under TLS, as where a client certificate is required.
         is_lmtp: speak LMTP.
+        directory: who may log in; None where nobody can.
+        may_auth_in_clear: a login needs no TLS.
         postmaster: where the bare `<Postmaster>` goes; None when nobody was named.
     """
 
@@ -38,7 +42,17 @@ class Duty:
     is_members_only: bool = False
     needs_tls: bool = False
     is_lmtp: bool = False
+    directory: Directory | None = None
+    may_auth_in_clear: bool = False
     postmaster: Address | None = None
+
+    def refusal_of_strangers(self, *, is_tls: bool) -> Reply:
+        """Say what to do first: STARTTLS, or a login."""
+        if not self.is_submission:
+            return say.RELAY_DENIED
+        if self.directory is not None and not is_tls and not self.may_auth_in_clear:
+            return say.TLS_REQUIRED
+        return say.AUTH_REQUIRED
 
 
 class Reception(Handler):
@@ -51,6 +65,7 @@ class Reception(Handler):
         self._may_relay = duty.rules.may_relay(session.peer.host)
         self._client = "" if session.peer.is_unix else session.peer.host
         self._incoming: Incoming | None = None
+        self._login: Login | None = None
 
     @classmethod
     def for_duty(cls, duty: Duty) -> Callable[[SessionFacts], "Reception"]:
@@ -63,12 +78,29 @@ class Reception(Handler):
         """Greet by name."""
         return self._greeting
 
+    def auth(self, mechanism: str, initial: bytes | None) -> Answer:
+        """Begin a login."""
+        directory = self._duty.directory
+        if directory is None:
+            return say.UNKNOWN_MECHANISM
+        self._login = Login(mechanism, directory, self.session, self._duty.intake.bus, self._logged_in)
+        return self._login.start(initial)
+
+    def auth_response(self, response: bytes) -> Answer:
+        """Go on with it."""
+        assert self._login is not None, "a response to nothing"
+        return self._login.step(response)
+
+    def _logged_in(self, user: User) -> None:
+        self._login = None
+        self._may_relay = self._duty.rules.may_relay(self._client, user.name)
+
     def mail(self, transaction: Transaction) -> Answer:
         """Let in whom the listener is for, while there is space (A69)."""
         if self._duty.needs_tls and self.session.tls is None:
             return say.TLS_REQUIRED
         if self._duty.is_members_only and not self._may_relay:
-            return say.AUTH_REQUIRED if self._duty.is_submission else say.RELAY_DENIED
+            return self._duty.refusal_of_strangers(is_tls=self.session.tls is not None)
         spool = self._duty.intake.spool
         if not spool.has_space(transaction.parameters.size_bytes or 0):
             return say.STORE_FULL

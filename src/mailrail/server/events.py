@@ -47,10 +47,15 @@ class SessionSecured(Event, frozen=True, kw_only=True):
 
 
 class SessionClosed(Event, frozen=True, kw_only=True):
-    """A session ended; counters say what it did."""
+    """A session ended; counters say what it did.
+
+    Attributes:
+        user: who had logged in, "" for nobody.
+    """
 
     client: str
     hello: str = ""
+    user: str = ""
     messages: int = 0
     errors: int = 0
     seconds: float = 0.0

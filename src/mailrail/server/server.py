@@ -47,6 +47,7 @@ class Port:
         is_lmtp: speak LMTP.
         auth_mechanisms: SASL mechanisms to offer, strongest first (the handler does the exchange); one with -PLUS is
             left out where it cannot be known which certificate a client will see.
+        may_auth_in_clear: offer them without TLS too: only for who reads this machine's loopback anyway.
         client_certificates: what clients are asked for in the handshake, None for nothing; the server's
             certificates must have been loaded with it.
         proxy_from: the proxies that bring all connections, each with a PROXY header; None: clients come by themselves.
@@ -56,6 +57,7 @@ class Port:
     implicit_tls: bool = False
     is_lmtp: bool = False
     auth_mechanisms: tuple[str, ...] = ()
+    may_auth_in_clear: bool = False
     client_certificates: ClientCertificates | None = None
     proxy_from: Networks | None = None
 
@@ -177,6 +179,7 @@ class Server:
             messages_of_strangers=self.limits.messages_of_strangers,
             has_tls=not port.implicit_tls,
             auth_mechanisms=self._possible(port.auth_mechanisms),
+            may_auth_in_clear=port.may_auth_in_clear,
         )
         in_clear = replace(offer, has_tls=False)
         line = _Line(port, Offers.of(offer), Offers.of(in_clear), handler or self._handler)

@@ -528,6 +528,7 @@ class Session:
             session=self.session_id,
             client=self.peer.host,
             hello=self.hello_name,
+            user=self.user,
             messages=self.messages,
             errors=self.core.errors,
             seconds=round(self._host.loop.time() - self._opened, 6),

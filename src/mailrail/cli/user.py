@@ -1,0 +1,313 @@
+"""Floor 5 · cli — `mailrail user`: who may log in.
+
+A password comes from a prompt without echo or from standard input, never from the command line, which everybody on the machine
+can read. A running server sees a change at the next login: nothing needs to be told to it.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from mailrail.cli.exits import CommandFailed, Exit
+from mailrail.cli.options import config_option, json_option, settings_of
+from mailrail.cli.words import table
+from mailrail.config import MailrailSettings
+from mailrail.directory import (
+    User,
+    Users,
+    change_file,
+    checked,
+    login_name,
+    make_hash,
+    read_file,
+    remove_user,
+    scheme_of,
+    write_user,
+)
+from mailrail.model import system_rng
+from mailrail.sasl import SALT_OCTETS, PreparationError, ScramKeys, derive_keys, opaque_string
+
+LEAST_PASSWORD: Final = 8  # characters; NIST SP 800-63B §5.1.1.2
+_INPUT_BYTES: Final = 4096
+Command = TypeVar("Command", bound=Callable[..., Any])
+_STDIN: Final = click.option(
+    "--stdin", "from_stdin", is_flag=True, help="Read the password from standard input."
+)
+_NAME: Final = click.argument("name", metavar="NAME", callback=lambda _c, _p, value: _spelled(value))
+
+
+def _spelled(text: str) -> str:
+    try:
+        return login_name(text)
+    except PreparationError as error:
+        raise click.UsageError(f"{text!r} can be nobody's name: {error}") from None
+
+
+@click.group()
+def user() -> None:
+    """Add, change and list the users who may log in.
+
+    They are kept in the file that users.file names in the settings; it is made with the first of them. Passwords are stored as
+    Argon2id hashes, and as keys for SCRAM. A running server sees every change at the next login.
+
+    \b
+    Examples:
+      mailrail user add ann@example.org
+      mailrail user list
+      pwgen 20 1 | mailrail user passwd ann@example.org --stdin
+    """
+
+
+@user.command()
+@_NAME
+@_STDIN
+@config_option
+def add(name: str, from_stdin: bool, config: Path) -> None:
+    """Add a user; asks for a password.
+
+    A name is best a mail address of that person. Capitals make no difference.
+
+    \b
+    Examples:
+      mailrail user add ann@example.org
+      mailrail user add printer --stdin < password.txt
+    """
+    settings = settings_of(config)
+    path = _file(settings)
+    if name in read_file(path):
+        raise _there_is(name)
+    made = _with_password(User(name), _new_password(from_stdin), settings)
+
+    def change(text: str, users: Users) -> str:
+        if name in users:
+            raise _there_is(name)
+        return write_user(text, made)
+
+    change_file(path, change)
+    click.echo(f"{name} can log in.")
+    _tell_without_keys(made, settings)
+
+
+@user.command()
+@_NAME
+@_STDIN
+@config_option
+def passwd(name: str, from_stdin: bool, config: Path) -> None:
+    """Give a user another password.
+
+    \b
+    Example:
+      mailrail user passwd ann@example.org
+    """
+    settings = settings_of(config)
+    _found(read_file(_file(settings)), name)
+    password = _new_password(from_stdin)
+    made = _with_password(User(name), password, settings)
+    _change(settings, name, lambda old: replace(old, password=made.password, keys=made.keys))
+    click.echo(f"{name} has a new password.")
+    _tell_without_keys(made, settings)
+
+
+@user.command()
+@_NAME
+@config_option
+def disable(name: str, config: Path) -> None:
+    """Let a user log in no more, until enabled again.
+
+    A session that is open stays open.
+
+    \b
+    Example:
+      mailrail user disable ann@example.org
+    """
+    _change(settings_of(config), name, lambda old: replace(old, is_disabled=True))
+    click.echo(f"{name} cannot log in any more.")
+
+
+@user.command()
+@_NAME
+@config_option
+def enable(name: str, config: Path) -> None:
+    """Let a user log in again.
+
+    \b
+    Example:
+      mailrail user enable ann@example.org
+    """
+    _change(settings_of(config), name, lambda old: replace(old, is_disabled=False))
+    click.echo(f"{name} can log in.")
+
+
+@user.command()
+@_NAME
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@config_option
+def delete(name: str, yes: bool, config: Path) -> None:
+    """Remove a user.
+
+    \b
+    Example:
+      mailrail user delete ann@example.org --yes
+    """
+    path = _file(settings_of(config))
+    _found(read_file(path), name)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise click.UsageError("this cannot be undone: add --yes")
+        click.confirm(f"Delete {name}?", abort=True, err=True)
+
+    def change(text: str, users: Users) -> str:
+        _found(users, name)
+        return remove_user(text, name)
+
+    change_file(path, change)
+    click.echo(f"{name} is deleted.")
+
+
+@user.command("list")
+@json_option
+@config_option
+def list_users(as_json: bool, config: Path) -> None:
+    """List the users.
+
+    \b
+    Examples:
+      mailrail user list
+      mailrail user list --json
+    """
+    users = read_file(_file(settings_of(config)))
+    if as_json:
+        for one in users.values():
+            click.echo(json.dumps(_facts(one), ensure_ascii=False))
+        return
+    if not users:
+        click.echo("There are no users; add one: mailrail user add NAME", err=True)
+        return
+    rows = [(one.name, "disabled" if one.is_disabled else "", _words(one)) for one in users.values()]
+    for line in table(("NAME", "", "PASSWORD"), rows):
+        click.echo(line)
+
+
+@user.command()
+@_NAME
+@json_option
+@config_option
+def show(name: str, as_json: bool, config: Path) -> None:
+    """Show what is known of a user, but the password, which nobody knows.
+
+    \b
+    Example:
+      mailrail user show ann@example.org
+    """
+    one = _found(read_file(_file(settings_of(config))), name)
+    if as_json:
+        click.echo(json.dumps(_facts(one), ensure_ascii=False))
+        return
+    click.echo(one.name)
+    click.echo(f"  {'may not log in: disabled' if one.is_disabled else 'may log in'}")
+    click.echo(f"  password   {_words(one)}")
+
+
+@user.command()
+@_NAME
+@_STDIN
+@config_option
+def verify(name: str, from_stdin: bool, config: Path) -> None:
+    """Check a password as a login would; ends with 0 if it is right, with 77 if not.
+
+    \b
+    Example:
+      mailrail user verify ann@example.org
+    """
+    users = read_file(_file(settings_of(config)))
+    password = _prepared(_line() if from_stdin else click.prompt("Password", hide_input=True, err=True))
+    if checked(users.get(name), password) is None:
+        raise CommandFailed(Exit.NO_PERMISSION, f"{name} cannot log in with that password")
+    click.echo(f"{name} can log in with that password.")
+
+
+def _file(settings: MailrailSettings) -> Path:
+    if settings.users.file is None:
+        text = 'the settings name no file for users; mend it: [users] file = "/etc/mailrail/users.toml"'
+        raise CommandFailed(Exit.CONFIG, text)
+    return settings.users.file
+
+
+def _found(users: Users, name: str) -> User:
+    if name not in users:
+        raise CommandFailed(Exit.NO_USER, f"there is no user {name}; mailrail user list names all")
+    return users[name]
+
+
+def _there_is(name: str) -> CommandFailed:
+    return CommandFailed(
+        Exit.DATA, f"there is a user {name} already; another password: mailrail user passwd {name}"
+    )
+
+
+def _change(settings: MailrailSettings, name: str, change: Callable[[User], User]) -> None:
+    change_file(_file(settings), lambda text, users: write_user(text, change(_found(users, name))))
+
+
+def _new_password(from_stdin: bool) -> str:
+    if from_stdin:
+        password = _line()
+    elif sys.stdin.isatty():
+        password = click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        raise click.UsageError("there is no terminal to ask for a password at: add --stdin, and pipe it in")
+    if len(password) < LEAST_PASSWORD:
+        raise CommandFailed(Exit.DATA, f"a password has at least {LEAST_PASSWORD} characters")
+    return password
+
+
+def _line() -> str:
+    """Return the first line of standard input."""
+    line = sys.stdin.readline(_INPUT_BYTES).rstrip("\r\n")
+    if not line:
+        raise CommandFailed(Exit.DATA, "standard input holds no password")
+    return line
+
+
+def _prepared(password: str) -> str:
+    try:
+        return opaque_string(password)
+    except PreparationError as error:
+        raise CommandFailed(Exit.DATA, f"this cannot be a password: {error}") from None
+
+
+def _with_password(user: User, password: str, settings: MailrailSettings) -> User:
+    stored = make_hash(_prepared(password), system_rng())
+    return replace(user, password=stored, keys=_keys(password) if settings.users.scram else None)
+
+
+def _keys(password: str) -> ScramKeys | None:
+    salt = system_rng().getrandbits(8 * SALT_OCTETS).to_bytes(SALT_OCTETS, "big")
+    try:
+        return derive_keys(password, salt)
+    except PreparationError:
+        return None
+
+
+def _tell_without_keys(user: User, settings: MailrailSettings) -> None:
+    if user.keys is None and settings.users.scram:
+        text = "Note: SCRAM cannot carry this password (a character is newer than Unicode 3.2); PLAIN and LOGIN can."
+        click.echo(text, err=True)
+
+
+def _words(user: User) -> str:
+    return f"{scheme_of(user.password)}{', SCRAM' if user.keys is not None else ''}"
+
+
+def _facts(user: User) -> dict[str, object]:
+    return {
+        "name": user.name,
+        "disabled": user.is_disabled,
+        "scheme": scheme_of(user.password),
+        "scram": user.keys is not None,
+    }

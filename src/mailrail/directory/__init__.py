@@ -1,0 +1,32 @@
+"""Floor 3 · directory — who lives here: users, and whether somebody is one of them."""
+
+from mailrail.directory.api import DirectoryError, Source
+from mailrail.directory.directory import Asker, Directory
+from mailrail.directory.hashes import HashError, make_hash, scheme_of
+from mailrail.directory.opening import open_directory
+from mailrail.directory.records import Users, remove_user, write_user
+from mailrail.directory.settings import UsersSettings
+from mailrail.directory.source_file import checked, have_keys
+from mailrail.directory.user import User, login_name
+from mailrail.directory.userfile import change_file, read_file
+
+__all__ = [
+    "Asker",
+    "Directory",
+    "DirectoryError",
+    "HashError",
+    "Source",
+    "User",
+    "Users",
+    "UsersSettings",
+    "change_file",
+    "checked",
+    "have_keys",
+    "login_name",
+    "make_hash",
+    "open_directory",
+    "read_file",
+    "remove_user",
+    "scheme_of",
+    "write_user",
+]

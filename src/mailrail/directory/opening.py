@@ -1,0 +1,67 @@
+"""Floor 3 · directory — from the settings to a directory that can be asked."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+from mailrail.directory.directory import Directory
+from mailrail.directory.events import UsersLoaded, UsersRefused
+from mailrail.directory.pool import Pool
+from mailrail.directory.settings import UsersSettings
+from mailrail.directory.source_file import FileSource
+from mailrail.directory.userfile import UserFile
+from mailrail.model import Rng, SettingsError
+from mailrail.net import write_private
+from mailrail.observe import Bus
+
+_SECRET_OCTETS: Final = 32
+
+
+def open_directory(settings: UsersSettings, kept_in: Path, bus: Bus, rng: Rng) -> Directory | None:
+    """Return the directory that *settings* name, None where they name none. Blocks; within the running loop.
+
+    Args:
+        kept_in: directory for what we keep ourselves; made if need be.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    if settings.file is None:
+        return None
+    path, loop = settings.file, asyncio.get_running_loop()
+
+    def told(count: int, reason: str) -> None:
+        event = (
+            UsersRefused(file=str(path), reason=reason)
+            if reason
+            else UsersLoaded(file=str(path), users=count)
+        )
+        loop.call_soon_threadsafe(bus.emit, event)
+
+    file = UserFile(path, told)
+    file.begin()
+    source = FileSource(file, Pool(settings.threads, settings.waiting))
+    secret = keep_secret(kept_in / "secret", rng)
+    return Directory(source, secret=secret, cache_s=settings.cache_s, rng=rng)
+
+
+def keep_secret(file: Path, rng: Rng) -> bytes:
+    """Return the secret in *file*, made if there is none. Blocks.
+
+    It must outlive us: were it another after each restart, the challenges of SCRAM would tell who does not exist.
+
+    Raises:
+        SettingsError: it can be neither read nor written.
+    """
+    try:
+        try:
+            with file.open("rb") as stream:
+                secret = stream.read(_SECRET_OCTETS)
+        except FileNotFoundError:
+            secret = b""
+        if len(secret) < _SECRET_OCTETS:
+            secret = rng.getrandbits(8 * _SECRET_OCTETS).to_bytes(_SECRET_OCTETS, "big")
+            write_private(file, secret)
+    except OSError as error:
+        raise SettingsError(f"the secret of logins cannot be kept in {file}: {error.strerror}") from error
+    return secret

@@ -1,0 +1,192 @@
+"""People's mail programs: other people's clients log in to a real mailrail and send (A33, A34)."""
+
+import json
+import smtplib
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.daemon import Daemon, running, to
+from tests.support.letters import letter
+from tests.support.peers.certificates import Certificate, make_certificate
+from tests.support.peers.processes import free_port
+from tests.support.peers.swaks import Dialogue, swaks
+from tests.support.receiver import Receiver
+
+from mailrail import Login, send_sync
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+HOST = "mail.test.example"
+ANN, SECRET = "ann@test.example", "correct horse battery"
+OK, NO_USER, NO_PERMISSION = 0, 67, 77
+
+
+class House:
+    """A daemon with a submission listener on STARTTLS and one on TLS from the first byte.
+
+    Attributes:
+        starttls, wrapped: their ports.
+        users: the user file.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.starttls, self.wrapped = free_port(), free_port()
+        self.users = folder / "users.toml"
+        self.certificate = make_certificate(folder, HOST)
+        self.certificate.chain_file.chmod(0o600)
+
+    def settings(self, **more: object) -> dict[str, Any]:
+        file = self.certificate.chain_file
+        return {
+            "tls": {"certificate": [{"chain": file, "key": file}]},
+            "relay": {"networks": []},
+            "users": {"file": self.users},
+            "listener": [
+                {},
+                {"address": f"127.0.0.1:{self.starttls}", "role": "submission"},
+                {"address": f"127.0.0.1:{self.wrapped}", "role": "submission", "implicit_tls": True},
+            ],
+            **more,
+        }
+
+    def swaks(self, *options: str, port: int = 0) -> Dialogue:
+        common = ("--from", ANN, "--to", "bob@elsewhere.example", "--auth-user", ANN)
+        return swaks("127.0.0.1", port or self.starttls, *common, *options)
+
+    def smtplib(self) -> smtplib.SMTP:
+        client = smtplib.SMTP("127.0.0.1", self.starttls, timeout=20)
+        client.starttls(context=client_context(self.certificate))
+        return client
+
+
+def client_context(certificate: Certificate) -> ssl.SSLContext:
+    context = certificate.client_context()
+    context.check_hostname = False  # the tests connect by address
+    return context
+
+
+def add(daemon: Daemon, name: str = ANN, password: str = SECRET) -> None:
+    done = daemon.command("user", "add", name, "--stdin", stdin=f"{password}\n")
+    assert done.returncode == OK, done.stderr
+
+
+@pytest.fixture(scope="module")
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> House:
+    return House(tmp_path_factory.mktemp("logins"))
+
+
+@pytest.fixture(scope="module")
+def daemon(house: House, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    folder = tmp_path_factory.mktemp("daemon")
+    with running(folder, **house.settings(route=[to(receiver.address)])) as daemon:
+        add(daemon)  # while it runs: it must see it at the next login
+        yield daemon
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+def test_swaks_logs_in_and_sends_anywhere(
+    house: House, daemon: Daemon, receiver: Receiver, mechanism: str
+) -> None:
+    before = len(receiver.wait_for(0))
+    done = house.swaks("--tls", "--auth", mechanism, "--auth-password", SECRET)
+    assert done.exit_code == 0, done.transcript
+    mail = receiver.wait_for(before + 1)[-1]
+    assert b"with ESMTPSA id" in mail.header
+    assert daemon.wait_for("LoggedIn", user=ANN, mechanism=mechanism)
+    assert daemon.wait_for("MessageAccepted", user=ANN)
+    assert daemon.wait_for("SessionClosed", user=ANN)
+
+
+@pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"])
+def test_our_client_logs_in_by_each_mechanism(house: House, daemon: Daemon, mechanism: str) -> None:
+    login = Login(ANN.upper(), SECRET, mechanisms=(mechanism,))  # capitals make no difference
+    result = send_sync(
+        letter("hi"), "127.0.0.1", house.wrapped, tls="encrypt", implicit_tls=True, login=login
+    )
+    assert result.accepted
+    assert daemon.wait_for("LoggedIn", mechanism=mechanism, user=ANN)
+
+
+def test_smtplib_logs_in_and_a_second_time_is_refused(house: House, daemon: Daemon) -> None:
+    with house.smtplib() as client:
+        client.login(ANN, SECRET)
+        client.send_message(letter("by smtplib"), ANN, ["bob@elsewhere.example"])
+        assert client.docmd("AUTH", "PLAIN AGFubgBzZWNyZXQ=")[0] == 503
+
+
+def test_mail_without_a_login_is_refused_and_told_what_comes_first(house: House, daemon: Daemon) -> None:
+    in_clear = swaks("127.0.0.1", house.starttls, "--from", ANN, "--to", "bob@elsewhere.example")
+    assert in_clear.has_reply("530 5.7.0 Say STARTTLS first")
+    under_tls = swaks("127.0.0.1", house.starttls, "--from", ANN, "--to", "bob@elsewhere.example", "--tls")
+    assert under_tls.has_reply("530 5.7.0 Authentication required")
+
+
+def test_a33_a_login_in_clear_is_neither_offered_nor_taken(house: House, daemon: Daemon) -> None:
+    with smtplib.SMTP("127.0.0.1", house.starttls, timeout=20) as client:
+        client.ehlo()
+        assert not client.has_extn("auth")
+        assert client.docmd("AUTH", "PLAIN AGFubgBzZWNyZXQ=")[0] == 538
+
+
+def test_an_mx_listener_offers_no_login(house: House, daemon: Daemon) -> None:
+    with smtplib.SMTP(daemon.host, daemon.port, timeout=20) as client:
+        client.starttls(context=client_context(house.certificate))
+        client.ehlo()
+        assert not client.has_extn("auth")
+        assert client.docmd("AUTH", "PLAIN AGFubgBzZWNyZXQ=")[0] == 502
+
+
+def test_a34_a_wrong_password_and_a_user_who_is_not_there_hear_the_same(house: House, daemon: Daemon) -> None:
+    said = []
+    for name in (ANN, "nobody@test.example"):
+        with house.smtplib() as client, pytest.raises(smtplib.SMTPAuthenticationError) as caught:
+            client.login(name, "wrong password")
+        said.append((caught.value.smtp_code, caught.value.smtp_error))
+    assert said[0] == said[1]
+    assert said[0][0] == 535
+    assert daemon.wait_for("LoginRefused", claimed="nobody@test.example")
+    assert "wrong password" not in json.dumps(daemon.events("LoginRefused")).replace(
+        "wrong password or no such user", ""
+    )
+
+
+def test_a_user_who_is_disabled_cannot_log_in_until_enabled(house: House, daemon: Daemon) -> None:
+    password = "another password"
+    add(daemon, "carol", password)
+
+    def log_in() -> None:
+        with house.smtplib() as client:
+            client.login("carol", password)
+
+    log_in()
+    assert daemon.command("user", "disable", "carol").returncode == OK
+    with pytest.raises(smtplib.SMTPAuthenticationError):
+        log_in()
+    assert daemon.command("user", "verify", "carol", "--stdin", stdin=password).returncode == NO_PERMISSION
+    assert daemon.command("user", "enable", "carol").returncode == OK
+    log_in()
+    assert daemon.command("user", "delete", "carol", "--yes").returncode == OK
+    assert daemon.command("user", "show", "carol").returncode == NO_USER
+
+
+def test_a_user_file_that_is_broken_is_told_and_the_users_from_before_stay(
+    house: House, daemon: Daemon
+) -> None:
+    good = house.users.read_text()
+    house.users.write_text("not toml at all\n")
+    try:
+        done = house.swaks("--tls", "--auth", "PLAIN", "--auth-password", SECRET)
+        assert done.exit_code == 0, done.transcript
+        assert house.swaks("--tls", "--auth", "PLAIN", "--auth-password", "wrong one").exit_code != 0
+        assert daemon.wait_for("UsersRefused")
+    finally:
+        house.users.write_text(good)

@@ -1,0 +1,131 @@
+"""`mailrail user`: passwords never on the command line, nothing by accident, codes that scripts can rely on."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from tests.unit.cli.conftest import Program, Said
+
+from mailrail.cli.exits import Exit
+from mailrail.directory import read_file
+
+SECRET = "correct horse"
+
+
+@pytest.fixture
+def users(config: Path) -> Path:
+    path = config.parent / "users.toml"
+    config.write_text(f'users.file = "{path}"\n{config.read_text()}')
+    return path
+
+
+@pytest.fixture
+def say(mailrail: Program, users: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
+    """Run `mailrail user ...` with a line on standard input."""
+
+    def program(*arguments: str) -> Said:
+        *words, line = arguments
+        monkeypatch.setattr("sys.stdin", io.StringIO(f"{line}\n"))
+        return mailrail("user", *words)
+
+    return program
+
+
+def test_a_user_is_added_verified_and_shown(say: Program, users: Path) -> None:
+    assert say("add", "Ann@example.org", "--stdin", SECRET).out == "ann@example.org can log in.\n"
+    assert say("verify", "ann@example.org", "--stdin", SECRET).code == Exit.OK
+    assert say("verify", "ann@example.org", "--stdin", "wrong").code == Exit.NO_PERMISSION
+    shown = say("show", "ann@example.org", "").out
+    assert "may log in" in shown
+    assert "ARGON2ID, SCRAM" in shown
+    listed = json.loads(say("list", "--json", "").out)
+    assert listed == {"name": "ann@example.org", "disabled": False, "scheme": "ARGON2ID", "scram": True}
+    assert json.loads(say("show", "ann@example.org", "--json", "").out) == listed
+    assert SECRET not in users.read_text()
+
+
+def test_a_password_is_changed_and_the_old_one_is_over(say: Program) -> None:
+    say("add", "ann", "--stdin", SECRET)
+    say("disable", "ann", "")
+    assert say("passwd", "ann", "--stdin", "another horse").code == Exit.OK
+    assert "disabled" in say("list", "").out  # a new password is no pardon
+    assert say("verify", "ann", "--stdin", "another horse").code == Exit.NO_PERMISSION
+    say("enable", "ann", "")
+    assert say("verify", "ann", "--stdin", "another horse").code == Exit.OK
+    assert say("verify", "ann", "--stdin", SECRET).code == Exit.NO_PERMISSION
+
+
+def test_there_is_no_second_user_of_a_name(say: Program) -> None:
+    say("add", "ann", "--stdin", SECRET)
+    again = say("add", "ANN", "--stdin", SECRET)
+    assert again.code == Exit.DATA
+    assert "mailrail user passwd ann" in again.err
+
+
+def test_who_is_not_there_cannot_be_changed(say: Program) -> None:
+    for words in (
+        ["passwd", "ann", "--stdin"],
+        ["disable", "ann"],
+        ["enable", "ann"],
+        ["show", "ann"],
+        ["delete", "ann", "--yes"],
+    ):
+        assert say(*words, SECRET).code == Exit.NO_USER
+
+
+def test_nobody_is_deleted_by_accident(say: Program, users: Path) -> None:
+    say("add", "ann", "--stdin", SECRET)
+    assert say("delete", "ann", "").code == Exit.USAGE
+    assert list(read_file(users)) == ["ann"]
+    assert say("delete", "ann", "--yes", "").code == Exit.OK
+    assert read_file(users) == {}
+    assert "mailrail user add NAME" in say("list", "").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "word"),
+    [
+        (["add", "ann", SECRET], Exit.USAGE, "--stdin"),  # no terminal, no --stdin
+        (["add", "ann", "--stdin", ""], Exit.DATA, "no password"),
+        (["add", "ann", "--stdin", "short"], Exit.DATA, "at least 8"),
+        (["add", "ann", "--stdin", "bell\arings"], Exit.DATA, "cannot be a password"),
+        (["add", "a\tb", "--stdin", SECRET], Exit.USAGE, "nobody's name"),
+        (["add", "ann", SECRET, ""], Exit.USAGE, "unexpected"),  # a password as argument
+    ],
+)
+def test_what_cannot_be_is_said_and_nothing_changes(
+    say: Program, users: Path, arguments: list[str], code: Exit, word: str
+) -> None:
+    done = say(*arguments)
+    assert done.code == code
+    assert word in done.err
+    assert read_file(users) == {}
+
+
+def test_a_password_that_scram_cannot_carry_is_taken_and_told(say: Program) -> None:
+    done = say("add", "ann", "--stdin", "horse \U0001f40e horse")  # Unicode 6.0
+    assert done.code == Exit.OK
+    assert "PLAIN and LOGIN can" in done.err
+    assert json.loads(say("list", "--json", "").out)["scram"] is False
+
+
+def test_without_a_file_in_the_settings_it_says_how_to_name_one(mailrail: Program) -> None:
+    done = mailrail("user", "list")
+    assert done.code == Exit.CONFIG
+    assert "[users] file =" in done.err
+
+
+def test_config_check_says_who_can_log_in_where_and_how(
+    say: Program, users: Path, mailrail: Program, config: Path
+) -> None:
+    config.write_text(config.read_text() + '[[listener]]\naddress = "127.0.0.1:10"\nrole = "submission"\n')
+    assert "mailrail user add NAME" in mailrail("config", "check").out
+    say("add", "ann", "--stdin", SECRET)
+    good = mailrail("config", "check").out
+    assert f"Logins: 1 user in {users}." in good
+    assert "at 127.0.0.1:10 by SCRAM-SHA-256-PLUS, SCRAM-SHA-256, PLAIN, LOGIN" in good
+    users.write_text(f'{users.read_text()}\n[user.bob]\npassword = "{{PLAIN}}x"\n')
+    without = mailrail("config", "check").out
+    assert "at 127.0.0.1:10 by PLAIN, LOGIN" in without
+    assert "mailrail user passwd NAME" in without
