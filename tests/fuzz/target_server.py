@@ -36,6 +36,7 @@ from mailrail.smtp import (
     StartTls,
     State,
     Verify,
+    Xclient,
 )
 
 S = State
@@ -53,10 +54,12 @@ _STATES: dict[type[Event], tuple[State, ...]] = {
     AuthResponse: (S.AUTH,),
     AuthCancelled: (S.IDLE, S.OVER),
     Verify: (S.GREETED, S.IDLE, S.MAIL, S.RCPT, S.CHUNKS),
+    Xclient: (S.GREETED, S.IDLE),
 }
 _GOOD = {
     Hello: say.HELLO, Mail: say.SENDER_OK, Rcpt: say.RECIPIENT_OK, DataStart: say.START_DATA, EndOfData: say.QUEUED,
     StartTls: say.TLS_READY, Auth: say.AUTH_DONE, AuthResponse: say.AUTH_DONE, Verify: say.CANNOT_VERIFY,
+    Xclient: say.GREETING,
 }  # fmt: skip
 _REPLY_LINE = re.compile(rb"[2-5][0-9]{2}[ -][\x20-\x7e]*\r\n")
 # Which of two faults of one message is told depends on the cuts: the first that is seen.
@@ -74,6 +77,7 @@ class _Session:
         limits = _REPAIRING if options & 8 else _LIMITS
         self.core = ServerConnection(limits, Offers.of(offer), is_lmtp=bool(options & 2))
         self.core.may_run_ahead = not options & 4
+        self.core.takes_xclient = bool(options & 16)
         self._is_lmtp, self._repairs = bool(options & 2), limits.repair_line_ends
         self._answers, self._turn, self._is_single = answers, 0, is_single
         self.fed = self.said = self.content = b""
@@ -151,7 +155,7 @@ class _Session:
 
 def check(data: bytes) -> None:
     tape = Tape(data)
-    options, answers, wire = tape.number(16), tape.take(8), tape.rest()
+    options, answers, wire = tape.number(32), tape.take(8), tape.rest()
     runs = []
     for pieces, is_single in (([wire], False), (cut(wire, b""), True), (cut(wire, answers), False)):
         session = _Session(options, answers, is_single=is_single)
@@ -171,4 +175,9 @@ def seeds() -> Iterator[bytes]:
         b"\0" * 9 + b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nBDAT 4\r\n.\r\n.BDAT 2 LAST\r\n\r\nNOOP\r\n"
     )
     yield b"\0" * 9 + b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nDATA\r\n..a\r\n.\r\nRSET\r\nVRFY a\r\n"
+    yield (
+        b"\x10"
+        + b"\0" * 8
+        + b"EHLO a\r\nXCLIENT ADDR=192.0.2.7 LOGIN=a+40b\r\nEHLO b\r\nXCLIENT NAME=x NAME=y\r\n"
+    )
     yield b"\0\1\0\1\0\1\0\1\0" + b"EHLO a\r\nAUTH PLAIN AGEAYg==\r\nYQ==\r\n*\r\n"

@@ -19,6 +19,7 @@ from tests.fuzz import (
     target_reply,
     target_sasl,
     target_server,
+    target_xclient,
 )
 
 
@@ -45,4 +46,5 @@ TARGETS: Final[Mapping[str, Target]] = {
     "reply": Target(target_reply.check, target_reply.seeds),
     "sasl": Target(target_sasl.check, target_sasl.seeds),
     "server": Target(target_server.check, target_server.seeds),
+    "xclient": Target(target_xclient.check, target_xclient.seeds),
 }

@@ -85,6 +85,11 @@ class ListenerSettings(Settings):
     proxy_from: tuple[Network, ...] = setting(
         (), "Addresses of the proxies; with proxy_protocol nobody else is let in. A Unix socket needs none."
     )
+    xclient_from: tuple[Network, ...] = setting(
+        (),
+        "Addresses of proxies that may say by XCLIENT who their client is: its address, its login.",
+        source="Postfix XCLIENT_README",
+    )
 
     auth: tuple[Mechanism, ...] | None = setting(
         None,

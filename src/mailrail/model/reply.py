@@ -160,6 +160,7 @@ AUTH_REQUIRED: Final = Reply(530, "5.7.0", "Authentication required", "RFC 4954 
 AUTH_FAILED: Final = Reply(535, "5.7.8", "Authentication failed", "RFC 4954 §6")
 AUTH_TOO_WEAK: Final = Reply(534, "5.7.9", "This login needs a stronger mechanism", "RFC 4954 §6")
 AUTH_NEEDS_TLS: Final = Reply(538, "5.7.11", "Encryption required for authentication", "RFC 4954 §4")
+XCLIENT_DENIED: Final = Reply(550, "5.7.0", "XCLIENT is for our proxies only", "Postfix XCLIENT_README")
 RELAY_DENIED: Final = Reply(550, "5.7.1", "Relaying denied", "RFC 5321 §3.6.2")
 NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here", "RFC 5321 §3.3")
 TOO_BIG: Final = Reply(552, "5.3.4", "Message too big", "RFC 1870 §6.1")

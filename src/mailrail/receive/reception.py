@@ -62,7 +62,7 @@ class Reception(Handler):
         super().__init__(session)
         self._duty = duty
         self._greeting = greeting
-        self._may_relay = duty.rules.may_relay(session.peer.host)
+        self._may_relay = duty.rules.may_relay(session.peer.host, session.user)
         self._client = "" if session.peer.is_unix else session.peer.host
         self._incoming: Incoming | None = None
         self._login: Login | None = None

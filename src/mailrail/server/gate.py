@@ -32,6 +32,7 @@ class ConnectionGate:
         # client -> (start of its minute, connections in it)
         self._recent: dict[str, tuple[float, int]] = {}
         self._trust: dict[str, bool] = {}
+        self._proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
     @property
     def total(self) -> int:
@@ -67,6 +68,12 @@ class ConnectionGate:
         """
         if self._total >= self._limits.connections:
             return say.TOO_MANY_CONNECTIONS
+        refusal = self._enter_as_client(host, now)
+        if refusal is None:
+            self._total += 1
+        return refusal
+
+    def _enter_as_client(self, host: str, now: float) -> Reply | None:
         if self.is_stranger(host):
             client = _client(host)
             if self._open.get(client, 0) >= self._limits.connections_per_client:
@@ -74,12 +81,27 @@ class ConnectionGate:
             if self._is_too_fast(client, now):
                 return say.TOO_FAST_FROM_YOU
             self._open[client] = self._open.get(client, 0) + 1
-        self._total += 1
         return None
+
+    def speaks_for(self, proxy: str, host: str, now: float) -> Reply | None:
+        """Count a connection that was *proxy*'s as one from *host*, or return the reply that ends it; then it stays *proxy*'s."""
+        if host == proxy:
+            return None
+        refusal = self._enter_as_client(host, now)
+        if refusal is None:
+            self._leave_as_client(proxy)
+        return refusal
+
+    def exempt(self, proxies: Networks) -> None:
+        """Count *proxies* not against themselves: they bring the connections of many."""
+        self._proxies += tuple(proxies)
 
     def leave(self, host: str) -> None:
         """Forget a connection that `enter` counted."""
         self._total -= 1
+        self._leave_as_client(host)
+
+    def _leave_as_client(self, host: str) -> None:
         if self.is_stranger(host):
             client = _client(host)
             left = self._open.get(client, 1) - 1
@@ -90,7 +112,9 @@ class ConnectionGate:
 
     def is_stranger(self, host: str) -> bool:
         """Tell whether the limits for one client hold for *host*: neither trusted nor this machine itself."""
-        return not (self.is_trusted(host) or host.startswith("127.") or host == "::1")
+        if self.is_trusted(host) or host.startswith("127.") or host == "::1":
+            return False
+        return not (self._proxies and _is_among(ip_address(host), self._proxies))
 
     def _is_too_fast(self, client: str, now: float) -> bool:
         since, count = self._recent.get(client, (now, 0))

@@ -51,6 +51,7 @@ class Port:
         client_certificates: what clients are asked for in the handshake, None for nothing; the server's
             certificates must have been loaded with it.
         proxy_from: the proxies that bring all connections, each with a PROXY header; None: clients come by themselves.
+        xclient_from: clients that may say by XCLIENT for whom they speak.
     """
 
     endpoint: Endpoint
@@ -60,6 +61,7 @@ class Port:
     may_auth_in_clear: bool = False
     client_certificates: ClientCertificates | None = None
     proxy_from: Networks | None = None
+    xclient_from: Networks = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ class Server:
         in_clear = replace(offer, has_tls=False)
         line = _Line(port, Offers.of(offer), Offers.of(in_clear), handler or self._handler)
         self._ports.append(port)
+        self._gate.exempt(port.xclient_from)
         listener = self._network.listen(port.endpoint, lambda connection: self._accept(connection, line))
         self._listeners.append(listener)
         return listener.endpoint
@@ -281,6 +284,8 @@ class Server:
         core = ServerConnection(self.limits, offers, is_lmtp=line.port.is_lmtp, is_tls=tls is not None)
         core.may_run_ahead = is_trusted
         core.is_stranger = self._gate.is_stranger(connection.peer.host)
+        if line.port.xclient_from:
+            core.takes_xclient = is_named(connection.peer, line.port.xclient_from)
         session_id = self._ids.make()
         try:
             session = Session(
@@ -366,6 +371,18 @@ class Server:
             self._tell_secured(session, info)
 
         self._shake_hands(session.connection, self._sessions[session], secured, session.ended)
+
+    def speaks_for(self, session: Session, client: Endpoint) -> Reply | None:
+        """Count the session as *client*'s from now on, or return the reply that ends it."""
+        refusal = self._gate.speaks_for(session.peer.host, client.host, self.loop.time())
+        if refusal is None:
+            told = ClientTold(
+                session=session.session_id, client=str(client), proxy=session.peer.host, means="XCLIENT"
+            )
+            self.bus.emit(told)
+            session.is_trusted = self._gate.is_trusted(client.host)
+            session.core.is_stranger = self._gate.is_stranger(client.host)
+        return refusal
 
     def spawn(self, work: Awaitable[Result]) -> "asyncio.Future[Result]":
         """Run a handler's coroutine; the server keeps the task until it is done."""

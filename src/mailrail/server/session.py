@@ -44,10 +44,13 @@ from mailrail.smtp import (
     StartTls,
     State,
     Verify,
+    Xclient,
 )
 
 WINDOW: Final = 256 * 1024  # octets kept while the handler thinks, before the client must wait
 TURN: Final = 32  # commands of one client before the others have their turn: half a millisecond
+
+_NOBODY: Final = "0.0.0.0"  # noqa: S104 - a client whose address the proxy does not know: in nobody's network
 
 Result = Reply | Sequence[Reply] | None
 
@@ -62,6 +65,10 @@ class Host(Protocol):
 
     def start_tls(self, session: "Session") -> None:
         """Begin the handshake on the session's connection."""
+        ...
+
+    def speaks_for(self, session: "Session", client: Endpoint) -> Reply | None:
+        """Count the session, and trust it, as *client*'s from now on, or return the reply that ends it."""
         ...
 
     def spawn(self, work: Awaitable[Result]) -> "asyncio.Future[Result]":
@@ -127,6 +134,8 @@ class Session:
         self._errors_answered = 0
         self._is_gone = False
         self._reason = "lost"
+        self._told_hello = ""  # by XCLIENT
+        self._make_handler = handler
         self.handler = handler(self)
 
     # --- Facts for the handler ------------------------------------------------------------
@@ -134,7 +143,7 @@ class Session:
     @property
     def hello_name(self) -> str:
         """What the client calls itself; "" before EHLO."""
-        return self.core.hello_name
+        return self._told_hello or self.core.hello_name
 
     @property
     def protocol(self) -> str:
@@ -436,6 +445,22 @@ class Session:
     def _on_auth_cancelled(self, event: AuthCancelled) -> None:
         self.handler.reset()
 
+    def _on_xclient(self, event: Xclient) -> "Result | Awaitable[Result]":
+        """Be the session of another client, whom a new handler greets."""
+        told, core = event.client, self.core
+        client = _told(self.peer, told.host, told.port)
+        if (refusal := self._host.speaks_for(self, client)) is not None:
+            return refusal
+        self.peer, self.local = client, _told(self.local, told.server_host, told.server_port)
+        self._told_hello = self._told_hello if told.hello is None else told.hello
+        self.user = self.user if told.login is None else told.login
+        core.is_authenticated = bool(self.user)
+        core.may_run_ahead = self.is_trusted or core.is_authenticated
+        core.is_stranger = core.is_stranger and not core.is_authenticated
+        self.handler.closed()
+        self.handler = self._make_handler(self)
+        return self.handler.connect()
+
     def _on_verify(self, event: Verify) -> "Result | Awaitable[Result]":
         return self.handler.verify(event.text)
 
@@ -537,6 +562,13 @@ class Session:
         )
 
 
+def _told(known: Endpoint, host: str | None, port: int | None) -> Endpoint:
+    """Return the end of a connection as far as a proxy tells it."""
+    if host is None:
+        return known if port is None else Endpoint(known.host, port)
+    return Endpoint(host or _NOBODY, port or 0)
+
+
 def _name(event: Event | None) -> str:
     return "connect" if event is None else type(event).__name__
 
@@ -562,6 +594,7 @@ _STEPS: Final[dict[type, Callable[..., "Result | Awaitable[Result]"]]] = {
     AuthResponse: Session._on_auth_response,
     AuthCancelled: Session._on_auth_cancelled,
     Verify: Session._on_verify,
+    Xclient: Session._on_xclient,
 }
 _SETTLE: Final[dict[type, Callable[[Session, bool], None]]] = {
     Hello: Session._hello_done,

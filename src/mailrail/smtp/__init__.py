@@ -27,6 +27,7 @@ from mailrail.smtp.events import (
     Reset,
     StartTls,
     Verify,
+    Xclient,
 )
 from mailrail.smtp.extensions import Extensions, parse_extensions
 from mailrail.smtp.limits import Limits
@@ -35,6 +36,7 @@ from mailrail.smtp.offer import Offer, Offers
 from mailrail.smtp.params import MailParameters, ParameterError, RcptParameters
 from mailrail.smtp.server import ServerConnection
 from mailrail.smtp.states import State
+from mailrail.smtp.xclient import ClientFacts
 
 __all__ = [
     "Answered",
@@ -45,6 +47,7 @@ __all__ = [
     "Chunk",
     "ClientConnection",
     "ClientEvent",
+    "ClientFacts",
     "ClientState",
     "ContentWanted",
     "DataStart",
@@ -71,6 +74,7 @@ __all__ = [
     "StartTls",
     "State",
     "Verify",
+    "Xclient",
     "is_clean",
     "parse_extensions",
     "repaired",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from mailrail.model import Address, Reply
 from mailrail.smtp.params import MailParameters, RcptParameters
+from mailrail.smtp.xclient import ClientFacts
 
 
 @dataclass(slots=True)
@@ -96,6 +97,13 @@ class Verify:
     text: str
 
 
+@dataclass(slots=True)
+class Xclient:
+    """XCLIENT of a proxy that may say it; answer like the first greeting (220 or a refusal, which ends the session)."""
+
+    client: ClientFacts
+
+
 Event = (
     Hello
     | Mail
@@ -110,4 +118,5 @@ Event = (
     | AuthResponse
     | AuthCancelled
     | Verify
+    | Xclient
 )

@@ -20,6 +20,7 @@ are understood only side by side.
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from enum import Enum
 from typing import Final, Literal
 
@@ -32,17 +33,21 @@ from mailrail.smtp.offer import Offers
 from mailrail.smtp.params import ParameterError, parse_mail, parse_rcpt
 from mailrail.smtp.paths import parse_forward_path, parse_reverse_path, split_path
 from mailrail.smtp.states import NEXT, Accepted, State, allows
+from mailrail.smtp.xclient import OFFER as XCLIENT
+from mailrail.smtp.xclient import parse_xclient
 
 _CRLF: Final = b"\r\n"
 # Bound once: Python 3.11 takes 70 ns to find a member in its class, and a message asks hundreds of times.
 S_FRESH, S_GREETED, S_IDLE, S_MAIL, S_RCPT, S_DATA, S_CHUNKS, S_AUTH, S_HANDSHAKE, S_OVER = State
 (
     A_BANNER, A_HELLO, A_MAIL, A_RCPT, A_DATA, A_CHUNK, A_END_OF_DATA, A_RSET, A_STARTTLS, A_TLS_UP,
-    A_AUTH, A_AUTH_OVER, A_QUIT
+    A_AUTH, A_AUTH_OVER, A_XCLIENT, A_QUIT
 ) = Accepted  # fmt: skip
 _TLS_HANDSHAKE: Final = b"\x16"  # RFC 8446 §5.1: the first octet of a record that carries a ClientHello
 # RFC 2920 §3.1: these end a group; whoever sends more behind them does not wait for answers.
-_ENDS_GROUP: Final = frozenset({"EHLO", "HELO", "LHLO", "DATA", "VRFY", "EXPN", "NOOP", "HELP", "AUTH"})
+_ENDS_GROUP: Final = frozenset(
+    {"EHLO", "HELO", "LHLO", "DATA", "VRFY", "EXPN", "NOOP", "HELP", "AUTH", "XCLIENT"}
+)
 # A10: a web browser or another protocol was led to our port (ALPACA).
 _OTHER_PROTOCOLS: Final = frozenset(
     {"GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS", "PATCH", "TRACE", "CONNECT", "HOST:", "PRI"}
@@ -71,6 +76,7 @@ class ServerConnection:
         is_authenticated: AUTH succeeded.
         may_run_ahead: the client may ignore the order of pipelining (A7): it is trusted, or has logged in.
         is_stranger: nothing speaks for the client, neither its address nor a login: it may send fewer messages.
+        takes_xclient: the client is a proxy that may say for whom it speaks.
         errors: bad commands so far, forgiven when a message is accepted.
         refusals: commands that the core refused by itself, the latest few, until the shell empties it.
         farewell: the reply that ended the session, None while it goes on.
@@ -86,6 +92,7 @@ class ServerConnection:
         self.is_authenticated = False
         self.may_run_ahead = False
         self.is_stranger = False
+        self.takes_xclient = False
         self.errors = 0
         self.refusals: tuple[Reply, ...] = ()
         self.farewell: Reply | None = None
@@ -365,7 +372,8 @@ class ServerConnection:
         self.hello_name = self._hello_rest
         self.is_esmtp = self._hello_verb != "HELO"
         if self.is_esmtp:
-            self._say(self._offers.hello(is_tls=self.is_tls, is_stranger=self.is_stranger))
+            offer = self._offers.hello(is_tls=self.is_tls, is_stranger=self.is_stranger)
+            self._say(offer.with_text(f"{offer.text}\n{XCLIENT}") if self.takes_xclient else offer)
         else:
             self._say(self._offers.plain)
 
@@ -498,7 +506,7 @@ class ServerConnection:
     def _not_implemented(self, verb: str, rest: str) -> Read:
         return self._error(say.NOT_IMPLEMENTED)
 
-    # --- STARTTLS and AUTH ----------------------------------------------------------------
+    # --- STARTTLS, AUTH and XCLIENT ----------------------------------------------------------------
 
     def _starttls(self, verb: str, rest: str) -> Read:
         if rest:
@@ -526,6 +534,27 @@ class ServerConnection:
         # The answer may have taken time: what came meanwhile is not the handshake either.
         if not self._refuse_behind_starttls():
             self._answer(step, reply)
+
+    def _xclient(self, verb: str, rest: str) -> Read:
+        if not self.takes_xclient:
+            return self._error(say.XCLIENT_DENIED)
+        if not allows(self._state, A_XCLIENT):
+            return self._refuse_order()
+        try:
+            facts = parse_xclient(rest)
+        except ParameterError as error:
+            return self._error(say.BAD_ARGUMENTS.with_text(str(error)))
+        self._ask(A_XCLIENT)
+        return events.Xclient(facts)
+
+    def _answer_xclient(self, step: Accepted, reply: Reply) -> None:
+        if not reply.is_positive:  # RFC 5321 §3.1: no greeting has another code
+            self.close_with(replace(reply, code=421) if reply.is_temporary else reply)
+            return
+        self._answer(step, reply)
+        self.is_esmtp = False
+        self.hello_name = ""
+        self._forget()
 
     def _auth(self, verb: str, rest: str) -> Read:
         offer = self._offers.offer
@@ -735,6 +764,7 @@ _COMMANDS: Final[dict[str, Callable[[ServerConnection, str, str], Read]]] = {
     "QUIT": ServerConnection._quit,
     "STARTTLS": ServerConnection._starttls,
     "AUTH": ServerConnection._auth,
+    "XCLIENT": ServerConnection._xclient,
     "EXPN": ServerConnection._not_implemented,
     "TURN": ServerConnection._not_implemented,
     "ETRN": ServerConnection._not_implemented,
@@ -747,5 +777,6 @@ _ANSWERS: Final[dict[Accepted, Callable[[ServerConnection, Accepted, Reply], Non
     A_END_OF_DATA: ServerConnection._answer_end,
     A_STARTTLS: ServerConnection._answer_starttls,
     A_AUTH: ServerConnection._answer_auth,
+    A_XCLIENT: ServerConnection._answer_xclient,
     A_BANNER: ServerConnection._answer_verify,
 }

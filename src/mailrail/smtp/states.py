@@ -39,6 +39,7 @@ class Accepted(IntEnum):
     TLS_UP = auto()
     AUTH = auto()
     AUTH_OVER = auto()
+    XCLIENT = auto()
     QUIT = auto()
 
 
@@ -46,13 +47,20 @@ S, A = State, Accepted
 
 NEXT: Final[dict[State, dict[Accepted, State]]] = {
     S.FRESH: {A.BANNER: S.GREETED, A.QUIT: S.OVER},
-    S.GREETED: {A.HELLO: S.IDLE, A.RSET: S.GREETED, A.STARTTLS: S.HANDSHAKE, A.QUIT: S.OVER},
+    S.GREETED: {
+        A.HELLO: S.IDLE,
+        A.RSET: S.GREETED,
+        A.STARTTLS: S.HANDSHAKE,
+        A.XCLIENT: S.GREETED,
+        A.QUIT: S.OVER,
+    },
     S.IDLE: {
         A.HELLO: S.IDLE,
         A.MAIL: S.MAIL,
         A.RSET: S.IDLE,
         A.STARTTLS: S.HANDSHAKE,
         A.AUTH: S.AUTH,
+        A.XCLIENT: S.GREETED,  # another client, which has said nothing yet
         A.QUIT: S.OVER,
     },
     # RFC 5321 §4.1.4: EHLO inside a transaction acts like RSET.

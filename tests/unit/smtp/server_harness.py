@@ -28,6 +28,7 @@ from mailrail.smtp import (
     ServerConnection,
     StartTls,
     Verify,
+    Xclient,
 )
 
 
@@ -97,6 +98,8 @@ class Site:
                 self._auth(response)
             case Verify():
                 self.core.reply(say.CANNOT_VERIFY)
+            case Xclient(client=client):
+                self.core.reply(say.NO_SERVICE if client.host == "" else say.GREETING)
 
     def _auth(self, response: bytes | None) -> None:
         if response is None:
@@ -145,6 +148,7 @@ class Dialogue:
             auth=tuple(self.settings.get("auth", "").split()),
             lmtp=self.settings.get("lmtp") == "yes",
         )
+        site.core.takes_xclient = self.settings.get("xclient") == "yes"
         site.refused = {self.settings["refuse"]} if "refuse" in self.settings else set()
         return site
 
