@@ -68,12 +68,15 @@ def bring_in(settings: MailrailSettings, address: str, names: Endpoint) -> Mappe
 def _in_the_clear(listener: ListenerSettings, notes: list[str]) -> ListenerSettings:
     if listener.implicit_tls or listener.asks_for is not None:
         notes.append(f"the listener at {listener.address} speaks in the clear")
+    if listener.proxy_protocol:
+        notes.append(f"the listener at {listener.address} takes clients without a proxy")
     endpoint = listener.endpoint
     address = listener.address
     if not endpoint.is_unix and _is_everywhere(endpoint.host):
         address = f"0.0.0.0:{endpoint.port}"  # loopback, too: clients are on machines of their own
     clear = {"implicit_tls": False, "client_certificate": ClientCertificate.NONE, "client_ca": None}
-    return listener.model_copy(update={**clear, "address": address})
+    direct = {"proxy_protocol": False, "proxy_from": ()}
+    return listener.model_copy(update={**clear, **direct, "address": address})
 
 
 def _undemanding(hop: HopSettings, name: str, notes: list[str]) -> dict[str, object]:

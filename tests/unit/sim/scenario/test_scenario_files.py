@@ -82,7 +82,7 @@ def test_settings_of_the_real_world_are_brought_into_this_one() -> None:
             "listener": [
                 {"address": "127.0.0.1:25"},
                 {"address": "0.0.0.0:465", "implicit_tls": True, "role": "submission"},
-                {"address": "198.51.100.25:25"},
+                {"address": "198.51.100.25:25", "proxy_protocol": True, "proxy_from": ["198.51.100.1"]},
                 {"address": "unix:/run/mailrail.sock"},
             ],
             "route": [
@@ -105,7 +105,8 @@ def test_settings_of_the_real_world_are_brought_into_this_one() -> None:
     assert mapped.settings.routing.tls is TlsLevel.MAY
     assert mapped.settings.hostname == "mx.mine.example"
     assert mapped.settings.queue == settings.queue
-    assert len(mapped.notes) == 2
+    assert not any(one.proxy_protocol for one in mapped.settings.listener)
+    assert len(mapped.notes) == 3
 
 
 def test_what_needs_nothing_from_the_real_world_stays_without_a_note() -> None:
