@@ -11,6 +11,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, model_validator
 
 from mailrail.config.relay import Network
+from mailrail.intake import Treatment
 from mailrail.net import ClientCertificates, Endpoint
 from mailrail.settings import Settings, setting
 
@@ -103,6 +104,12 @@ class ListenerSettings(Settings):
         source="RFC 8314 §4",
     )
 
+    hide_client: bool = setting(
+        False,
+        "Leave the client's address and name out of the trace of what is submitted here; the log has them.",
+        source="practice",
+    )
+
     @model_validator(mode="after")
     def _logins_are_for_members(self) -> Self:
         if self.auth and self.role in (Role.MX, Role.LMTP):
@@ -118,6 +125,27 @@ class ListenerSettings(Settings):
                 "auth_in_clear is for loopback and Unix sockets only: leave it out, and people log in under TLS"
             )
         return self
+
+    @model_validator(mode="after")
+    def _hides_only_members(self) -> Self:
+        if self.hide_client and not self._is_for_members:
+            raise ValueError(
+                f'at a listener of role "{self.role.value}" the trace must tell where mail is from: leave out hide_client'
+            )
+        return self
+
+    @property
+    def _is_for_members(self) -> bool:
+        return self.role in (Role.SUBMISSION, Role.INTERNAL)
+
+    @property
+    def treatment(self) -> Treatment:
+        """What is done to the messages; programs behind an internal listener need not know how to write a header section."""
+        return Treatment(
+            completes=self._is_for_members,
+            checks_header=self.role is Role.SUBMISSION,
+            hides_client=self.hide_client,
+        )
 
     @model_validator(mode="after")
     def _asks_with_authorities(self) -> Self:

@@ -188,6 +188,7 @@ class Daemon:
             rules=self.rules,
             hostname=self.settings.hostname,
             is_submission=role in (Role.SUBMISSION, Role.INTERNAL),
+            treatment=listener.treatment,
             is_members_only=role in (Role.SUBMISSION, Role.INTERNAL),
             needs_tls=listener.client_certificate is ClientCertificate.REQUIRE,
             is_lmtp=role is Role.LMTP,

@@ -7,11 +7,12 @@ sorted into items. Our 250 follows the commit, never the other way round (DESIGN
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
+from mailrail.intake.treatment import RELAYED, Treatment, header_fault
 from mailrail.message import HeaderWatch, date_text, message_id, received_line
 from mailrail.model import (
     SECOND_US,
@@ -88,39 +89,44 @@ class Intake:
         self.limits = limits
         self.bus = bus
 
-    def begin(self, origin: Origin, envelope: Envelope, *, is_submission: bool, tls: str = "") -> "Incoming":
+    def begin(
+        self, origin: Origin, envelope: Envelope, *, treatment: Treatment = RELAYED, tls: str = ""
+    ) -> "Incoming":
         """Begin to take a message.
 
         Args:
             origin: where it comes from.
-            is_submission: missing Date and Message-ID are added (RFC 6409 §8), never otherwise.
+            treatment: what is done to it.
             tls: version and cipher for the trace line and the event, "" in clear.
 
         Raises:
             StoreError: the spool takes no mail now.
         """
-        return Incoming(self, origin, envelope, is_submission, tls)
+        return Incoming(self, origin, envelope, treatment, tls)
 
 
 class Incoming:
     """One message on its way in."""
 
     def __init__(
-        self, intake: Intake, origin: Origin, envelope: Envelope, is_submission: bool, tls: str
+        self, intake: Intake, origin: Origin, envelope: Envelope, treatment: Treatment, tls: str
     ) -> None:
         self.queue_id = intake.ids.make()
         self._intake = intake
         self._origin = origin
         self._envelope = envelope
-        self._is_submission = is_submission
+        self._treatment = treatment
         self._tls = tls
         self._watch = HeaderWatch(intake.limits.header_bytes, intake.limits.header_lines)
         self._began_us = intake.clock.now_us()
         self._draft = intake.spool.begin(self.queue_id)
-        # What waits until our own lines can be written in front of it: for a submission all of the header.
+        # What waits until our own lines can be written in front of it: where fields may be added, all of the header.
         self._held: list[bytes] = []
         self._has_begun = False
         recipients = envelope.recipients
+        if treatment.hides_client:
+            # DEVIATES RFC 5321 §4.4: no "from", because an address says where somebody lives. The event has it.
+            origin, tls = replace(origin, client="", helo=""), ""
         self._trace = received_line(
             origin,
             intake.hostname,
@@ -139,7 +145,7 @@ class Incoming:
         if self._has_begun:
             return self._draft.write(content)
         self._held.append(content)
-        if self._is_submission and not watch.is_complete:
+        if self._treatment.completes and not watch.is_complete:
             return None
         return self._draft.write(self._opening())
 
@@ -151,7 +157,7 @@ class Incoming:
         # A first line that begins with a space is no field: it must not become a continuation of ours.
         has_no_header = content.startswith((b" ", b"\t"))
         ours = self._trace
-        if self._is_submission:
+        if self._treatment.completes:
             ours += self._missing_fields(has_no_header=has_no_header)
         return ours + (b"\r\n" if has_no_header else b"") + content
 
@@ -192,7 +198,7 @@ class Incoming:
             return say.NUL_IN_DATA
         if watch.received_count >= self._intake.limits.hops:
             return say.LOOP
-        return None
+        return header_fault(watch) if self._treatment.checks_header else None
 
     def _message(self) -> Message:
         return Message(

@@ -5,6 +5,7 @@ only some callers ask (`has`) is searched when they ask. Hostile input costs O(n
 and never more memory than the header limit plus one chunk (A16).
 """
 
+import re
 from typing import Final
 
 HEADER_BYTES: Final = 256 * 1024  # ours; Postfix header_size_limit 102400, Exim 1 MiB
@@ -110,7 +111,15 @@ class HeaderWatch:
         Args:
             name: in lower case, without the colon, for instance ``b"message-id"``.
         """
-        return b"\r\n" + name + b":" in self._folded()
+        return self.count(name) > 0
+
+    def count(self, name: bytes) -> int:
+        """Count the fields of this name, also those with space before the colon (RFC 5322 §4.5).
+
+        Args:
+            name: as for `has`.
+        """
+        return len(re.findall(rb"\r\n" + re.escape(name) + rb"[ \t]*:", self._folded()))
 
     def _folded(self) -> bytes:
         """Return the header section in lower case, every field behind a CRLF, the first one too."""

@@ -169,6 +169,7 @@ NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "Address needs SMTPUTF8", "RFC 6531 
 NO_RECIPIENTS: Final = Reply(554, "5.5.1", "No valid recipients", "RFC 5321 §3.3")
 TRANSACTION_FAILED: Final = Reply(554, "5.0.0", "Transaction failed", "RFC 5321 §4.2.3")
 BARE_LINE_END_IN_DATA: Final = Reply(554, "5.6.0", "Bare CR or LF in the message", "RFC 5321 §2.3.8")
+BAD_HEADER: Final = Reply(554, "5.6.0", "The header section is not that of a message", "RFC 6409 §6.1")
 NUL_IN_DATA: Final = Reply(554, "5.6.0", "NUL in the message", "RFC 5321 §4.1.1.4")
 TEXT_LINE_TOO_LONG: Final = Reply(554, "5.6.0", "Line over the limit in the message", "RFC 5321 §4.5.3.1.6")
 LOOP: Final = Reply(554, "5.4.6", "Too many hops: this message is going round in a loop", "RFC 5321 §6.3")

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from mailrail.directory import Directory, User
-from mailrail.intake import Incoming, Intake, refusal_for
+from mailrail.intake import RELAYED, Incoming, Intake, Treatment, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
 from mailrail.model import reply as say
 from mailrail.net import TlsInfo
@@ -26,7 +26,8 @@ class Duty:
         intake: takes responsibility.
         rules: the relay rule.
         hostname: ours.
-        is_submission: from our own people: missing header fields are added.
+        is_submission: from our own people, who log in.
+        treatment: what is done to the messages.
         is_members_only: only clients that may relay are served at all.
         needs_tls: mail is only taken under TLS, as where a client certificate is required.
         is_lmtp: speak LMTP.
@@ -39,6 +40,7 @@ class Duty:
     rules: RelayRules
     hostname: str
     is_submission: bool = False
+    treatment: Treatment = RELAYED
     is_members_only: bool = False
     needs_tls: bool = False
     is_lmtp: bool = False
@@ -133,7 +135,7 @@ class Reception(Handler):
             self._incoming = self._duty.intake.begin(
                 origin,
                 self._envelope(transaction),
-                is_submission=self._duty.is_submission,
+                treatment=self._duty.treatment,
                 tls=_tls_words(session.tls),
             )
         except StoreError as error:

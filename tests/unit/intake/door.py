@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from mailrail.intake import HeaderLimits, Incoming, Intake
+from mailrail.intake import RELAYED, HeaderLimits, Incoming, Intake, Treatment
 from mailrail.model import Address, Envelope, Origin, QueueIds, Recipient, Reply, parse_address
 from mailrail.observe import Bus, Event
 from mailrail.sim import SimClock
@@ -76,13 +76,13 @@ async def take(
     doorway: Doorway,
     content: bytes,
     *recipients: str,
-    is_submission: bool = False,
+    treatment: Treatment = RELAYED,
     piece: int = 0,
     sender: str = "ann@example.org",
 ) -> Reply:
     """Send *content*, whole or in pieces."""
     incoming: Incoming = doorway.intake.begin(
-        ORIGIN, envelope(*recipients, sender=sender), is_submission=is_submission
+        ORIGIN, envelope(*recipients, sender=sender), treatment=treatment
     )
     step = piece or len(content) or 1
     for at in range(0, len(content), step):

@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.intake.door import ORIGIN, FakeTaker, envelope, make_doorway, settled, take
 
+from mailrail.intake import RELAYED, Treatment
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
 from mailrail.model import Item, LocalProtocolError, Message, QueueId, StoreError, StoreTrouble
 from mailrail.sim import simulate
 from mailrail.spool import Committed, Content, Lease, MemorySpool, MemoryStore
 
+COMPLETED = Treatment(completes=True)
 BODY = b"\r\ntext\r\n"
 TRACE = re.compile(
     rb"Received: from client\.example \(\[192\.0\.2\.9\]\)\r\n\tby mx\.example with ESMTP id ([0-9A-Za-z]{11})\r\n"
@@ -33,10 +35,10 @@ MESSAGES = [
 ]
 
 
-def kept(content: bytes, *, is_submission: bool = False, piece: int = 0) -> bytes:
+def kept(content: bytes, *, treatment: Treatment = RELAYED, piece: int = 0) -> bytes:
     async def main() -> bytes:
         doorway = make_doorway()
-        reply = await take(doorway, content, is_submission=is_submission, piece=piece)
+        reply = await take(doorway, content, treatment=treatment, piece=piece)
         assert reply.code == 250
         (stored,) = doorway.stored()
         (found,) = doorway.store.messages.values()
@@ -75,7 +77,7 @@ def test_a38_on_the_relay_port_only_the_trace_is_added(content: bytes) -> None:
 def test_a38_a_submission_gets_the_date_and_message_id_that_it_lacks(
     content: bytes, added: bytes, piece: int
 ) -> None:
-    stored = kept(content, is_submission=True, piece=piece)
+    stored = kept(content, treatment=COMPLETED, piece=piece)
     found = TRACE.match(stored)
     assert found is not None
     ours, rest = stored[found.end() :], content
@@ -88,12 +90,12 @@ def test_a38_a_submission_gets_the_date_and_message_id_that_it_lacks(
     assert ours == (b"\r\n" + rest if rest[:1] == b" " else rest)
 
 
-@given(st.sampled_from(MESSAGES), st.booleans(), st.integers(1, 20))
+@given(st.sampled_from(MESSAGES), st.sampled_from([RELAYED, COMPLETED]), st.integers(1, 20))
 def test_the_pieces_in_which_a_message_comes_change_nothing(
-    content: bytes, is_submission: bool, piece: int
+    content: bytes, treatment: Treatment, piece: int
 ) -> None:
-    whole = kept(content, is_submission=is_submission)
-    assert kept(content, is_submission=is_submission, piece=piece) == whole
+    whole = kept(content, treatment=treatment)
+    assert kept(content, treatment=treatment, piece=piece) == whole
 
 
 @pytest.mark.parametrize(
@@ -107,14 +109,14 @@ def test_the_pieces_in_which_a_message_comes_change_nothing(
     ],
     ids=["a64_hops", "a64_lower_case", "a16_bytes", "a16_lines", "a2_nul"],
 )
-@pytest.mark.parametrize("is_submission", [False, True])
+@pytest.mark.parametrize("treatment", [RELAYED, COMPLETED])
 @pytest.mark.parametrize("piece", [0, 7])
 def test_a16_a64_a_header_over_a_limit_is_refused_and_nothing_is_kept(
-    content: bytes, reply: str, is_submission: bool, piece: int
+    content: bytes, reply: str, treatment: Treatment, piece: int
 ) -> None:
     async def main() -> None:
         doorway = make_doorway()
-        assert str(await take(doorway, content, is_submission=is_submission, piece=piece)).startswith(reply)
+        assert str(await take(doorway, content, treatment=treatment, piece=piece)).startswith(reply)
         assert doorway.stored() == []
         assert len(doorway.told(MessageRefused)) == 1
         assert doorway.taker.offered == []
@@ -150,7 +152,7 @@ def test_a68_a_commit_that_fails_is_answered_4yz_and_told_and_offers_nothing(
     async def main() -> None:
         store = MemoryStore()
         doorway = make_doorway(store=store)
-        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+        incoming = doorway.intake.begin(ORIGIN, envelope())
         incoming.write(b"text\r\n")
         store.refuses = trouble
         assert str(await settled(incoming.finish())).startswith(reply)
@@ -166,7 +168,7 @@ def test_a69_a_spool_that_takes_nothing_says_so_at_the_beginning() -> None:
     async def main() -> None:
         doorway = make_doorway(store=MemoryStore(refuses=StoreTrouble.FULL))
         with pytest.raises(StoreError):
-            doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+            doorway.intake.begin(ORIGIN, envelope())
 
     simulate(main())
 
@@ -219,7 +221,7 @@ def odd_spool(kind: str) -> OddSpool:
 def test_a_draft_that_wants_its_writer_to_wait_is_waited_for() -> None:
     async def main() -> None:
         doorway = make_doorway(odd_spool(""))
-        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+        incoming = doorway.intake.begin(ORIGIN, envelope())
         waits = incoming.write(b"text\r\n")
         assert waits is not None
         await waits
@@ -232,7 +234,7 @@ def test_a68_a_commit_that_raises_at_once_is_a_reply_too_and_the_draft_is_gone()
     async def main() -> None:
         spool = odd_spool("raises")
         doorway = make_doorway(spool)
-        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=True)
+        incoming = doorway.intake.begin(ORIGIN, envelope(), treatment=COMPLETED)
         assert str(await settled(incoming.finish())).startswith("452 4.3.1")
         assert spool.draft.discarded == 1
 
@@ -243,7 +245,7 @@ def test_a_commit_that_is_cancelled_is_answered_451() -> None:
     async def main() -> None:
         spool = odd_spool("")
         doorway = make_doorway(spool)
-        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=True)
+        incoming = doorway.intake.begin(ORIGIN, envelope(), treatment=COMPLETED)
         answer = incoming.finish()
         spool.draft.committed.cancel()
         assert str(await settled(answer)).startswith("451 4.3.0")
@@ -254,7 +256,7 @@ def test_a_commit_that_is_cancelled_is_answered_451() -> None:
 def test_who_waits_no_longer_does_not_stop_the_message() -> None:
     async def main() -> None:
         doorway = make_doorway()
-        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+        incoming = doorway.intake.begin(ORIGIN, envelope())
         incoming.write(b"text\r\n")
         answer = incoming.finish()
         assert isinstance(answer, asyncio.Future)
@@ -317,9 +319,68 @@ def test_a_queue_without_room_gets_no_lease_and_the_message_waits_in_the_spool()
 def test_what_is_discarded_is_gone() -> None:
     async def main() -> None:
         doorway = make_doorway()
-        incoming = doorway.intake.begin(ORIGIN, envelope(), is_submission=False)
+        incoming = doorway.intake.begin(ORIGIN, envelope())
         incoming.write(b"text\r\n")
         incoming.discard()
         assert doorway.stored() == []
+
+    simulate(main())
+
+
+# --- What a listener has done to its messages ---------------------------------------------------
+
+CHECKED = Treatment(completes=True, checks_header=True)
+COMPLETE = b"From: ann@example.org\r\nSender: a@example.org\r\nDate: x\r\nMessage-ID: <1@a>\r\n" + BODY
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"Subject: x\r\n" + BODY, "No From field"),
+        (b"", "No From field"),
+        (BODY + b"From: ann@example.org\r\n", "No From field"),
+        (b" From: ann@example.org\r\nFrom: ann@example.org\r\n" + BODY, "No From field"),
+        (b"X-From: ann@example.org\r\nFromm: x\r\n" + BODY, "No From field"),
+        (b"Subject: x\r\n From: folded@example.org\r\n" + BODY, "No From field"),
+        (b"From: boss@example.org\r\n" + COMPLETE, "2 From fields"),
+        (b"fROM \t: boss@example.org\r\n" + COMPLETE, "2 From fields"),
+        (b"Sender: b@example.org\r\n" + COMPLETE, "2 Sender fields"),
+        (b"Date: y\r\nDATE: z\r\n" + COMPLETE, "3 Date fields"),
+        (b"Message-Id: <2@a>\r\n" + COMPLETE, "2 Message-ID fields"),
+    ],
+)
+@pytest.mark.parametrize("piece", [0, 1])
+def test_a_submission_says_once_who_wrote_it_and_when(content: bytes, words: str, piece: int) -> None:
+    """ACCEPTANCE §5: From is refused 0 or more than one time."""
+
+    async def main() -> None:
+        doorway = make_doorway()
+        reply = await take(doorway, content, treatment=CHECKED, piece=piece)
+        assert str(reply).startswith(f"554 5.6.0 {words}")
+        assert doorway.stored() == []
+        assert len(doorway.told(MessageRefused)) == 1
+        assert (await take(doorway, content, piece=piece)).code == 250, "from elsewhere it is taken as it is"
+
+    simulate(main())
+
+
+def test_a_submission_in_order_passes_and_gets_no_field_twice() -> None:
+    assert kept(COMPLETE, treatment=CHECKED).endswith(b"+0000\r\n" + COMPLETE)
+    spaced = COMPLETE.replace(b"Date:", b"Date :")
+    assert kept(spaced, treatment=CHECKED).endswith(b"+0000\r\n" + spaced)
+
+
+def test_where_the_client_is_hidden_the_trace_tells_nothing_of_it_and_the_event_all() -> None:
+    async def main() -> None:
+        doorway = make_doorway()
+        assert (await take(doorway, COMPLETE, treatment=Treatment(hides_client=True))).code == 250
+        trace = doorway.stored()[0].removesuffix(COMPLETE)
+        assert re.fullmatch(
+            rb"Received: by mx\.example with ESMTP id \w{11}\r\n\tfor <bob@example\.net>;\r\n\tSun, .*\r\n",
+            trace,
+        )
+        (event,) = doorway.told(MessageAccepted)
+        assert isinstance(event, MessageAccepted)
+        assert (event.client, event.hello) == (ORIGIN.client, ORIGIN.helo)
 
     simulate(main())

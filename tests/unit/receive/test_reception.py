@@ -7,6 +7,7 @@ import pytest
 from tests.unit.intake.door import POSTMASTER, Doorway, make_doorway
 from tests.unit.server.lobby import FRIEND, LETTER, STRANGER, FakeConnection, Lobby, make_lobby, play
 
+from mailrail.intake import Treatment
 from mailrail.model import Address, Envelope, LocalProtocolError, StoreTrouble
 from mailrail.policy import RelayRules
 from mailrail.receive import Duty, Reception
@@ -30,6 +31,7 @@ def make_site(
         rules=RULES,
         hostname="mx.example",
         is_submission=is_submission,
+        treatment=Treatment(completes=is_submission),
         is_members_only=is_members_only,
         is_lmtp=is_lmtp,
         needs_tls=needs_tls,

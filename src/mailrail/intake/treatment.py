@@ -1,0 +1,45 @@
+"""Floor 3 · intake — what is done to a message because of the listener that it comes by. Pure.
+
+Mail from elsewhere is never altered. What our own people hand in is looked at while its author is still there to mend it.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from mailrail.message import HeaderWatch
+from mailrail.model import Reply
+from mailrail.model import reply as say
+
+# RFC 5322 §3.6: at most one of each. Two of them are shown by one program and checked by another.
+_AT_MOST_ONE: Final = {b"sender": "Sender", b"date": "Date", b"message-id": "Message-ID"}
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """How messages of one listener are treated.
+
+    Attributes:
+        completes: missing Date and Message-ID are added (RFC 6409 §8.2, §8.3).
+        checks_header: what says who wrote it and when must be there once.
+        hides_client: our trace tells neither address nor name of the client.
+    """
+
+    completes: bool = False
+    checks_header: bool = False
+    hides_client: bool = False
+
+
+RELAYED: Final = Treatment()
+
+
+def header_fault(watch: HeaderWatch) -> Reply | None:
+    """Return why a submission is refused for its header section, or None."""
+    senders = 0 if watch.header.startswith((b" ", b"\t")) else watch.count(b"from")
+    if senders != 1:
+        return say.BAD_HEADER.with_text(
+            "No From field: say who wrote this" if senders == 0 else f"{senders} From fields: one is allowed"
+        )
+    for field, name in _AT_MOST_ONE.items():
+        if (found := watch.count(field)) > 1:
+            return say.BAD_HEADER.with_text(f"{found} {name} fields: one is allowed")
+    return None
