@@ -2,7 +2,8 @@
 
 import ssl
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from mailrail.client import ClientSession, ClientSettings, SessionFailed, SessionTerms
 from mailrail.delivery.carrier import SmtpCarrier
@@ -17,44 +18,62 @@ from mailrail.smtp import Role
 from mailrail.spool import Lease
 
 
-@dataclass(frozen=True, slots=True)
-class ClientContexts:
-    """The two ways to do TLS with a next hop.
+class SystemContexts:
+    """The two ways to do TLS with a next hop, with the system's authorities; each is made when it is first needed.
 
-    Attributes:
-        verifying: for `tls = "verify"`.
-        opportunistic: for every other level: any certificate is better than none (RFC 7435).
-        special: for routes with authorities or a certificate of their own.
+    Most installations verify nobody, and to read a hundred authorities takes longer than to make all else of a daemon.
     """
+
+    @cached_property
+    def verifying(self) -> ssl.SSLContext:
+        """For `tls = "verify"`."""
+        return client_context(verify=True)
+
+    @cached_property
+    def opportunistic(self) -> ssl.SSLContext:
+        """For every other level: any certificate is better than none (RFC 7435)."""
+        return client_context(verify=False)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnContexts:
+    """The same for routes with authorities or a certificate of their own, made at once: their files may be missing."""
 
     verifying: ssl.SSLContext
     opportunistic: ssl.SSLContext
-    special: "Mapping[TlsFiles, ClientContexts]" = field(default_factory=dict)
 
-    @classmethod
-    def default(cls) -> "ClientContexts":
-        """Make them with the system's authorities; costs some milliseconds."""
-        return cls(client_context(verify=True), client_context(verify=False))
+
+@dataclass(frozen=True, slots=True)
+class ClientContexts:
+    """The ways to do TLS with next hops.
+
+    Attributes:
+        special: for routes with authorities or a certificate of their own.
+        usual: for all others.
+    """
+
+    special: Mapping[TlsFiles, OwnContexts] = field(default_factory=dict)
+    usual: SystemContexts = field(default_factory=SystemContexts)
 
     @classmethod
     def load(cls, special: Iterable[TlsFiles]) -> "ClientContexts":
-        """Make those of `default` and those for *special*, reading the files now.
+        """Make those for *special*, reading the files now.
 
         Raises:
             SettingsError: a file is missing or cannot be used.
         """
         pairs = {
-            files: cls(
+            files: OwnContexts(
                 client_context(verify=True, ca_file=files.ca_file, client_certificate=files.certificate),
                 client_context(verify=False, client_certificate=files.certificate),
             )
             for files in special
         }
-        return replace(cls.default(), special=pairs)
+        return cls(pairs)
 
     def of(self, route: Route) -> ssl.SSLContext:
         """Return the context for *route*; one with files that were not loaded is a fault of ours."""
-        pair = self if route.tls_files is None else self.special[route.tls_files]
+        pair = self.usual if route.tls_files is None else self.special[route.tls_files]
         return pair.verifying if route.tls is TlsLevel.VERIFY else pair.opportunistic
 
 

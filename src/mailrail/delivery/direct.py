@@ -119,7 +119,7 @@ async def deliver(
         router,
         settings or DeliverySettings(),
         client_settings or ClientSettings(),
-        ClientContexts.default(),
+        ClientContexts(),
         hello_name=hello_name,
         bus=bus,
     )

@@ -21,7 +21,7 @@ from mailrail.model import (
     format_id,
     parse_address,
 )
-from mailrail.net import Endpoint, client_context
+from mailrail.net import Endpoint
 from mailrail.observe import Bus, Event
 from mailrail.routing import RouteSettings, RoutingRules, SettingsRouter
 from mailrail.sim import START_US, seeded, simulate
@@ -60,9 +60,8 @@ class World:
         router = SettingsRouter(RoutingRules(routes=self.routes), self.resolver, seeded())
         bus = Bus()
         bus.listen(self.events.append)
-        context = client_context(verify=False)
         self.courier = SmtpCourier(
-            self.network, router, self.settings, self.timeouts, ClientContexts(client_context(verify=True), context),
+            self.network, router, self.settings, self.timeouts, ClientContexts(),
             hello_name="out.example.com", bus=bus,
         )  # fmt: skip
 
