@@ -31,6 +31,7 @@ class ConnectionGate:
         self._open: dict[str, int] = {}
         # client -> (start of its minute, connections in it)
         self._recent: dict[str, tuple[float, int]] = {}
+        self._swept = 0.0
         self._trust: dict[str, bool] = {}
         self._proxies: tuple[IPv4Network | IPv6Network, ...] = ()
 
@@ -38,11 +39,6 @@ class ConnectionGate:
     def total(self) -> int:
         """Sessions now."""
         return self._total
-
-    @property
-    def remembers(self) -> bool:
-        """Tell whether there is a client that `sweep` is to forget."""
-        return bool(self._recent)
 
     def is_trusted(self, host: str) -> bool:
         """Tell whether *host* (an IP address, or a Unix socket's path) is exempt."""
@@ -117,14 +113,17 @@ class ConnectionGate:
         return not (self._proxies and _is_among(ip_address(host), self._proxies))
 
     def _is_too_fast(self, client: str, now: float) -> bool:
+        if now - self._swept >= _WINDOW_S:
+            self._sweep(now)
         since, count = self._recent.get(client, (now, 0))
         if now - since >= _WINDOW_S:
             since, count = now, 0
         self._recent[client] = (since, count + 1)
         return count + 1 > self._limits.connections_per_minute
 
-    def sweep(self, now: float) -> None:
-        """Forget clients that have been quiet for a minute, so that memory stays bounded."""
+    def _sweep(self, now: float) -> None:
+        """Forget clients that have been quiet for a minute, so that memory stays bounded: those of two minutes are kept."""
+        self._swept = now
         self._recent = {
             client: (since, count)
             for client, (since, count) in self._recent.items()

@@ -425,8 +425,7 @@ class Server:
         now = self.loop.time()
         for session in tuple(self._sessions):
             session.check(now)
-        self._gate.sweep(now)
-        if self._sessions or self._gate.remembers:
+        if self._sessions:
             self._watch()
 
     # --- The end ----------------------------------------------------------------------------

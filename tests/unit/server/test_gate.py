@@ -49,15 +49,13 @@ def test_a39_too_many_connections_a_minute_are_turned_away_until_the_minute_is_o
     assert gate.enter("192.0.2.1", 61.0) is None
 
 
-def test_a_sweep_forgets_the_quiet_and_only_those() -> None:
+def test_the_quiet_are_forgotten_when_somebody_comes_and_only_those() -> None:
     gate = ConnectionGate(LIMITS)
-    for _ in range(4):
-        gate.enter("192.0.2.1", 0.0)
-        gate.leave("192.0.2.1")
-    gate.sweep(59.0)
-    assert gate.enter("192.0.2.1", 59.0) is say.TOO_FAST_FROM_YOU
-    gate.sweep(60.0)
-    assert gate.enter("192.0.2.1", 60.0) is None
+    for at_s, client in ((0.0, "192.0.2.1"), *[(59.0, "192.0.2.2")] * 4, (61.0, "192.0.2.3")):
+        assert gate.enter(client, at_s) is None
+        gate.leave(client)
+    assert list(gate._recent) == ["192.0.2.2", "192.0.2.3"]
+    assert gate.enter("192.0.2.2", 62.0) is say.TOO_FAST_FROM_YOU
 
 
 @pytest.mark.parametrize("host", ["10.1.2.3", "fd00::1", "/run/mailrail.sock"])
