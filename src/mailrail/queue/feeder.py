@@ -1,7 +1,7 @@
 """Floor 4 · queue — brings due mail from the spool into memory.
 
-It sleeps until the next item is due, until somebody wakes it or tells it of an earlier one, or for a minute; never
-less than the poll floor, so that a queue full of due mail without room costs nothing. It also
+It sleeps until the next item is due, until somebody wakes it or tells it of an earlier one; never
+less than the poll floor, so that a queue full of due mail without room costs nothing. Every minute it
 watches the wall clock: a step forward is taken off every message's age, a step back makes everything
 due, because what was to wait minutes would else wait for as long as the step (A62).
 """
@@ -19,6 +19,9 @@ from mailrail.spool import Change, Filter, Lease, Spool, Want
 
 BATCH: Final = 500  # items a claim, so that neither the spool's thread nor the loop is held for long
 LONGEST_REST_S: Final = 60.0
+# Whoever stores, changes or makes room says so. The spool is looked into all the same, but a write and a read a
+# minute for nothing keep disks and laptops from sleeping.
+_LOOK_US: Final = 600 * SECOND_US
 
 
 class Feeder:
@@ -53,8 +56,10 @@ class Feeder:
         self._woken = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = math.inf
-        self._expected_s = -math.inf
+        self._expected_s = math.inf
         self._owes_retry = False
+        self._due_us = 0.0  # by the last look nothing is due before
+        self._told_us = math.inf  # the earliest that we were told of since that began
 
     def wake(self) -> None:
         """Look into the spool soon: something was stored, changed, or there is room again."""
@@ -68,6 +73,7 @@ class Feeder:
 
     def expect_at(self, due_us: int) -> None:
         """Look again at *due_us*, or after the poll time if that is later: something was stored for then."""
+        self._told_us = min(self._told_us, due_us)
         wait_s = max((due_us - self._clock.now_us()) / SECOND_US, self._poll_s)
         if wait_s < LONGEST_REST_S:
             self._set_alarm(asyncio.get_running_loop().time() + wait_s)
@@ -104,6 +110,9 @@ class Feeder:
         """Look once and return for how long to rest; 0.0: there is more."""
         await self._watch_clock()
         self._tidy()
+        if not self._has_cause():
+            return self._rest_s()
+        self._due_us, self._told_us = 0.0, math.inf
         self._woken.clear()
         want = self._want()
         if want.limit <= 0:
@@ -113,9 +122,23 @@ class Feeder:
             self._accept(leases)
             return 0.0
         due_us = await self._spool.next_due_us(self._want().busy)
-        if due_us is None:
-            return LONGEST_REST_S
-        until_s = (due_us - self._clock.now_us()) / SECOND_US
+        look_us = self._clock.now_us() + _LOOK_US
+        self._due_us = look_us if due_us is None else min(due_us, look_us)
+        return self._rest_s()
+
+    def _has_cause(self) -> bool:
+        """Tell whether there may be something in the spool for us."""
+        is_stored = asyncio.get_running_loop().time() >= self._expected_s
+        if is_stored:
+            self._expected_s = math.inf
+        return is_stored or self._woken.is_set() or self._clock.now_us() >= self._next_us
+
+    @property
+    def _next_us(self) -> float:
+        return min(self._due_us, self._told_us)
+
+    def _rest_s(self) -> float:
+        until_s = (self._next_us - self._clock.now_us()) / SECOND_US
         return min(max(until_s, self._poll_s), LONGEST_REST_S)
 
     async def _rest(self, rest_s: float) -> None:
@@ -137,3 +160,4 @@ class Feeder:
         if self._owes_retry:
             await self._spool.mutate(Filter(), Change.RETRY)
             self._owes_retry = False
+            self._due_us = 0.0

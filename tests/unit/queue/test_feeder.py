@@ -8,6 +8,7 @@ from tests.unit.queue.mail import NOT_NOW
 
 from mailrail.queue import QueueSettings, RetrySettings
 from mailrail.sim import simulate
+from mailrail.spool import Lease, MemorySpool, Want
 
 SOON = QueueSettings(retry=RetrySettings(first_s=2, longest_s=5, spread=0))
 
@@ -37,3 +38,27 @@ def test_mail_stored_without_a_lease_just_before_an_alarm_is_not_overlooked() ->
             assert queue.stored() == []
 
     simulate(main())
+
+
+def test_an_idle_spool_is_left_alone_for_minutes_but_not_for_ever() -> None:
+    async def main() -> None:
+        async with bench(SOON) as queue:
+            await asyncio.sleep(5)
+            looks = count_claims(queue.spool)
+            await asyncio.sleep(3600)
+            assert len(looks) == 6
+
+    simulate(main())
+
+
+def count_claims(spool: MemorySpool) -> list[Want]:
+    """Note every claim from now on."""
+    claims: list[Want] = []
+    claim = spool.claim
+
+    async def counted(want: Want) -> list[Lease]:
+        claims.append(want)
+        return await claim(want)
+
+    spool.claim = counted  # type: ignore[method-assign]
+    return claims
