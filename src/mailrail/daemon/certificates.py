@@ -148,6 +148,8 @@ class Certificates:
         paths = [Path(path) for path, *_ in self._reading.stamps]
         self._warn()
         if not again:
+            if not paths:  # no files, no thread to look at them
+                return None
             stamps = await loop.run_in_executor(None, lambda: tuple(map(_stamp, paths)))
             if stamps in (self._reading.stamps, self._refused) and not self._is_ending():
                 return None

@@ -55,6 +55,7 @@ class Writer:
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
+        self._changes_moved = -1  # how many rows had changed at the last whole checkpoint
 
     def recover(self, now_us: int) -> tuple[int, int]:
         """End the leases of the process before; return the number of this opening, and how many."""
@@ -96,8 +97,12 @@ class Writer:
         return written
 
     def checkpoint(self) -> None:
-        """Move what the log holds into the database, and empty the log if no reader needs it."""
-        self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        """Move what the log holds into the database, if anything was changed since that was done."""
+        changes = self._db.total_changes()
+        if changes != self._changes_moved:
+            logged, moved = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            # A reader may have kept part of the log in use: then the next checkpoint moves the rest.
+            self._changes_moved = changes if moved == logged else -1
 
     def _write_rows(self, batch: Batch) -> None:
         db = self._db

@@ -532,6 +532,25 @@ async def test_strays_are_reaped_and_strange_files_moved_aside(
 
 
 @in_loop
+async def test_each_checkpoint_after_a_change_moves_it_into_the_database(
+    disk: SqliteDisk, mail: Mail
+) -> None:
+    """Without a change there is none, so that disks may sleep."""
+    spool = await disk.open()
+    writer, database = spool._ground.writer, disk.path / "spool.db"
+    for _ in range(2):
+        await spool.maintain()
+        assert writer._changes_moved == writer._db.total_changes()
+        before = database.read_bytes()
+        message = mail.message()
+        await store(spool, message, mail.items(message))
+        assert database.read_bytes() == before
+        await spool.maintain()
+        assert database.read_bytes() != before
+    await spool.close()
+
+
+@in_loop
 async def test_the_file_goes_with_the_message(disk: SqliteDisk, mail: Mail) -> None:
     spool = await disk.open()
     message = mail.message(["a@one.example", "b@two.example"], size_bytes=2 * SMALL_BYTES)
