@@ -190,3 +190,23 @@ def test_a_user_file_that_is_broken_is_told_and_the_users_from_before_stay(
         assert daemon.wait_for("UsersRefused")
     finally:
         house.users.write_text(good)
+
+
+def test_a35_who_guesses_is_locked_out_over_a_restart_until_the_operator_unlocks(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    house = House(tmp_path)
+    guessing = {"exempt": [], "client_failures": 3, "session_failures": 2, "first_delay_s": "100ms"}
+    with running(tmp_path, **house.settings(guessing=guessing, route=[to(receiver.address)])) as daemon:
+        add(daemon)
+        for n in range(3):
+            done = house.swaks("--tls", "--auth", "PLAIN", "--auth-password", f"wrong password {n}")
+            assert done.has_reply("535 5.7.8"), done.transcript
+        assert daemon.wait_for("LoginLocked", client="127.0.0.1")
+        daemon.stop()
+        daemon.start()
+        done = house.swaks("--tls", "--auth", "PLAIN", "--auth-password", SECRET)
+        assert done.has_reply("421 4.7.0 Too many failed logins"), done.transcript
+        assert daemon.command("user", "unlock", "127.0.0.1").returncode == OK
+        done = house.swaks("--tls", "--auth", "PLAIN", "--auth-password", SECRET)
+        assert done.exit_code == 0, done.transcript

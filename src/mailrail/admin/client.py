@@ -26,6 +26,7 @@ from mailrail.admin.messages import (
     Status,
     StatusRequest,
     Trouble,
+    UnlockRequest,
     Wanted,
 )
 from mailrail.model import NetError
@@ -109,6 +110,10 @@ class AdminClient:
             AdminError: CERTIFICATE when it could not be done, with the authority's words.
         """
         return await self._ask(RenewRequest(), Answer[CertificateRow])
+
+    async def unlock(self, name: str) -> int:
+        """Have the failed logins of an address, a network or an account forgotten; return how many counts there were."""
+        return await self._ask(UnlockRequest(name=name), Answer[int])
 
     async def change(self, request: ChangeRequest) -> int:
         """Do something to items and return how many they were."""

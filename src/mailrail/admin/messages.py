@@ -102,6 +102,13 @@ class RenewRequest(_Model):
     verb: Literal["renew"] = "renew"
 
 
+class UnlockRequest(_Model):
+    """Forget the failed logins of an address, a network or an account."""
+
+    verb: Literal["unlock"] = "unlock"
+    name: str
+
+
 class ChangeRequest(_Model):
     """Do something to items; hold and release without ids mean new mail too."""
 
@@ -118,6 +125,7 @@ Request = Annotated[
     | HoldsRequest
     | ReloadRequest
     | RenewRequest
+    | UnlockRequest
     | ChangeRequest,
     Field(discriminator="verb"),
 ]

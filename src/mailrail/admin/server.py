@@ -33,6 +33,7 @@ from mailrail.admin.messages import (
     Status,
     StatusRequest,
     Trouble,
+    UnlockRequest,
     destination_row,
     row_of,
     wanted_of,
@@ -62,6 +63,7 @@ class AdminServer:
         bus: told of what operators do.
         reload: reads settings and certificates again, or raises SettingsError.
         renew: fetches a certificate by ACME, or raises AcmeError.
+        unlock: forgets failed logins and returns how many counts there were.
         group_access: mode 0660 instead of 0600.
     """
 
@@ -75,6 +77,7 @@ class AdminServer:
         *,
         reload: Reload,
         renew: Renew,
+        unlock: Callable[[str], int],
         group_access: bool = False,
     ) -> None:
         self._network = network
@@ -85,6 +88,7 @@ class AdminServer:
         self._bus = bus
         self._reload = reload
         self._renew = renew
+        self._unlock = unlock
         self._listener: Listener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -168,8 +172,15 @@ class AdminServer:
                 return (await self._reload()).model_dump_json().encode()
             case RenewRequest():
                 return (await self._renew()).model_dump_json().encode()
+            case UnlockRequest():
+                return b"%d" % self._unlocked(request.name)
             case ChangeRequest():
                 return b"%d" % await self._change(request)
+
+    def _unlocked(self, name: str) -> int:
+        count = self._unlock(name)
+        self._bus.emit(OperatorActed(verb="unlock", wanted=name, items=count))
+        return count
 
     async def _change(self, request: ChangeRequest) -> int:
         control = self._control

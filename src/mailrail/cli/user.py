@@ -4,6 +4,8 @@ A password comes from a prompt without echo or from standard input, never from t
 can read. A running server sees a change at the next login: nothing needs to be told to it.
 """
 
+import asyncio
+import contextlib
 import json
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
+from mailrail.admin import AdminClient
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.words import table
@@ -30,6 +33,7 @@ from mailrail.directory import (
     write_user,
 )
 from mailrail.model import system_rng
+from mailrail.net import SocketNetwork
 from mailrail.sasl import SALT_OCTETS, PreparationError, ScramKeys, derive_keys, opaque_string
 
 LEAST_PASSWORD: Final = 8  # characters; NIST SP 800-63B §5.1.1.2
@@ -229,6 +233,32 @@ def verify(name: str, from_stdin: bool, config: Path) -> None:
     if checked(users.get(name), password) is None:
         raise CommandFailed(Exit.NO_PERMISSION, f"{name} cannot log in with that password")
     click.echo(f"{name} can log in with that password.")
+
+
+@user.command()
+@click.argument("name", metavar="NAME|ADDRESS|NETWORK")
+@config_option
+def unlock(name: str, config: Path) -> None:
+    """Have the running server forget failed logins, so that who was locked out may try again.
+
+    Locks end by themselves; the event LoginLocked says when. For an address its network is unlocked too.
+
+    \b
+    Examples:
+      mailrail user unlock ann@example.org
+      mailrail user unlock 192.0.2.7
+    """
+    settings = settings_of(config)
+    with contextlib.suppress(PreparationError):
+        name = login_name(name)
+    count = asyncio.run(_unlock(settings, name))
+    click.echo(f"{name} is locked no more." if count else f"There were no failed logins of {name}.")
+
+
+async def _unlock(settings: MailrailSettings, name: str) -> int:
+    path = settings.admin.path(settings.spool.path)
+    async with await AdminClient.open(SocketNetwork(settings.net), path) as admin:
+        return await admin.unlock(name)
 
 
 def _file(settings: MailrailSettings) -> Path:

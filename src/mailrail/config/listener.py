@@ -10,10 +10,9 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, model_validator
 
-from mailrail.config.relay import Network
 from mailrail.intake import Treatment
 from mailrail.net import ClientCertificates, Endpoint
-from mailrail.settings import Settings, setting
+from mailrail.settings import Network, Settings, setting
 
 
 class Role(Enum):

@@ -15,6 +15,7 @@ from mailrail.dns.settings import DnsSettings
 from mailrail.model import AddressError, parse_domain
 from mailrail.net import NetSettings, TlsSettings
 from mailrail.observe.settings import LogSettings
+from mailrail.policy import GuessingSettings
 from mailrail.queue.settings import QueueSettings
 from mailrail.report.settings import ReportSettings
 from mailrail.routing import DomainRoute, RouteSettings, RoutingSettings
@@ -60,6 +61,9 @@ class MailrailSettings(Settings):
     )
     relay: RelaySettings = setting(RelaySettings(), "Who may send mail to anywhere.")
     users: UsersSettings = setting(UsersSettings(), "Who may log in, on listeners that offer logins.")
+    guessing: GuessingSettings = setting(
+        GuessingSettings(), "What slows down and stops those who guess passwords."
+    )
     domain: dict[DomainName, DomainRoute] = setting(
         {}, "A domain that mail is taken for; one table for each."
     )

@@ -26,6 +26,7 @@ from mailrail.daemon.events import (
     SettingsReloaded,
 )
 from mailrail.daemon.reload import Change, compare
+from mailrail.daemon.tallies import Tallies
 from mailrail.delivery import ClientContexts, SmtpCourier
 from mailrail.directory import open_directory
 from mailrail.dns import DnsResolver
@@ -33,9 +34,9 @@ from mailrail.intake import HeaderLimits, Intake
 from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, parse_address
 from mailrail.net import CertificateFacts, Endpoint, Network
 from mailrail.observe import Bus
-from mailrail.policy import RelayRules
+from mailrail.policy import Buckets, Guessing, RelayRules
 from mailrail.queue import Control, Manager
-from mailrail.receive import Duty, Reception
+from mailrail.receive import Doorkeeper, Duty, Reception
 from mailrail.report import NoticeWriter
 from mailrail.routing import RoutingRules, SettingsRouter
 from mailrail.server import Port, Server, ServerSettings
@@ -130,6 +131,11 @@ class Daemon:
             bus=bus,
         )
         self.directory = open_directory(settings.users, settings.spool.path / LOGINS, bus, world.rng)
+        buckets = Buckets(world.clock)
+        self.tallies = Tallies(settings.spool.path / LOGINS / "tallies", buckets, bus)
+        self.guessing = Guessing(settings.guessing, buckets, world.rng, settings.relay.networks)
+        if self.directory is not None:
+            self.tallies.load()
         self.certificates = Certificates(world.clock, bus)
         self.rules = RelayRules(settings.relay.networks, tuple(settings.domain))
         self.server = Server(
@@ -151,6 +157,7 @@ class Daemon:
             bus,
             reload=self._reload_for_operator,
             renew=self._renew_for_operator,
+            unlock=self.guessing.unlock,
             group_access=settings.admin.group_access,
         )
 
@@ -193,7 +200,7 @@ class Daemon:
             is_members_only=role in (Role.SUBMISSION, Role.INTERNAL),
             needs_tls=listener.client_certificate is ClientCertificate.REQUIRE,
             is_lmtp=role is Role.LMTP,
-            directory=self.directory,
+            keeper=self._keeper(),
             may_auth_in_clear=listener.auth_in_clear,
             postmaster=self._postmaster(),
         )
@@ -213,6 +220,9 @@ class Daemon:
             bus=self.bus,
             changed=partial(self._look_at_certificates, again=True),
         )
+
+    def _keeper(self) -> Doorkeeper | None:
+        return None if self.directory is None else Doorkeeper(self.directory, self.guessing, self.bus)
 
     def _postmaster(self) -> Address | None:
         """Return where mail for the bare `<Postmaster>` goes (RFC 5321 §4.5.1)."""
@@ -245,6 +255,7 @@ class Daemon:
         finally:
             if self.directory is not None:
                 await self.directory.close()
+                await self.tallies.save()
             await self.spool.close()
             self.bus.emit(DaemonStopped())
 
@@ -306,6 +317,8 @@ class Daemon:
                 maintain_at_s = loop.time() + _MAINTAIN_S
                 await self._maintain()
             await self._look_at_certificates()
+            if self.directory is not None:
+                await self.tallies.save()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HOUSEKEEPING_S):
                     await self._stop.wait()

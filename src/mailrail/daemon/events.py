@@ -121,3 +121,11 @@ class SettingsRefused(Event, frozen=True, kw_only=True):
 
     level: ClassVar[Level] = Level.ERROR
     reason: str
+
+
+class TalliesFailed(Event, frozen=True, kw_only=True):
+    """What clients and users have used up could not be read or written: counting begins anew at the next start."""
+
+    level: ClassVar[Level] = Level.WARNING
+    file: str
+    reason: str

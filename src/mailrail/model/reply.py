@@ -116,6 +116,7 @@ TOO_FAST_FROM_YOU: Final = Reply(
 )
 TOO_MANY_ERRORS: Final = Reply(421, "4.7.0", "Too many errors", "RFC 5321 §4.3.2")
 TOO_MUCH_JUNK: Final = Reply(421, "4.7.0", "Too many commands without mail", "RFC 5321 §4.3.2")
+TOO_MANY_LOGINS: Final = Reply(421, "4.7.0", "Too many failed logins", "RFC 4954 §6")
 NO_RESOURCES: Final = Reply(421, "4.3.2", "Out of resources, try again later", "RFC 5321 §3.8")
 INTERNAL_421: Final = Reply(421, "4.3.0", "Internal error, try again later", "RFC 5321 §3.8")
 ENOUGH_MESSAGES: Final = Reply(
@@ -133,6 +134,9 @@ TOO_MANY_RECIPIENTS: Final = Reply(
 )
 POLICY_UNAVAILABLE: Final = Reply(451, "4.7.1", "A check is out of order, try again later", "RFC 5321 §4.2.3")
 AUTH_UNAVAILABLE: Final = Reply(454, "4.7.0", "Logins cannot be checked now, try again later", "RFC 4954 §6")
+AUTH_LOCKED: Final = Reply(
+    454, "4.7.0", "Too many failed logins for this name, try again later", "RFC 4954 §6"
+)
 TLS_UNAVAILABLE: Final = Reply(454, "4.7.0", "TLS not available now", "RFC 3207 §4")
 
 UNKNOWN_COMMAND: Final = Reply(500, "5.5.2", "Command not recognised", "RFC 5321 §4.2.4")

@@ -1,6 +1,8 @@
 """Floor 4 · receive — the facts about who comes in."""
 
-from mailrail.observe import Event
+from typing import ClassVar
+
+from mailrail.observe import Event, Level
 
 
 class LoggedIn(Event, frozen=True, kw_only=True):
@@ -30,3 +32,19 @@ class LoginRefused(Event, frozen=True, kw_only=True):
     claimed: str
     reason: str
     reply: str
+
+
+class LoginLocked(Event, frozen=True, kw_only=True):
+    """A client, or an account for it, is locked out after many failed logins; told when the lock begins and at each try in it.
+
+    `mailrail user unlock` ends it before its time.
+
+    Attributes:
+        account: what is locked, "" where it is the client or its network.
+        seconds: for how long.
+    """
+
+    level: ClassVar[Level] = Level.WARNING
+    client: str
+    account: str
+    seconds: float

@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mailrail.directory import Directory, User
+from mailrail.directory import User
 from mailrail.intake import RELAYED, Incoming, Intake, Treatment, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
 from mailrail.model import reply as say
 from mailrail.net import TlsInfo
 from mailrail.policy import RelayRules
-from mailrail.receive.login import Login
+from mailrail.receive.login import Doorkeeper, Login
 from mailrail.server import Answer, EndAnswer, Handler, SessionFacts, Transaction
 
 
@@ -31,7 +31,7 @@ class Duty:
         is_members_only: only clients that may relay are served at all.
         needs_tls: mail is only taken under TLS, as where a client certificate is required.
         is_lmtp: speak LMTP.
-        directory: who may log in; None where nobody can.
+        keeper: decides about logins; None where nobody can log in.
         may_auth_in_clear: a login needs no TLS.
         postmaster: where the bare `<Postmaster>` goes; None when nobody was named.
     """
@@ -44,7 +44,7 @@ class Duty:
     is_members_only: bool = False
     needs_tls: bool = False
     is_lmtp: bool = False
-    directory: Directory | None = None
+    keeper: Doorkeeper | None = None
     may_auth_in_clear: bool = False
     postmaster: Address | None = None
 
@@ -52,7 +52,7 @@ class Duty:
         """Say what to do first: STARTTLS, or a login."""
         if not self.is_submission:
             return say.RELAY_DENIED
-        if self.directory is not None and not is_tls and not self.may_auth_in_clear:
+        if self.keeper is not None and not is_tls and not self.may_auth_in_clear:
             return say.TLS_REQUIRED
         return say.AUTH_REQUIRED
 
@@ -68,6 +68,7 @@ class Reception(Handler):
         self._client = "" if session.peer.is_unix else session.peer.host
         self._incoming: Incoming | None = None
         self._login: Login | None = None
+        self._failures = 0
 
     @classmethod
     def for_duty(cls, duty: Duty) -> Callable[[SessionFacts], "Reception"]:
@@ -82,16 +83,27 @@ class Reception(Handler):
 
     def auth(self, mechanism: str, initial: bytes | None) -> Answer:
         """Begin a login."""
-        directory = self._duty.directory
-        if directory is None:
+        keeper = self._duty.keeper
+        if keeper is None:
             return say.UNKNOWN_MECHANISM
-        self._login = Login(mechanism, directory, self.session, self._duty.intake.bus, self._logged_in)
-        return self._login.start(initial)
+        self._login = Login(mechanism, keeper, self.session, self._logged_in)
+        return self._counted(self._login.start(initial), keeper)
 
     def auth_response(self, response: bytes) -> Answer:
         """Go on with it."""
+        keeper = self._duty.keeper
         assert self._login is not None, "a response to nothing"
-        return self._login.step(response)
+        assert keeper is not None, "a login where nobody can log in"
+        return self._counted(self._login.step(response), keeper)
+
+    def _counted(self, answer: Answer, keeper: Doorkeeper) -> Answer:
+        """Close the session behind one failure too many (A35)."""
+        return answer if isinstance(answer, Reply) else self._counting(answer, keeper)
+
+    async def _counting(self, answer: Awaitable[Reply], keeper: Doorkeeper) -> Reply:
+        reply = await answer
+        self._failures += not reply.is_positive
+        return say.TOO_MANY_LOGINS if self._failures >= keeper.guessing.settings.session_failures else reply
 
     def _logged_in(self, user: User) -> None:
         self._login = None

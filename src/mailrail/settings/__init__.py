@@ -6,5 +6,6 @@ and every error about a setting are printed from these classes, so they cannot d
 """
 
 from mailrail.settings.base import Duration, Settings, Size, setting
+from mailrail.settings.networks import Network
 
-__all__ = ["Duration", "Settings", "Size", "setting"]
+__all__ = ["Duration", "Network", "Settings", "Size", "setting"]

@@ -77,11 +77,23 @@ async def door(reload: Reload = nothing_new, renew: Renew = no_authority) -> Asy
     bus.listen(events.append)
     async with bench(carriage=Carriage(lambda job: NOT_NOW)) as queue:
         network = MemoryNetwork()
-        server = AdminServer(network, PATH, queue.control, lambda: STATUS, bus, reload=reload, renew=renew)
+        server = AdminServer(
+            network, PATH, queue.control, lambda: STATUS, bus, reload=reload, renew=renew, unlock=len
+        )
         async with asyncio.TaskGroup() as group:
             server.open(group)
             yield Door(network, queue, server, events)
             server.close()
+
+
+def test_an_unlock_is_done_and_told() -> None:
+    async def main() -> None:
+        async with door() as at, await at.client() as admin:
+            assert await admin.unlock("ann") == len("ann")
+            (acted,) = [event for event in at.events if isinstance(event, OperatorActed)]
+            assert (acted.verb, acted.wanted, acted.items) == ("unlock", "ann", 3)
+
+    simulate(main())
 
 
 def test_status_tells_how_the_daemon_is_and_how_much_waits() -> None:

@@ -1,0 +1,195 @@
+"""Logins in the daemon's handler: who guesses waits, hears the same each time, and is sent away (A34, A35)."""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tests.unit.directory.test_directory import FakeSource
+from tests.unit.intake.door import POSTMASTER, make_doorway
+from tests.unit.receive.test_reception import RULES, answers
+from tests.unit.server.lobby import HERE, Door, FakeConnection
+
+from mailrail.directory import Directory, User
+from mailrail.model import system_rng
+from mailrail.observe import Bus, Event
+from mailrail.policy import Buckets, Guessing, GuessingSettings
+from mailrail.receive import Doorkeeper, Duty, LoggedIn, LoginLocked, LoginRefused, Reception
+from mailrail.server import Port, Server
+from mailrail.sim import SimClock, simulate
+
+
+class Site:
+    """A submission listener on which ann and bob may log in in clear.
+
+    Attributes:
+        events: what was told.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        self.events: list[Event] = []
+        bus, clock = Bus(), SimClock()
+        bus.listen(self.events.append)
+        guessing = Guessing(GuessingSettings(**settings), Buckets(clock), system_rng())
+        self.source = FakeSource()
+        directory = Directory(self.source, secret=b"x" * 32, cache_s=0, rng=system_rng())
+        self.duty = Duty(
+            intake=make_doorway().intake,
+            rules=RULES,
+            hostname="mx.example",
+            is_submission=True,
+            is_members_only=True,
+            keeper=Doorkeeper(directory, guessing, bus),
+            may_auth_in_clear=True,
+            postmaster=POSTMASTER,
+        )
+        self.door = Door()
+        server = Server(
+            Reception.for_duty(self.duty), hostname="mx.example", network=self.door, clock=clock, bus=bus
+        )
+        server.start()
+        server.listen_on(
+            Port(endpoint=HERE, auth_mechanisms=("SCRAM-SHA-256", "PLAIN", "LOGIN"), may_auth_in_clear=True)
+        )
+
+    def arrive(self, host: str = "198.51.100.7") -> FakeConnection:
+        connection = FakeConnection(host)
+        self.door.accept(connection)
+        connection.say(b"EHLO client.example\r\n")
+        connection.heard()
+        return connection
+
+    def told(self, kind: type[Event]) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+def plain(user: str, password: str) -> bytes:
+    return b"AUTH PLAIN " + b64encode(f"\0{user}\0{password}".encode()) + b"\r\n"
+
+
+async def timed(client: FakeConnection, line: bytes) -> tuple[str, float]:
+    """Say a line; return the answer and how long it took."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    client.say(line)
+    while True:
+        if said := client.last():
+            return said, round(loop.time() - began, 1)
+        await asyncio.sleep(0.01)
+
+
+def play(scenario: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    simulate(scenario())
+
+
+def test_who_has_logged_in_may_send_anywhere_and_is_named_in_events() -> None:
+    async def scenario() -> None:
+        site = Site()
+        client = site.arrive()
+        said = await answers(client, b"MAIL FROM:<ann@example.org>")
+        assert said[0].startswith("530 5.7.0")
+        reply, took_s = await timed(client, plain("bob", "secret"))
+        assert reply.startswith("235 2.7.0")
+        assert took_s < 0.1
+        assert isinstance(site.duty.keeper, Doorkeeper)
+        (event,) = site.told(LoggedIn)
+        assert isinstance(event, LoggedIn)
+        assert (event.user, event.mechanism, event.client) == ("bob", "PLAIN", "198.51.100.7")
+
+    play(scenario)
+
+
+def test_a35_failures_are_answered_later_each_time_and_the_third_ends_the_session() -> None:
+    async def scenario() -> None:
+        site = Site()
+        client = site.arrive()
+        for late_s in (1, 2):
+            reply, took_s = await timed(client, plain("bob", f"wrong {late_s}"))
+            assert reply.startswith("535 5.7.8")
+            assert took_s == late_s
+        reply, _ = await timed(client, plain("bob", "wrong 3"))
+        assert reply.startswith("421 4.7.0 Too many failed logins")
+        assert client.is_closed
+        assert len(site.told(LoginRefused)) == 3
+
+    play(scenario)
+
+
+def test_a34_nobody_and_a_wrong_password_hear_the_same_after_the_same_time() -> None:
+    async def scenario() -> None:
+        heard = set()
+        for user in ("bob", "nobody", "a\u200bb"):
+            reply, took_s = await timed(Site().arrive(), plain(user, "wrong"))
+            heard.add((reply, took_s))
+        assert len(heard) == 1
+
+    play(scenario)
+
+
+def test_a35_counters_survive_a_new_connection_and_a_locked_client_is_sent_away_unheard() -> None:
+    async def scenario() -> None:
+        site = Site(client_failures=4, session_failures=2)
+        for n in range(4):
+            client = site.arrive()
+            await timed(client, plain("bob", f"wrong {n}"))
+        asked = len(site.source.asked)
+        reply, took_s = await timed(site.arrive(), plain("bob", "secret"))
+        assert reply.startswith("421 4.7.0")
+        assert took_s < 0.1
+        assert len(site.source.asked) == asked
+        assert [event.account for event in site.told(LoginLocked) if isinstance(event, LoginLocked)] == [
+            "",
+            "",
+        ]
+        reply, _ = await timed(site.arrive("203.0.113.9"), plain("bob", "secret"))
+        assert reply.startswith("235")
+        await asyncio.sleep(3600)
+        reply, _ = await timed(site.arrive(), plain("bob", "secret"))
+        assert reply.startswith("235")
+
+    play(scenario)
+
+
+def test_a35_a_locked_account_says_later_whatever_the_password_and_scram_too() -> None:
+    async def scenario() -> None:
+        site = Site(account_failures=3)
+        for n in range(3):
+            await timed(site.arrive(f"10.0.{n}.1"), plain("bob", f"wrong {n}"))
+        heard = set()
+        for password in ("secret", "wrong"):
+            reply, took_s = await timed(site.arrive("10.9.9.9"), plain("bob", password))
+            heard.add((reply, took_s))
+        (said,) = heard
+        assert said[0].startswith("454 4.7.0 Too many failed logins for this name")
+        scram = b"AUTH SCRAM-SHA-256 " + b64encode(b"n,,n=bob,r=abcdefghijklmnop") + b"\r\n"
+        reply, _ = await timed(site.arrive("10.9.9.9"), scram)
+        assert reply.startswith("454 4.7.0")
+
+    play(scenario)
+
+
+def test_a_directory_that_is_down_is_nobody_s_failure() -> None:
+    async def scenario() -> None:
+        site = Site(client_failures=1)
+        site.source.is_down = True
+        for _ in range(2):
+            reply, _ = await timed(site.arrive(), plain("bob", "secret"))
+            assert reply.startswith("454 4.7.0 Logins cannot be checked now")
+        assert {event.reason for event in site.told(LoginRefused) if isinstance(event, LoginRefused)} == {
+            "it is down"
+        }
+        site.source.is_down = False
+        reply, _ = await timed(site.arrive(), plain("bob", "secret"))
+        assert reply.startswith("235")
+
+    play(scenario)
+
+
+def test_a_disabled_account_fails_like_any_other() -> None:
+    async def scenario() -> None:
+        site = Site()
+        site.source.users["bob"] = User("bob", "{PLAIN}other")
+        reply, _ = await timed(site.arrive(), plain("carol", "secret"))
+        assert reply.startswith("535")
+
+    play(scenario)
