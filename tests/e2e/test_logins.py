@@ -4,6 +4,7 @@ import json
 import smtplib
 import ssl
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,12 @@ def client_context(certificate: Certificate) -> ssl.SSLContext:
     return context
 
 
+def note(subject: str, author: str = ANN) -> EmailMessage:
+    message = letter(subject)
+    message.replace_header("From", author)
+    return message
+
+
 def add(daemon: Daemon, name: str = ANN, password: str = SECRET) -> None:
     done = daemon.command("user", "add", name, "--stdin", stdin=f"{password}\n")
     assert done.returncode == OK, done.stderr
@@ -109,9 +116,7 @@ def test_swaks_logs_in_and_sends_anywhere(
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN", "LOGIN"])
 def test_our_client_logs_in_by_each_mechanism(house: House, daemon: Daemon, mechanism: str) -> None:
     login = Login(ANN.upper(), SECRET, mechanisms=(mechanism,))  # capitals make no difference
-    result = send_sync(
-        letter("hi"), "127.0.0.1", house.wrapped, tls="encrypt", implicit_tls=True, login=login
-    )
+    result = send_sync(note("hi"), "127.0.0.1", house.wrapped, tls="encrypt", implicit_tls=True, login=login)
     assert result.accepted
     assert daemon.wait_for("LoggedIn", mechanism=mechanism, user=ANN)
 
@@ -119,8 +124,21 @@ def test_our_client_logs_in_by_each_mechanism(house: House, daemon: Daemon, mech
 def test_smtplib_logs_in_and_a_second_time_is_refused(house: House, daemon: Daemon) -> None:
     with house.smtplib() as client:
         client.login(ANN, SECRET)
-        client.send_message(letter("by smtplib"), ANN, ["bob@elsewhere.example"])
+        client.send_message(note("by smtplib"), ANN, ["bob@elsewhere.example"])
         assert client.docmd("AUTH", "PLAIN AGFubgBzZWNyZXQ=")[0] == 503
+
+
+def test_a37_nobody_writes_in_another_s_name(house: House, daemon: Daemon) -> None:
+    with house.smtplib() as client:
+        client.login(ANN, SECRET)
+        with pytest.raises(smtplib.SMTPSenderRefused, match="may not send as"):
+            client.send_message(note("no"), "eve@test.example", ["bob@elsewhere.example"])
+        with pytest.raises(smtplib.SMTPDataError, match="may not write as"):
+            client.send_message(note("no", "Eve <eve@test.example>"), ANN, ["bob@elsewhere.example"])
+    assert daemon.command("user", "change", ANN, "--send-as", "Eve@test.example").returncode == OK
+    with house.smtplib() as client:
+        client.login(ANN, SECRET)
+        client.send_message(note("yes", "eve@test.example"), "eve@test.example", ["bob@elsewhere.example"])
 
 
 def test_mail_without_a_login_is_refused_and_told_what_comes_first(house: House, daemon: Daemon) -> None:

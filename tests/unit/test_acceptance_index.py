@@ -14,7 +14,6 @@ NAMED: Final = re.compile(r"(?<![A-Za-z0-9])[Aa](\d{1,2})(?![A-Za-z0-9])")
 
 _AUTHENTICITY: Final = "SPF, DKIM, DMARC and ARC are a later work"
 NOT_YET: Final = {
-    37: "who may send as whom is a later work",
     45: _AUTHENTICITY,
     46: _AUTHENTICITY,
     47: _AUTHENTICITY,

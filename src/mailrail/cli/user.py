@@ -21,6 +21,7 @@ from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.words import table
 from mailrail.config import MailrailSettings
 from mailrail.directory import (
+    QUOTAS,
     User,
     Users,
     change_file,
@@ -30,6 +31,7 @@ from mailrail.directory import (
     read_file,
     remove_user,
     scheme_of,
+    sender_entry,
     write_user,
 )
 from mailrail.model import system_rng
@@ -43,6 +45,44 @@ _STDIN: Final = click.option(
     "--stdin", "from_stdin", is_flag=True, help="Read the password from standard input."
 )
 _NAME: Final = click.argument("name", metavar="NAME", callback=lambda _c, _p, value: _spelled(value))
+
+
+_DEFAULT: Final = -1  # in place of a number: what the settings say
+
+
+def _entry(text: str) -> str:
+    try:
+        return sender_entry(text)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+
+
+_SEND_AS: Final = click.option(
+    "--send-as",
+    metavar="ADDRESS",
+    multiple=True,
+    callback=lambda _c, _p, values: tuple(map(_entry, values)),
+    help='May send as this address too; "@example.org": as any of the domain, "*": as anybody. May be repeated.',
+)
+
+
+class _Amount(click.ParamType):  # type: ignore[type-arg,unused-ignore]  # generic only since click 8.2
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if value == "default":
+            return _DEFAULT
+        if str(value).isascii() and str(value).isdecimal():
+            return int(value)
+        raise click.BadParameter(f"{value!r} is neither a number, 0 for no limit, nor default", ctx, param)
+
+
+def _quota_options(command: Command) -> Command:
+    for key in reversed(QUOTAS):
+        what, _, span = key.partition("_per_")
+        text = f"At most so many {what} in {'an' if span == 'hour' else 'a'} {span}; 0: no limit, default: as in [quota.user]."
+        command = click.option(f"--{key.replace('_', '-')}", metavar="N", type=_Amount(), help=text)(command)
+    return command
 
 
 def _spelled(text: str) -> str:
@@ -70,22 +110,23 @@ def user() -> None:
 @user.command()
 @_NAME
 @_STDIN
+@_SEND_AS
 @config_option
-def add(name: str, from_stdin: bool, config: Path) -> None:
+def add(name: str, from_stdin: bool, send_as: tuple[str, ...], config: Path) -> None:
     """Add a user; asks for a password.
 
-    A name is best a mail address of that person. Capitals make no difference.
+    A name is best a mail address of that person, who then may send as it. Capitals make no difference.
 
     \b
     Examples:
       mailrail user add ann@example.org
-      mailrail user add printer --stdin < password.txt
+      mailrail user add printer --send-as scans@example.org --stdin < password.txt
     """
     settings = settings_of(config)
     path = _file(settings)
     if name in read_file(path):
         raise _there_is(name)
-    made = _with_password(User(name), _new_password(from_stdin), settings)
+    made = _with_password(User(name, may_send_as=send_as), _new_password(from_stdin), settings)
 
     def change(text: str, users: Users) -> str:
         if name in users:
@@ -115,6 +156,41 @@ def passwd(name: str, from_stdin: bool, config: Path) -> None:
     _change(settings, name, lambda old: replace(old, password=made.password, keys=made.keys))
     click.echo(f"{name} has a new password.")
     _tell_without_keys(made, settings)
+
+
+@user.command()
+@_NAME
+@_SEND_AS
+@click.option("--only-as-itself", is_flag=True, help="Take every --send-as back.")
+@_quota_options
+@config_option
+def change(
+    name: str, send_as: tuple[str, ...], only_as_itself: bool, config: Path, **quotas: int | None
+) -> None:
+    """Change as whom a user may send, and how much. What is not named stays.
+
+    A running server goes by it from the user's next login on.
+
+    \b
+    Examples:
+      mailrail user change ann@example.org --send-as sales@example.org --send-as @shop.example
+      mailrail user change newsletter --send-as "*" --recipients-per-day 100000
+      mailrail user change ann@example.org --only-as-itself --messages-per-hour default
+    """
+    if not send_as and not only_as_itself and not any(value is not None for value in quotas.values()):
+        raise click.UsageError("say what to change: --send-as, --only-as-itself, --messages-per-hour ...")
+    if send_as and only_as_itself:
+        raise click.UsageError("--send-as and --only-as-itself exclude each other")
+
+    def changed(old: User) -> User:
+        kept = {key: most for key, most in old.quotas.items() if quotas.get(key) is None}
+        given = {key: most for key, most in quotas.items() if most is not None and most >= 0}
+        ordered = {key: most for key in QUOTAS if (most := {**kept, **given}.get(key)) is not None}
+        entries = () if only_as_itself else send_as or old.may_send_as
+        return replace(old, quotas=ordered, may_send_as=entries)
+
+    _change(settings_of(config), name, changed)
+    click.echo(f"{name} is changed; mailrail user show {name} tells how.")
 
 
 @user.command()
@@ -215,6 +291,10 @@ def show(name: str, as_json: bool, config: Path) -> None:
     click.echo(one.name)
     click.echo(f"  {'may not log in: disabled' if one.is_disabled else 'may log in'}")
     click.echo(f"  password   {_words(one)}")
+    if one.may_send_as:
+        click.echo(f"  sends as   {', '.join(one.may_send_as)}")
+    for key, most in one.quotas.items():
+        click.echo(f"  {key.replace('_', ' ')}: {most or 'no limit'}")
 
 
 @user.command()
@@ -340,4 +420,6 @@ def _facts(user: User) -> dict[str, object]:
         "disabled": user.is_disabled,
         "scheme": scheme_of(user.password),
         "scram": user.keys is not None,
+        "may_send_as": list(user.may_send_as),
+        "quotas": dict(user.quotas),
     }

@@ -15,7 +15,7 @@ from mailrail.dns.settings import DnsSettings
 from mailrail.model import AddressError, parse_domain
 from mailrail.net import NetSettings, TlsSettings
 from mailrail.observe.settings import LogSettings
-from mailrail.policy import GuessingSettings
+from mailrail.policy import GuessingSettings, QuotaSettings, SubmissionSettings
 from mailrail.queue.settings import QueueSettings
 from mailrail.report.settings import ReportSettings
 from mailrail.routing import DomainRoute, RouteSettings, RoutingSettings
@@ -64,6 +64,8 @@ class MailrailSettings(Settings):
     guessing: GuessingSettings = setting(
         GuessingSettings(), "What slows down and stops those who guess passwords."
     )
+    submission: SubmissionSettings = setting(SubmissionSettings(), "As whom those who log in may send.")
+    quota: QuotaSettings = setting(QuotaSettings(), "How much those who log in may send.")
     domain: dict[DomainName, DomainRoute] = setting(
         {}, "A domain that mail is taken for; one table for each."
     )

@@ -34,7 +34,7 @@ from mailrail.intake import HeaderLimits, Intake
 from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, parse_address
 from mailrail.net import CertificateFacts, Endpoint, Network
 from mailrail.observe import Bus
-from mailrail.policy import Buckets, Guessing, RelayRules
+from mailrail.policy import Buckets, Guessing, Members, Quotas, RelayRules
 from mailrail.queue import Control, Manager
 from mailrail.receive import Doorkeeper, Duty, Reception
 from mailrail.report import NoticeWriter
@@ -134,6 +134,7 @@ class Daemon:
         buckets = Buckets(world.clock)
         self.tallies = Tallies(settings.spool.path / LOGINS / "tallies", buckets, bus)
         self.guessing = Guessing(settings.guessing, buckets, world.rng, settings.relay.networks)
+        self.members = Members(settings.submission, Quotas(settings.quota, buckets), tuple(settings.domain))
         if self.directory is not None:
             self.tallies.load()
         self.certificates = Certificates(world.clock, bus)
@@ -222,7 +223,9 @@ class Daemon:
         )
 
     def _keeper(self) -> Doorkeeper | None:
-        return None if self.directory is None else Doorkeeper(self.directory, self.guessing, self.bus)
+        if self.directory is None:
+            return None
+        return Doorkeeper(self.directory, self.guessing, self.members, self.bus)
 
     def _postmaster(self) -> Address | None:
         """Return where mail for the bare `<Postmaster>` goes (RFC 5321 §4.5.1)."""

@@ -4,13 +4,14 @@ from mailrail.directory.api import DirectoryError, Source
 from mailrail.directory.directory import Asker, Directory
 from mailrail.directory.hashes import HashError, make_hash, scheme_of
 from mailrail.directory.opening import open_directory
-from mailrail.directory.records import Users, remove_user, write_user
+from mailrail.directory.records import QUOTAS, Users, remove_user, write_user
 from mailrail.directory.settings import UsersSettings
 from mailrail.directory.source_file import checked, have_keys
-from mailrail.directory.user import User, login_name
+from mailrail.directory.user import User, login_name, sender_entry
 from mailrail.directory.userfile import change_file, read_file
 
 __all__ = [
+    "QUOTAS",
     "Asker",
     "Directory",
     "DirectoryError",
@@ -28,5 +29,6 @@ __all__ = [
     "read_file",
     "remove_user",
     "scheme_of",
+    "sender_entry",
     "write_user",
 ]

@@ -3,6 +3,7 @@
     [user."ann@example.org"]
     password = "{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$..."
     scram = "SCRAM-SHA-256$10000:..."
+    may_send_as = ["sales@example.org", "@shop.example"]
     disabled = true
 
 A change touches the lines of its user only, so that comments and order stay what people made them. Whether that went well is
@@ -18,7 +19,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, ValidationError
 
 from mailrail.directory.hashes import HashError, check_hash, scheme_of
-from mailrail.directory.user import User, login_name
+from mailrail.directory.user import User, login_name, sender_entry
 from mailrail.model import SettingsError
 from mailrail.sasl import PreparationError, ScramKeys, format_keys, parse_keys
 from mailrail.settings import Settings, setting
@@ -28,6 +29,7 @@ HEAD: Final = """\
 # It must stay private: chmod 600, and owned by the account that mailrail runs as.
 """
 _BLANK: Final = re.compile(r"\s*(?:#.*)?")
+QUOTAS: Final = ("messages_per_hour", "messages_per_day", "recipients_per_hour", "recipients_per_day")
 MOST_PROBLEMS: Final = 20  # told of one file; the rest only counted
 
 Users = Mapping[str, User]
@@ -49,11 +51,25 @@ class Entry(Settings):
 
     password: Annotated[str, AfterValidator(_hash)] = setting(..., "The stored password, with its scheme.")
     scram: Annotated[str, AfterValidator(_scram)] | None = setting(None, "Keys for SCRAM-SHA-256.")
+    may_send_as: tuple[Annotated[str, AfterValidator(sender_entry)], ...] = setting(
+        (), "Addresses, @ and a domain, or *."
+    )
+    messages_per_hour: int | None = setting(None, "Instead of quota.user.messages_per_hour.", ge=0)
+    messages_per_day: int | None = setting(None, "Instead of quota.user.messages_per_day.", ge=0)
+    recipients_per_hour: int | None = setting(None, "Instead of quota.user.recipients_per_hour.", ge=0)
+    recipients_per_day: int | None = setting(None, "Instead of quota.user.recipients_per_day.", ge=0)
     disabled: bool = setting(False, "May not log in now.")
 
     def user(self, name: str) -> User:
         """Return the user."""
-        return User(name=name, password=self.password, keys=self._keys(), is_disabled=self.disabled)
+        return User(
+            name=name,
+            password=self.password,
+            keys=self._keys(),
+            may_send_as=self.may_send_as,
+            quotas={key: most for key in QUOTAS if (most := getattr(self, key)) is not None},
+            is_disabled=self.disabled,
+        )
 
     def _keys(self) -> ScramKeys | None:
         if self.scram is not None:
@@ -96,7 +112,8 @@ def read_users(text: str) -> dict[str, User]:
 
 def _entry(values: object) -> Entry:
     try:
-        return Entry.model_validate(values, strict=True)
+        # As JSON, because strict means there what TOML means: a list is a tuple, and nothing else is converted.
+        return Entry.model_validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         raise SettingsError("; ".join(_problems(error))) from None
 
@@ -174,6 +191,9 @@ def _block(user: User) -> list[str]:
     lines = [f"[user.{_quoted(user.name)}]\n", f"password = {_quoted(user.password)}\n"]
     if user.keys is not None and scheme_of(user.password) != "SCRAM-SHA-256":
         lines.append(f"scram = {_quoted(format_keys(user.keys))}\n")
+    if user.may_send_as:
+        lines.append(f"may_send_as = [{', '.join(map(_quoted, user.may_send_as))}]\n")
+    lines += [f"{key} = {most}\n" for key, most in user.quotas.items()]
     if user.is_disabled:
         lines.append("disabled = true\n")
     return lines

@@ -1,7 +1,9 @@
 """Floor 3 · directory — a user, as every source of users describes one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from mailrail.model import AddressError, parse_address, parse_domain
 from mailrail.sasl import PreparationError, ScramKeys, username_case_mapped
 
 
@@ -13,12 +15,16 @@ class User:
         name: the login name, in its one spelling (`login_name`).
         password: a stored hash with its scheme, "{ARGON2ID}$argon2id$..."; "" where the source keeps it to itself.
         keys: for SCRAM, or None.
+        may_send_as: addresses, "@" and a domain, or "*", beside its own name where that is an address.
+        quotas: what differs from `[quota.user]`, by the names of those settings.
         is_disabled: may not log in now.
     """
 
     name: str
     password: str = field(default="", repr=False)
     keys: ScramKeys | None = None
+    may_send_as: tuple[str, ...] = ()
+    quotas: Mapping[str, int] = field(default_factory=dict)
     is_disabled: bool = False
 
 
@@ -34,3 +40,17 @@ def login_name(text: str) -> str:
     if not name.isprintable():
         raise PreparationError("a character that cannot be shown")
     return name
+
+
+def sender_entry(text: str) -> str:
+    """Return an entry of `may_send_as` in its one spelling.
+
+    Raises:
+        ValueError: it is neither an address nor "@" and a domain nor "*".
+    """
+    if text == "*":
+        return text
+    try:
+        return f"@{parse_domain(text[1:])}" if text.startswith("@") else parse_address(text).text.lower()
+    except AddressError as error:
+        raise ValueError(f"{error}: write an address, @ and a domain, or *") from None

@@ -198,7 +198,11 @@ class Incoming:
             return say.NUL_IN_DATA
         if watch.received_count >= self._intake.limits.hops:
             return say.LOOP
-        return header_fault(watch) if self._treatment.checks_header else None
+        treatment = self._treatment
+        fault = header_fault(watch) if treatment.checks_header else None
+        if fault is None and treatment.judge_authors is not None:
+            return treatment.judge_authors(watch.header)
+        return fault
 
     def _message(self) -> Message:
         return Message(

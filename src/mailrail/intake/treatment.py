@@ -3,6 +3,7 @@
 Mail from elsewhere is never altered. What our own people hand in is looked at while its author is still there to mend it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,11 +22,13 @@ class Treatment:
     Attributes:
         completes: missing Date and Message-ID are added (RFC 6409 §8.2, §8.3).
         checks_header: what says who wrote it and when must be there once.
+        judge_authors: says why a header section is refused for whom it names as its authors; None where anybody may be one.
         hides_client: our trace tells neither address nor name of the client.
     """
 
     completes: bool = False
     checks_header: bool = False
+    judge_authors: Callable[[bytes], Reply | None] | None = None
     hides_client: bool = False
 
 

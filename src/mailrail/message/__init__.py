@@ -10,6 +10,7 @@ from mailrail.message.dsn import Action, DeliveryStatus, RecipientStatus, typed_
 from mailrail.message.dsn_read import parse_report
 from mailrail.message.header_watch import HEADER_BYTES, HEADER_LINES, HeaderWatch
 from mailrail.message.headers import Field, fields, find_field, header_end, text_of, unfold
+from mailrail.message.mailboxes import MailboxError, mailboxes
 from mailrail.message.mime import Part, read_tree
 from mailrail.message.notice import FROM_NAME, Report, build_notice
 from mailrail.message.trace import message_id, protocol_keyword, received_line, return_path_line
@@ -23,6 +24,7 @@ __all__ = [
     "DeliveryStatus",
     "Field",
     "HeaderWatch",
+    "MailboxError",
     "Obstacle",
     "Part",
     "RecipientStatus",
@@ -33,6 +35,7 @@ __all__ = [
     "fields",
     "find_field",
     "header_end",
+    "mailboxes",
     "message_id",
     "needs_smtputf8",
     "parse_date",

@@ -127,6 +127,8 @@ STORE_FAILED: Final = Reply(451, "4.3.0", "Cannot store mail now, try again late
 PROCESSING_TIMEOUT: Final = Reply(
     451, "4.3.0", "Took too long to process, try again later", "RFC 5321 §4.5.3.2.6"
 )
+OVER_QUOTA: Final = Reply(450, "4.7.1", "Too many messages, try again later", "RFC 5321 §4.2.3")
+OVER_RECIPIENT_QUOTA: Final = Reply(452, "4.7.1", "Too many recipients, try again later", "RFC 5321 §4.2.3")
 STORE_FULL: Final = Reply(452, "4.3.1", "No space for mail now, try again later", "RFC 5321 §4.2.3")
 QUEUE_FULL: Final = Reply(452, "4.3.1", "The queue is full, try again later", "RFC 5321 §4.2.3")
 TOO_MANY_RECIPIENTS: Final = Reply(
@@ -166,9 +168,11 @@ AUTH_TOO_WEAK: Final = Reply(534, "5.7.9", "This login needs a stronger mechanis
 AUTH_NEEDS_TLS: Final = Reply(538, "5.7.11", "Encryption required for authentication", "RFC 4954 §4")
 XCLIENT_DENIED: Final = Reply(550, "5.7.0", "XCLIENT is for our proxies only", "Postfix XCLIENT_README")
 RELAY_DENIED: Final = Reply(550, "5.7.1", "Relaying denied", "RFC 5321 §3.6.2")
+AUTHOR_NOT_YOURS: Final = Reply(550, "5.7.1", "From names somebody else than you", "RFC 6409 §6.1")
 NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here", "RFC 5321 §3.3")
 TOO_BIG: Final = Reply(552, "5.3.4", "Message too big", "RFC 1870 §6.1")
 HEADER_TOO_BIG: Final = Reply(552, "5.3.4", "Header section too big", "RFC 5321 §4.5.3.1.7")
+SENDER_NOT_YOURS: Final = Reply(553, "5.7.1", "That is not an address of yours", "RFC 6409 §6.1")
 NEEDS_SMTPUTF8: Final = Reply(553, "5.6.7", "Address needs SMTPUTF8", "RFC 6531 §3.5")
 NO_RECIPIENTS: Final = Reply(554, "5.5.1", "No valid recipients", "RFC 5321 §3.3")
 TRANSACTION_FAILED: Final = Reply(554, "5.0.0", "Transaction failed", "RFC 5321 §4.2.3")

@@ -2,7 +2,26 @@
 
 from mailrail.policy.buckets import Buckets, Limit
 from mailrail.policy.guessing import Guessing, Tried
+from mailrail.policy.members import Member, Members
+from mailrail.policy.quotas import Quotas
 from mailrail.policy.relay import RelayRules, Verdict
-from mailrail.policy.settings import GuessingSettings
+from mailrail.policy.senders import Rights, rights_of
+from mailrail.policy.settings import AmountSettings, GuessingSettings, QuotaSettings, SubmissionSettings
 
-__all__ = ["Buckets", "Guessing", "GuessingSettings", "Limit", "RelayRules", "Tried", "Verdict"]
+__all__ = [
+    "AmountSettings",
+    "Buckets",
+    "Guessing",
+    "GuessingSettings",
+    "Limit",
+    "Member",
+    "Members",
+    "QuotaSettings",
+    "Quotas",
+    "RelayRules",
+    "Rights",
+    "SubmissionSettings",
+    "Tried",
+    "Verdict",
+    "rights_of",
+]

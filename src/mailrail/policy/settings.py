@@ -5,6 +5,44 @@ from ipaddress import ip_network
 from mailrail.settings import Duration, Network, Settings, setting
 
 
+def _quota(what: str, span: str) -> int:
+    default: int = setting(
+        0, f"{what.capitalize()} {span}; 0: no limit.", unit=what, source="practice", ge=0, le=10**9
+    )
+    return default
+
+
+class AmountSettings(Settings):
+    """How much may be sent."""
+
+    messages_per_hour: int = _quota("messages", "an hour")
+    messages_per_day: int = _quota("messages", "a day")
+    recipients_per_hour: int = _quota("recipients", "an hour, each recipient of each message counted")
+    recipients_per_day: int = _quota("recipients", "a day, each recipient of each message counted")
+
+
+class QuotaSettings(Settings):
+    """How much those who log in may send."""
+
+    user: AmountSettings = setting(AmountSettings(), "Each user, unless its record says otherwise.")
+    domain: AmountSettings = setting(
+        AmountSettings(), "All users together whose names are addresses in one domain."
+    )
+
+
+class SubmissionSettings(Settings):
+    """As whom those who log in may send."""
+
+    check_sender: bool = setting(
+        True,
+        "The envelope's sender must be an address of the user: its name, or what its record says (553).",
+        source="RFC 6409 §6.1",
+    )
+    check_from: bool = setting(
+        True, "Everybody whom From and Sender name must be one too (550).", source="RFC 6409 §6.1"
+    )
+
+
 class GuessingSettings(Settings):
     """What slows down and stops those who guess passwords."""
 

@@ -13,7 +13,7 @@ from mailrail.model import Reply
 from mailrail.model import reply as say
 from mailrail.net import Identity
 from mailrail.observe import Bus
-from mailrail.policy import Guessing, Tried
+from mailrail.policy import Guessing, Members, Tried
 from mailrail.receive.events import LoggedIn, LoginLocked, LoginRefused
 from mailrail.sasl import KeyRecord, PreparationError
 from mailrail.server import Answer, AuthExchange, SessionFacts, Verifier
@@ -21,10 +21,11 @@ from mailrail.server import Answer, AuthExchange, SessionFacts, Verifier
 
 @dataclass(frozen=True, slots=True)
 class Doorkeeper:
-    """Who decides about logins: those who know the users, and those who count failures."""
+    """Who decides about logins: those who know the users, who count failures, and who say what members may."""
 
     directory: Directory
     guessing: Guessing
+    members: Members
     bus: Bus
 
 

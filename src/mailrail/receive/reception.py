@@ -13,7 +13,7 @@ from mailrail.intake import RELAYED, Incoming, Intake, Treatment, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
 from mailrail.model import reply as say
 from mailrail.net import TlsInfo
-from mailrail.policy import RelayRules
+from mailrail.policy import Member, RelayRules
 from mailrail.receive.login import Doorkeeper, Login
 from mailrail.server import Answer, EndAnswer, Handler, SessionFacts, Transaction
 
@@ -69,6 +69,8 @@ class Reception(Handler):
         self._incoming: Incoming | None = None
         self._login: Login | None = None
         self._failures = 0
+        self._member: Member | None = None
+        self._treatment = duty.treatment
 
     @classmethod
     def for_duty(cls, duty: Duty) -> Callable[[SessionFacts], "Reception"]:
@@ -107,7 +109,11 @@ class Reception(Handler):
 
     def _logged_in(self, user: User) -> None:
         self._login = None
-        self._may_relay = self._duty.rules.may_relay(self._client, user.name)
+        duty = self._duty
+        assert duty.keeper is not None, "a login where nobody can log in"
+        self._may_relay = duty.rules.may_relay(self._client, user.name)
+        self._member = duty.keeper.members.member(user)
+        self._treatment = replace(duty.treatment, judge_authors=self._member.judge_authors)
 
     def mail(self, transaction: Transaction) -> Answer:
         """Let in whom the listener is for, while there is space (A69)."""
@@ -115,6 +121,10 @@ class Reception(Handler):
             return say.TLS_REQUIRED
         if self._duty.is_members_only and not self._may_relay:
             return self._duty.refusal_of_strangers(is_tls=self.session.tls is not None)
+        if self._member is not None:
+            refusal = self._member.judge_mail(transaction.reverse_path)
+            if refusal is not None:
+                return refusal
         spool = self._duty.intake.spool
         if not spool.has_space(transaction.parameters.size_bytes or 0):
             return say.STORE_FULL
@@ -130,6 +140,8 @@ class Reception(Handler):
                 "No postmaster is named here; write to postmaster at the domain"
             )
         verdict = self._duty.rules.decide(path, may_relay=self._may_relay)
+        if verdict.refusal is None and self._member is not None:
+            return self._member.judge_recipients(len(transaction.recipients) + 1) or say.RECIPIENT_OK
         return verdict.refusal or say.RECIPIENT_OK
 
     def data(self, transaction: Transaction) -> Answer:
@@ -147,11 +159,13 @@ class Reception(Handler):
             self._incoming = self._duty.intake.begin(
                 origin,
                 self._envelope(transaction),
-                treatment=self._duty.treatment,
+                treatment=self._treatment,
                 tls=_tls_words(session.tls),
             )
         except StoreError as error:
             return refusal_for(error)
+        if self._member is not None:
+            self._member.count(len(transaction.recipients))
         return say.START_DATA
 
     def _envelope(self, transaction: Transaction) -> Envelope:

@@ -3,6 +3,7 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.cli.conftest import Program, Said
@@ -40,7 +41,14 @@ def test_a_user_is_added_verified_and_shown(say: Program, users: Path) -> None:
     assert "may log in" in shown
     assert "ARGON2ID, SCRAM" in shown
     listed = json.loads(say("list", "--json", "").out)
-    assert listed == {"name": "ann@example.org", "disabled": False, "scheme": "ARGON2ID", "scram": True}
+    assert listed == {
+        "name": "ann@example.org",
+        "disabled": False,
+        "scheme": "ARGON2ID",
+        "scram": True,
+        "may_send_as": [],
+        "quotas": {},
+    }
     assert json.loads(say("show", "ann@example.org", "--json", "").out) == listed
     assert SECRET not in users.read_text()
 
@@ -61,6 +69,46 @@ def test_there_is_no_second_user_of_a_name(say: Program) -> None:
     again = say("add", "ANN", "--stdin", SECRET)
     assert again.code == Exit.DATA
     assert "mailrail user passwd ann" in again.err
+
+
+def test_rights_and_quotas_are_given_taken_back_and_shown(say: Program) -> None:
+    def facts() -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(say("show", "ann", "--json", "").out)
+        return found
+
+    say("add", "ann", "--send-as", "Scans@Example.org", "--stdin", SECRET)
+    assert facts()["may_send_as"] == ["scans@example.org"]
+    say(
+        "change",
+        "ann",
+        "--send-as",
+        "@shop.example",
+        "--send-as",
+        "*",
+        "--messages-per-hour",
+        "7",
+        "--recipients-per-day",
+        "0",
+        "",
+    )
+    assert facts()["may_send_as"] == ["@shop.example", "*"]
+    assert facts()["quotas"] == {"messages_per_hour": 7, "recipients_per_day": 0}
+    shown = say("show", "ann", "").out
+    assert "messages per hour: 7" in shown
+    assert "recipients per day: no limit" in shown
+    assert say("passwd", "ann", "--stdin", "another horse").code == Exit.OK
+    assert facts()["quotas"]  # a new password changes no rights
+    say("change", "ann", "--only-as-itself", "--messages-per-hour", "default", "")
+    assert (facts()["may_send_as"], facts()["quotas"]) == ([], {"recipients_per_day": 0})
+    assert say("verify", "ann", "--stdin", "another horse").code == Exit.OK
+    for words in (
+        ["--send-as", "nobody"],
+        ["--send-as", "@"],
+        ["--messages-per-day", "many"],
+        [],
+        ["--send-as", "*", "--only-as-itself"],
+    ):
+        assert say("change", "ann", *words, "").code == Exit.USAGE
 
 
 def test_who_is_not_there_cannot_be_changed(say: Program) -> None:

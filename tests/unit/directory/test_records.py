@@ -34,6 +34,15 @@ def test_users_are_read_by_the_one_spelling_of_their_names() -> None:
     assert users["printer@example.org"].is_disabled
 
 
+def test_rights_and_quotas_are_read_and_written() -> None:
+    ann = User(
+        "ann", "{PLAIN}x", may_send_as=("a@b.example", "@b.example", "*"), quotas={"messages_per_day": 5}
+    )
+    text = write_user("", ann)
+    assert read_users(text) == {"ann": ann}
+    assert 'may_send_as = ["a@b.example", "@b.example", "*"]\nmessages_per_day = 5\n' in text
+
+
 def test_an_empty_file_has_no_users() -> None:
     assert read_users("") == {}
 
@@ -55,6 +64,9 @@ def test_a_password_that_is_stored_as_scram_keys_serves_for_scram_too() -> None:
         ('[user.ann]\npassword = "{PLAIN}hush"\nscram = "hush"\n', "SCRAM"),
         ('[user.ann]\npassword = "{PLAIN}hush"\nquota = "hush"\n', "quota"),
         ('[user.ann]\npassword = "{PLAIN}hush"\n[user.ANN]\npassword = "{PLAIN}hush"\n', "twice"),
+        ('[user.ann]\npassword = "{PLAIN}hush"\nmay_send_as = ["b"]\n', "may_send_as.0"),
+        ('[user.ann]\npassword = "{PLAIN}hush"\nmessages_per_day = -1\n', "messages_per_day"),
+        ('[user.ann]\npassword = "{PLAIN}hush"\ndisabled = 2026-01-01\n', "disabled"),
         ('[user."a\\u0000b"]\npassword = "{PLAIN}hush"\n', "U+0000"),
     ],
 )

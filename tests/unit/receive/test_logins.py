@@ -1,4 +1,6 @@
-"""Logins in the daemon's handler: who guesses waits, hears the same each time, and is sent away (A34, A35)."""
+"""Logins in the daemon's handler: who guesses waits, hears the same each time, and is sent away (A34, A35).
+
+Who is in may send as who it is, and so much (A37)."""
 
 import asyncio
 from base64 import b64encode
@@ -13,7 +15,16 @@ from tests.unit.server.lobby import HERE, Door, FakeConnection
 from mailrail.directory import Directory, User
 from mailrail.model import system_rng
 from mailrail.observe import Bus, Event
-from mailrail.policy import Buckets, Guessing, GuessingSettings
+from mailrail.policy import (
+    AmountSettings,
+    Buckets,
+    Guessing,
+    GuessingSettings,
+    Members,
+    Quotas,
+    QuotaSettings,
+    SubmissionSettings,
+)
 from mailrail.receive import Doorkeeper, Duty, LoggedIn, LoginLocked, LoginRefused, Reception
 from mailrail.server import Port, Server
 from mailrail.sim import SimClock, simulate
@@ -26,20 +37,30 @@ class Site:
         events: what was told.
     """
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(
+        self,
+        submission: SubmissionSettings | None = None,
+        quota: QuotaSettings | None = None,
+        **settings: Any,
+    ) -> None:
         self.events: list[Event] = []
         bus, clock = Bus(), SimClock()
         bus.listen(self.events.append)
-        guessing = Guessing(GuessingSettings(**settings), Buckets(clock), system_rng())
+        buckets = Buckets(clock)
+        guessing = Guessing(GuessingSettings(**settings), buckets, system_rng())
+        members = Members(
+            submission or SubmissionSettings(), Quotas(quota or QuotaSettings(), buckets), ("example.net",)
+        )
         self.source = FakeSource()
+        self.doorway = make_doorway()
         directory = Directory(self.source, secret=b"x" * 32, cache_s=0, rng=system_rng())
         self.duty = Duty(
-            intake=make_doorway().intake,
+            intake=self.doorway.intake,
             rules=RULES,
             hostname="mx.example",
             is_submission=True,
             is_members_only=True,
-            keeper=Doorkeeper(directory, guessing, bus),
+            keeper=Doorkeeper(directory, guessing, members, bus),
             may_auth_in_clear=True,
             postmaster=POSTMASTER,
         )
@@ -191,5 +212,118 @@ def test_a_disabled_account_fails_like_any_other() -> None:
         site.source.users["bob"] = User("bob", "{PLAIN}other")
         reply, _ = await timed(site.arrive(), plain("carol", "secret"))
         assert reply.startswith("535")
+
+    play(scenario)
+
+
+async def logged_in(site: Site, user: str = "ann@example.org") -> FakeConnection:
+    client = site.arrive()
+    assert (await timed(client, plain(user, "secret")))[0].startswith("235")
+    return client
+
+
+FROM_ANN = b"From: Ann <Ann@example.org>\r\n"
+
+
+async def sent(client: FakeConnection, sender: bytes, header: bytes) -> str:
+    """Send one message; return the last answer."""
+    said = await answers(
+        client,
+        b"MAIL FROM:<" + sender + b">",
+        b"RCPT TO:<bob@far.example>",
+        b"DATA",
+        header + b"\r\nhello\r\n.",
+    )
+    return said[-1] if said[0].startswith("250") else said[0]
+
+
+def test_a37_who_is_logged_in_sends_as_itself_and_as_nobody_else() -> None:
+    async def scenario() -> None:
+        client = await logged_in(Site())
+        assert (await sent(client, b"ANN@example.org", FROM_ANN)).startswith("250 2.0.0 Queued")
+        assert (await sent(client, b"", FROM_ANN)).startswith("250 2.0.0 Queued")  # a confirmation of reading
+        reply = await sent(client, b"eve@example.org", FROM_ANN)
+        assert reply == "553 5.7.1 ann@example.org may not send as eve@example.org"
+
+    play(scenario)
+
+
+def test_a37_everybody_whom_from_and_sender_name_is_looked_at() -> None:
+    async def scenario() -> None:
+        client = await logged_in(Site())
+        for header in (
+            b"From: eve@example.org\r\n",
+            b"From: Ann <ann@example.org>, Eve <eve@example.org>\r\n",
+            b"From: Ann <ann@example.org>\r\nSender: <eve@example.org>\r\n",
+            b'From: "<ann@example.org>" <eve@example.org>\r\n',
+            b"From: (ann@example.org) eve@example.org\r\n",
+            b"From: eve@example.org <ann@example.org>\r\n",
+            b"From: friends: ann@example.org, eve@example.org;\r\n",
+            b"From: ann@example.org\r\n ,eve@example.org\r\n",
+            b"From: <@example.org:ann@example.org>\r\n",
+            b"From: nobody\r\n",
+        ):
+            reply = await sent(client, b"ann@example.org", header)
+            assert reply.startswith("550 5.7.1 "), header
+        assert (await sent(client, b"ann@example.org", FROM_ANN)).startswith("250")
+
+    play(scenario)
+
+
+def test_a_name_that_is_no_address_may_use_those_of_our_domains() -> None:
+    async def scenario() -> None:
+        client = await logged_in(Site(), "bob")
+        assert (await sent(client, b"any@example.net", b"From: other@example.net\r\n")).startswith("250")
+        assert (await sent(client, b"any@example.org", b"From: other@example.net\r\n")).startswith("553")
+
+    play(scenario)
+
+
+def test_what_is_not_to_be_checked_is_not() -> None:
+    async def scenario() -> None:
+        site = Site(SubmissionSettings(check_sender=False, check_from=False))
+        client = await logged_in(site)
+        assert (await sent(client, b"eve@far.example", b"From: mallory@far.example\r\n")).startswith("250")
+
+    play(scenario)
+
+
+def test_quotas_say_when_to_come_again_and_count_over_sessions() -> None:
+    async def scenario() -> None:
+        quota = QuotaSettings(user=AmountSettings(messages_per_hour=2, recipients_per_day=5))
+        site = Site(quota=quota)
+        for _ in range(2):
+            client = await logged_in(site)
+            assert (await sent(client, b"ann@example.org", FROM_ANN)).startswith("250")
+        reply = await sent(client, b"ann@example.org", FROM_ANN)
+        assert reply == "450 4.7.1 ann@example.org may send 2 messages an hour; try again in 30 minutes"
+        await asyncio.sleep(1800)
+        client = await logged_in(site)
+        said = await answers(
+            client, b"MAIL FROM:<ann@example.org>", *[b"RCPT TO:<bob%d@far.example>" % n for n in range(5)]
+        )
+        assert [line[:9] for line in said] == [
+            "250 2.1.0",
+            *(4 * ["250 2.1.5"])[:3],
+            "452 4.7.1",
+            "452 4.7.1",
+        ]
+        assert "ann@example.org may send 5 recipients a day; try again in" in said[-1]
+
+    play(scenario)
+
+
+def test_a_record_has_its_own_quota_and_a_domain_one_for_all() -> None:
+    async def scenario() -> None:
+        quota = QuotaSettings(
+            user=AmountSettings(messages_per_hour=1), domain=AmountSettings(messages_per_day=3)
+        )
+        site = Site(quota=quota)
+        site.source.users["ann@example.org"] = User("ann@example.org", quotas={"messages_per_hour": 0})
+        client = await logged_in(site)
+        for _ in range(3):
+            assert (await sent(client, b"ann@example.org", FROM_ANN)).startswith("250")
+        reply = await sent(client, b"ann@example.org", FROM_ANN)
+        assert reply.startswith("450 4.7.1 All of example.org may send 3 messages a day; try again in ")
 
     play(scenario)
