@@ -12,6 +12,8 @@ from mailrail.cli.lazy import Lazy, group
 from mailrail.model import MailrailError, SettingsError
 
 _COMMANDS: Final = {
+    "init": Lazy("mailrail.cli.init", "init", "Write a first settings file, by questions or flags."),
+    "doctor": Lazy("mailrail.cli.doctor", "doctor", "Check a set-up, and say how to mend what is wrong."),
     "serve": Lazy("mailrail.cli.serve", "serve", "Run the mail server."),
     "status": Lazy("mailrail.cli.status", "status", "Ask the running server how it is."),
     "reload": Lazy(
@@ -57,8 +59,8 @@ def root() -> None:
 
     \b
     Begin with:
-      mailrail config reference --format toml > mailrail.toml
-      mailrail config check --config mailrail.toml
+      mailrail init --config mailrail.toml
+      mailrail doctor --config mailrail.toml
       mailrail serve --config mailrail.toml
 
     Each command explains itself: mailrail COMMAND --help. They read the settings from --config FILE, from

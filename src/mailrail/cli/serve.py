@@ -1,21 +1,14 @@
 """Floor 5 · cli — `mailrail serve`, and what it says when it cannot."""
 
-import errno
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import click
 
 from mailrail.cli.exits import CommandFailed, code_of
 from mailrail.cli.options import config_option, settings_of
 from mailrail.model import MailrailError, NetError, StoreError
-
-_LISTENER_MENDS: Final = {
-    errno.EADDRINUSE: "another program has it (`ss -ltnp` names it): stop that one, or listen elsewhere",
-    errno.EACCES: "ports below 1024 are for root, or for a program with CAP_NET_BIND_SERVICE",
-    errno.EADDRNOTAVAIL: "this machine has no such address: name one of its own, or 0.0.0.0 for all",
-}
+from mailrail.net import listening_mend
 
 
 @click.command()
@@ -57,8 +50,8 @@ def _mend(trouble: MailrailError) -> str:
     """Return what to do about what the system said, "" where the error says it already."""
     cause = trouble.__cause__
     mend = ""
-    if isinstance(trouble, NetError) and isinstance(cause, OSError):
-        mend = _LISTENER_MENDS.get(cause.errno or 0, "")
+    if isinstance(trouble, NetError):
+        mend = listening_mend(trouble)
     elif isinstance(trouble, StoreError) and isinstance(cause, PermissionError):
         mend = "give it to the user that mailrail runs as, or name another spool.path"
     return f"\n    {mend}" if mend else ""

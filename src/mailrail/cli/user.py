@@ -44,7 +44,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 _STDIN: Final = click.option(
     "--stdin", "from_stdin", is_flag=True, help="Read the password from standard input."
 )
-_NAME: Final = click.argument("name", metavar="NAME", callback=lambda _c, _p, value: _spelled(value))
+_NAME: Final = click.argument("name", metavar="NAME", callback=lambda _c, _p, value: spelled(value))
 
 
 _DEFAULT: Final = -1  # in place of a number: what the settings say
@@ -85,7 +85,12 @@ def _quota_options(command: Command) -> Command:
     return command
 
 
-def _spelled(text: str) -> str:
+def spelled(text: str) -> str:
+    """Return the one spelling of a login name.
+
+    Raises:
+        click.UsageError: it can be nobody's name.
+    """
     try:
         return login_name(text)
     except PreparationError as error:

@@ -7,6 +7,7 @@ from mailrail.config.problems import BadSettingsError, Problem, Where, spell
 from mailrail.config.reference import json_schema, markdown_reference, show, toml_reference
 from mailrail.config.relay import RelaySettings
 from mailrail.config.settings import MailrailSettings
+from mailrail.config.starter import complaint, starter
 
 __all__ = [
     "BadSettingsError",
@@ -18,11 +19,13 @@ __all__ = [
     "RelaySettings",
     "Role",
     "Where",
+    "complaint",
     "json_schema",
     "load",
     "load_as",
     "markdown_reference",
     "show",
     "spell",
+    "starter",
     "toml_reference",
 ]

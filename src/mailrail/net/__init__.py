@@ -16,12 +16,14 @@ from mailrail.net.contexts import ClientCertificates, ServerContexts, client_con
 from mailrail.net.events import AcceptRested
 from mailrail.net.identity import Identity
 from mailrail.net.keyfile import keep_self_signed, write_private
+from mailrail.net.machine import host_name, outgoing_addresses
 from mailrail.net.proxied import ProxiedConnection
 from mailrail.net.secure import secure
 from mailrail.net.sessions import SessionCache
 from mailrail.net.settings import CertificateFiles, NetSettings, TlsSettings
 from mailrail.net.sockets import SocketNetwork
 from mailrail.net.tls import TlsConnection
+from mailrail.net.trouble import listening_mend
 
 __all__ = [
     "AcceptRested",
@@ -46,8 +48,11 @@ __all__ = [
     "certificate_facts",
     "client_context",
     "end_point_binding",
+    "host_name",
     "is_own_address",
     "keep_self_signed",
+    "listening_mend",
+    "outgoing_addresses",
     "secure",
     "self_signed",
     "server_context",

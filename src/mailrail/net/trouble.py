@@ -42,3 +42,16 @@ def connect_error(error: OSError, what: str, family: int) -> NetError:
         trouble = NetTrouble.UNREACHABLE if six else NetTrouble.EXHAUSTED
         return NetError(trouble, f"{what}: {error.strerror}")
     return net_error(error, what)
+
+
+_LISTENING_MENDS: Final = {
+    errno.EADDRINUSE: "another program has it (`ss -ltnp` names it): stop that one, or listen elsewhere",
+    errno.EACCES: "ports below 1024 are for root, or for a program with CAP_NET_BIND_SERVICE",
+    errno.EADDRNOTAVAIL: "this machine has no such address: name one of its own, or 0.0.0.0 for all",
+}
+
+
+def listening_mend(error: NetError) -> str:
+    """Return what to do when an address cannot be listened at, "" when the error says all there is."""
+    cause = error.__cause__
+    return _LISTENING_MENDS.get(cause.errno or 0, "") if isinstance(cause, OSError) else ""

@@ -20,6 +20,7 @@ from mailrail.spool.disk import Disk
 from mailrail.spool.memory import MemorySpool, MemoryStore
 from mailrail.spool.settings import SpoolSettings
 from mailrail.spool.sqlite import SqliteSpool, open_spool
+from mailrail.spool.survey import Survey, survey
 from mailrail.spool.system_disk import SystemDisk
 
 __all__ = [
@@ -41,7 +42,9 @@ __all__ = [
     "Spool",
     "SpoolSettings",
     "SqliteSpool",
+    "Survey",
     "SystemDisk",
     "Want",
     "open_spool",
+    "survey",
 ]
