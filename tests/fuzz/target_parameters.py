@@ -17,7 +17,7 @@ from mailrail.smtp import ParameterError
 from mailrail.smtp.params import format_mail, format_rcpt, parse_mail, parse_rcpt
 from mailrail.smtp.xtext import decode_utf8, encode_utf8
 
-_ALL = frozenset({"SIZE", "8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "AUTH", "CHUNKING"})
+_ALL = frozenset({"SIZE", "8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "AUTH", "CHUNKING", "REQUIRETLS"})
 _PATH = Address("a", "example.org")
 
 
@@ -34,11 +34,11 @@ def check(data: bytes) -> None:
 def _check_mail(text: str) -> None:
     found = parse_mail(text, _ALL)
     assert text.isascii()
-    envelope = Envelope(_PATH, (), found.body, found.smtputf8, found.ret, found.envid)
+    envelope = Envelope(_PATH, (), found.body, found.smtputf8, found.ret, found.envid, found.requiretls)
     again = parse_mail(format_mail(envelope, _ALL, found.size_bytes or 0, found.body), _ALL)
     assert again.size_bytes == (found.size_bytes or 0)
     assert (again.body, again.smtputf8, again.ret) == (found.body, found.smtputf8, found.ret)
-    assert again.envid == found.envid
+    assert (again.envid, again.requiretls) == (found.envid, found.requiretls)
     assert found.envid.isprintable()
     assert (found.auth or "").isprintable()
     assert found.body in Body

@@ -158,6 +158,8 @@ class Row(_Model):
     protocol: str
     user: str
     envid: str = ""
+    requiretls: bool = False
+    is_tls_optional: bool = False
 
 
 class DestinationRow(_Model):
@@ -294,6 +296,8 @@ def row_of(listed: Listed) -> Row:
         protocol=origin.protocol,
         user=origin.user,
         envid=envelope.envid,
+        requiretls=envelope.requiretls,
+        is_tls_optional=message.is_tls_optional,
     )
 
 

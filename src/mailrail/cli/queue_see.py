@@ -161,6 +161,10 @@ def _message_lines(rows: Sequence[Row]) -> Iterator[str]:
             yield f"  client    {first.client} ({one_line(first.helo)}) by {first.protocol}{login}"
         if first.envid:
             yield f"  envid     {one_line(first.envid)}"
+        if first.requiretls:
+            yield "  TLS       verified at every hop (REQUIRETLS)"
+        if first.is_tls_optional:
+            yield "  TLS       not required by its author (TLS-Required: No)"
     for row in rows:
         yield f"  at {row.destination}: {count_words(row.attempts, 'try').replace('trys', 'tries')}, {_next_words(row, now_us)}"
         for recipient in row.recipients:

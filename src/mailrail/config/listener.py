@@ -103,6 +103,11 @@ class ListenerSettings(Settings):
         source="RFC 8314 §4",
     )
 
+    requiretls: bool = setting(
+        False,
+        "Offer REQUIRETLS under TLS: a sender may say that a message goes on under verified TLS only, or comes back.",
+        source="RFC 8689",
+    )
     hide_client: bool = setting(
         False,
         "Leave the client's address and name out of the trace of what is submitted here; the log has them.",

@@ -273,6 +273,7 @@ class Daemon:
                 may_auth_in_clear=listener.auth_in_clear,
                 client_certificates=listener.asks_for,
                 proxy_from=listener.proxies,
+                requiretls=listener.requiretls,
                 xclient_from=listener.xclient_from,
             )
             self.server.listen_on(port, Reception.for_duty(self._duty(listener)))

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from mailrail.client import ClientSession, SendResult, SessionError, SessionFailed, SessionTerms
-from mailrail.delivery import classify
+from mailrail.delivery import classify, demands
 from mailrail.delivery.fit import Fit, as_it_is, cleaned, fit
 from mailrail.delivery.parcel import Parcel, Progress, part_of
 from mailrail.delivery.plans import DeadEndpoints
@@ -107,6 +107,11 @@ class SmtpCarrier:
         astray = self._astray(parcel)
         if astray:
             return await self._carry_astray(parcel, astray)
+        message = parcel.lease.message
+        if message.envelope.requiretls or message.is_tls_optional:
+            route = demands.route_for(message, self._route)
+            if route is not self._route:
+                return await self._carry_apart(parcel, route)
         progress = Progress(parcel)
         try:
             if self.is_open:
@@ -128,6 +133,9 @@ class SmtpCarrier:
         plan = await self._dispatch.plan(self._route)
         if not isinstance(plan, Plan):
             progress.note_all(plan)
+            return
+        if (lack := demands.lack_of_plan(progress.message, self._route, plan)) is not None:
+            progress.note_all(lack)
             return
         dispatch, route = self._dispatch, self._route
         without_tls: list[tuple[Host, Endpoint, SessionTerms, SessionFailed]] = []
@@ -167,7 +175,7 @@ class SmtpCarrier:
         except SessionError as error:
             if error.stage is Stage.CONNECT:
                 dispatch.dead.add(endpoint)
-            outcome = classify.from_session_error(error, host.name)
+            outcome = demands.from_session_error(progress.message, self._route, error, host.name)
             progress.note_all(outcome, goes_on=outcome.blame is Blame.HOST)
             return error
         dispatch.dead.forget(endpoint)
@@ -189,6 +197,11 @@ class SmtpCarrier:
         session = self._session
         assert session is not None
         progress.host, progress.remote, progress.tls = self._facts
+        if progress.message.envelope.requiretls:
+            lack = demands.lack_of_session(self._route, session, progress.host)
+            if lack is not None:
+                progress.note_all(lack, goes_on=True)
+                return
         host, extensions = progress.host, session.extensions
         places = progress.open
         recipients = (
@@ -269,6 +282,14 @@ class SmtpCarrier:
         session, self._session = self._session, None
         if session is not None:
             session.abort()
+
+    async def _carry_apart(self, parcel: Parcel, route: Route) -> Attempt:
+        """Carry by a session of its own, as the sender wants it: the lane's is for everybody."""
+        carrier = SmtpCarrier(self._dispatch, route)
+        try:
+            return await carrier.carry(parcel)
+        finally:
+            await carrier.close()
 
     # --- When the settings have changed ---------------------------------------------------
 

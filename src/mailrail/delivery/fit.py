@@ -40,7 +40,7 @@ class Fit:
 def as_it_is(message: Message, source: Source, extensions: Extensions) -> Fit | None:
     """Return *message* unchanged if it surely fits a hop that offers *extensions*; else ask `fit`."""
     envelope = message.envelope
-    if (envelope.smtputf8 and not extensions.has_smtputf8) or envelope.body is _BINARY:
+    if (envelope.smtputf8 and not extensions.has_smtputf8) or envelope.body is _BINARY or envelope.requiretls:
         return None
     if not message.has_8bit:
         return Fit(envelope, _SEVEN_BIT, source)
@@ -56,6 +56,9 @@ async def fit(
         StoreError: *source* cannot be read.
     """
     envelope = message.envelope
+    if envelope.requiretls and not extensions.has_requiretls:
+        # Only a hop on this machine comes so far without it (see `demands`).
+        envelope = replace(envelope, requiretls=False)
     if envelope.smtputf8 and not extensions.has_smtputf8:
         if await _needs_smtputf8(envelope, recipients, message, source):
             return say.NEXT_HOP_NO_SMTPUTF8

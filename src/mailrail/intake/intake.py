@@ -212,6 +212,7 @@ class Incoming:
             self._draft.size_bytes,
             self._watch.has_8bit,
             self._origin,
+            is_tls_optional=self._watch.is_tls_optional and not self._envelope.requiretls,
         )
 
     def _committed(

@@ -8,6 +8,8 @@ and never more memory than the header limit plus one chunk (A16).
 import re
 from typing import Final
 
+from mailrail.message.headers import find_field
+
 HEADER_BYTES: Final = 256 * 1024  # ours; Postfix header_size_limit 102400, Exim 1 MiB
 HEADER_LINES: Final = 1000  # ours; others have no limit on lines
 
@@ -104,6 +106,14 @@ class HeaderWatch:
     def received_count(self) -> int:
         """Count the Received fields: the hops so far (RFC 5321 §6.3)."""
         return self._folded().count(b"\r\nreceived:")
+
+    @property
+    def is_tls_optional(self) -> bool:
+        """Tell whether the author asks for no more TLS than there is (RFC 8689 §3)."""
+        if b"\r\ntls-required:" not in self._folded():
+            return False
+        field = find_field(self.header, b"tls-required")
+        return field is not None and field.value.lower() == b"no"
 
     def has(self, name: bytes) -> bool:
         """Tell whether a field of this name is there.

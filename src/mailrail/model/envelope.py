@@ -61,6 +61,7 @@ class Envelope:
     Attributes:
         reverse_path: None is the null reverse-path `<>`, which is never sent a notice.
         envid: decoded, 1 to 100 printable characters, or empty (RFC 3461 §4.4).
+        requiretls: every hop must be under verified TLS and promise the same (RFC 8689 §2).
     """
 
     reverse_path: Address | None
@@ -69,3 +70,4 @@ class Envelope:
     smtputf8: bool = False
     ret: Ret | None = None
     envid: str = ""
+    requiretls: bool = False

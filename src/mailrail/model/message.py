@@ -44,6 +44,8 @@ class Message:
         has_8bit: some octet of the content is above 127.
         origin: where it came from.
         is_notice: made by us about another message; never answered by one.
+        is_tls_optional: its author wants it to arrive rather than to be protected (RFC 8689 §3); never with
+            `requiretls`.
     """
 
     queue_id: QueueId
@@ -53,6 +55,7 @@ class Message:
     has_8bit: bool = False
     origin: Origin = Origin()
     is_notice: bool = False
+    is_tls_optional: bool = False
 
 
 @value

@@ -8,7 +8,7 @@ TLS on a server, in a session that has just written its 220 to STARTTLS (or at o
 On a client: `tls, info = await secure(connection, context, server_name, timeout_s=60)`, then `tls.attach(...)`.
 """
 
-from mailrail.net.addresses import is_own_address
+from mailrail.net.addresses import is_here, is_own_address
 from mailrail.net.api import Connection, Datagrams, Endpoint, Listener, Network, Receiver, TlsInfo
 from mailrail.net.binding import end_point_binding
 from mailrail.net.certificates import CertificateFacts, certificate_facts, self_signed
@@ -49,6 +49,7 @@ __all__ = [
     "client_context",
     "end_point_binding",
     "host_name",
+    "is_here",
     "is_own_address",
     "keep_self_signed",
     "listening_mend",

@@ -2,6 +2,17 @@
 
 import errno
 import socket
+from ipaddress import ip_address
+
+
+def is_here(host: str) -> bool:
+    """Tell whether what is sent to *host* (a name, an IP address, a Unix socket's path) never leaves this machine."""
+    if host.startswith("/"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def is_own_address(host: str) -> bool:

@@ -16,6 +16,7 @@ from mailrail.message import (
     RecipientStatus,
     Report,
     build_notice,
+    find_field,
     needs_smtputf8,
 )
 from mailrail.model import (
@@ -138,7 +139,10 @@ class NoticeWriter:
         for group in (failed, waiting, succeeded):
             if group:
                 # RFC 3461 §4.3: only a failure returns content; without RET the choice is ours.
-                original = await self._read(content, is_full=group is failed and envelope.ret is not Ret.HDRS)
+                is_full = group is failed and envelope.ret is not Ret.HDRS and not envelope.requiretls
+                original = await self._read(content, is_full=is_full)
+                if envelope.requiretls:
+                    original = _redacted(original)
                 made += self._write(message, envelope.reverse_path, group, original)
         return tuple(made)
 
@@ -258,6 +262,12 @@ class NoticeWriter:
         )
         item = Item(report.queue_id, self._route(report.to), (Pending(0),), due_us=report.made_us)
         return NewMessage(message, (item,), content)
+
+
+def _redacted(original: _Original) -> _Original:
+    """Keep the Message-ID only: a notice goes out without REQUIRETLS, which its way back may lack (RFC 8689 §5)."""
+    field = find_field(original.octets, b"message-id")
+    return _Original(b"" if field is None else original.octets[field.start : field.end], is_full=False)
 
 
 def _small_enough(report: Report, ids: QueueIds) -> Iterator[tuple[Report, bytes]]:

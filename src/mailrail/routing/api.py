@@ -75,10 +75,12 @@ class Plan:
 
     Attributes:
         ttl_s: for how long the plan may be used again.
+        is_authentic: the names of the hosts come from the settings, or from a DNS answer that DNSSEC vouches for.
     """
 
     hosts: tuple[Host, ...]
     ttl_s: float
+    is_authentic: bool = True
 
 
 class Router(Protocol):

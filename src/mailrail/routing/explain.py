@@ -31,12 +31,14 @@ def explain_plan(plan: Plan | Deferred | Failed) -> list[str]:
     """Say in lines which hosts would be tried in which order, or why none."""
     match plan:
         case Plan():
-            return [
+            tries = ((host, endpoint) for host in plan.hosts for endpoint in host.endpoints)
+            lines = [
                 f"try {number}: {host.name} (preference {host.preference}) at {endpoint}"
-                for number, (host, endpoint) in enumerate(
-                    ((host, endpoint) for host in plan.hosts for endpoint in host.endpoints), 1
-                )
+                for number, (host, endpoint) in enumerate(tries, 1)
             ]
+            if not plan.is_authentic:
+                lines.append("mail with REQUIRETLS would fail: DNSSEC does not vouch for these hosts")
+            return lines
         case Deferred():
             return [f"would wait: {plan.reply} (blame: {plan.blame.value})"]
         case Failed():

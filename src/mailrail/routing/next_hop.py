@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 from mailrail.model import parse_domain
+from mailrail.net import is_here
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,7 @@ class NextHop:
     @property
     def is_here(self) -> bool:
         """Tell whether what is sent there never leaves this machine."""
-        if self.is_path:
-            return True
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return is_here(self.host)
 
     def __str__(self) -> str:
         if self.is_path:

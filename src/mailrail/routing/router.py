@@ -156,7 +156,7 @@ class SettingsRouter:
                 reply.LOOP_TO_SELF, f"The best MX of {domain} is this server, which does not take its mail"
             )
         if any(host.endpoints for host in hosts):
-            return self._as_plan(hosts, located, answer.ttl_s)
+            return self._as_plan(hosts, located, answer.ttl_s, is_authentic=answer.authentic)
         found = [part for each in located for part in each.found]
         trouble = _worst(found)
         if trouble is not None:
@@ -165,9 +165,11 @@ class SettingsRouter:
             return _failed(reply.NO_SUCH_DOMAIN, f"The domain {domain} does not exist")
         return _failed(reply.NO_MAIL_HOST, f"The domain {domain} has no host for mail")
 
-    def _as_plan(self, hosts: Sequence[Host], located: Sequence[_Located], ttl_s: float) -> Plan:
+    def _as_plan(
+        self, hosts: Sequence[Host], located: Sequence[_Located], ttl_s: float, *, is_authentic: bool = True
+    ) -> Plan:
         ttls = [part.ttl_s for each in located for part in each.found if part.trouble is None]
-        return Plan(mx.limited(hosts, self._settings.max_hosts), min([ttl_s, *ttls]))
+        return Plan(mx.limited(hosts, self._settings.max_hosts), min([ttl_s, *ttls]), is_authentic)
 
     async def _locate(self, records: Sequence[Mx], port: int) -> list[_Located]:
         """Look up the addresses of every host at once."""

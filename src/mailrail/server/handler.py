@@ -48,7 +48,13 @@ class Transaction:
         """Return the envelope as it stands."""
         wishes = self.parameters
         return Envelope(
-            self.reverse_path, tuple(self.recipients), wishes.body, wishes.smtputf8, wishes.ret, wishes.envid
+            self.reverse_path,
+            tuple(self.recipients),
+            wishes.body,
+            wishes.smtputf8,
+            wishes.ret,
+            wishes.envid,
+            wishes.requiretls,
         )
 
 

@@ -51,6 +51,7 @@ class Port:
         client_certificates: what clients are asked for in the handshake, None for nothing; the server's
             certificates must have been loaded with it.
         proxy_from: the proxies that bring all connections, each with a PROXY header; None: clients come by themselves.
+        requiretls: offer REQUIRETLS under TLS; whoever offers it passes the message on under verified TLS only, or not at all.
         xclient_from: clients that may say by XCLIENT for whom they speak.
     """
 
@@ -61,6 +62,7 @@ class Port:
     may_auth_in_clear: bool = False
     client_certificates: ClientCertificates | None = None
     proxy_from: Networks | None = None
+    requiretls: bool = False
     xclient_from: Networks = ()
 
 
@@ -181,6 +183,7 @@ class Server:
             messages_of_strangers=self.limits.messages_of_strangers,
             has_tls=not port.implicit_tls,
             auth_mechanisms=self._possible(port.auth_mechanisms),
+            has_requiretls=port.requiretls,
             may_auth_in_clear=port.may_auth_in_clear,
         )
         in_clear = replace(offer, has_tls=False)

@@ -39,6 +39,8 @@ def format_envelope(
         )
     if envelope.smtputf8 and not extensions.has_smtputf8:
         raise LocalProtocolError("the peer does not offer SMTPUTF8 (RFC 6531 §3.2)")
+    if envelope.requiretls and not extensions.has_requiretls:
+        raise LocalProtocolError("the peer does not offer REQUIRETLS (RFC 8689 §4.2.1)")
     offered = extensions.keywords
     parameters = format_mail(envelope, offered, size_bytes, body)
     sender, smtputf8 = envelope.reverse_path, envelope.smtputf8

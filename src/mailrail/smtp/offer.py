@@ -21,6 +21,7 @@ class Offer:
         messages_of_strangers: the same for strangers, where it is less; None makes no difference.
         has_tls: STARTTLS can be done.
         auth_mechanisms: SASL mechanisms, strongest first; shown only under TLS (RFC 4954 §4).
+        has_requiretls: REQUIRETLS is taken; shown only under TLS (RFC 8689 §2).
         may_auth_in_clear: show them without TLS all the same.
     """
 
@@ -32,6 +33,7 @@ class Offer:
     auth_mechanisms: tuple[str, ...] = ()
     may_auth_in_clear: bool = False
     messages_of_strangers: int | None = None
+    has_requiretls: bool = False
 
     def shows_auth(self, *, is_tls: bool) -> bool:
         """Tell whether AUTH is offered."""
@@ -59,6 +61,8 @@ class Offer:
         ]
         if self.has_tls and not is_tls:
             lines.append("STARTTLS")
+        if self.has_requiretls and is_tls:
+            lines.append("REQUIRETLS")
         if self.shows_auth(is_tls=is_tls):
             lines.append(f"AUTH {' '.join(self.auth_mechanisms)}")
         return tuple(lines)

@@ -37,6 +37,7 @@ class MailParameters:
 
     Attributes:
         size_bytes: what the client says the size is, or None (RFC 1870).
+        requiretls: the message may only go on under verified TLS (RFC 8689).
         auth: the AUTH= identity, xtext decoded; "" is `<>`; None when not given (RFC 4954 §5).
         requested: every parameter as it came, keyword in capitals.
     """
@@ -46,6 +47,7 @@ class MailParameters:
     smtputf8: bool = False
     ret: Ret | None = None
     envid: str = ""
+    requiretls: bool = False
     auth: str | None = None
     requested: dict[str, str | None] = field(default_factory=dict)
 
@@ -129,6 +131,7 @@ def _xtext(value: str, keyword: str) -> str:
         raise ParameterError(f"{keyword}: {error}") from None
 
 
+_SWITCHES: Final = frozenset({"SMTPUTF8", "REQUIRETLS"})
 # keyword -> (the EHLO keyword that offers it, reader)
 _MAIL: Final[Mapping[str, tuple[str, Callable[[MailParameters, str], None]]]] = {
     "SIZE": ("SIZE", _size),
@@ -154,10 +157,13 @@ def parse_mail(text: str, offered: frozenset[str]) -> MailParameters:
     if not text:
         return found
     for keyword, value in _words(text, found.requested):
-        if keyword == "SMTPUTF8" and "SMTPUTF8" in offered:
+        if keyword in _SWITCHES and keyword in offered:
             if value is not None:
-                raise ParameterError("SMTPUTF8 takes no value")
-            found.smtputf8 = True
+                raise ParameterError(f"{keyword} takes no value")
+            if keyword == "SMTPUTF8":
+                found.smtputf8 = True
+            else:
+                found.requiretls = True
             continue
         extension, reader = _MAIL.get(keyword, ("", None))
         if reader is None or extension not in offered:
@@ -225,6 +231,8 @@ def format_mail(envelope: Envelope, offered: frozenset[str], size_bytes: int, bo
             words += f" RET={envelope.ret.value}"
         if envelope.envid:
             words += f" ENVID={xtext.encode(envelope.envid)}"
+    if envelope.requiretls and "REQUIRETLS" in offered:
+        words += " REQUIRETLS"
     return words
 
 

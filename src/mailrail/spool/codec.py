@@ -30,6 +30,9 @@ _HAS_8BIT: Final = 1
 _IS_NOTICE: Final = 2
 _SMTPUTF8: Final = 4
 _IS_LOCAL: Final = 8
+# An older version passes over what it does not know: so it would send such mail like any other.
+_REQUIRETLS: Final = 16
+_IS_TLS_OPTIONAL: Final = 32
 
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
@@ -83,7 +86,9 @@ def encode_message(message: Message, crc: int) -> bytes:
             (_HAS_8BIT if message.has_8bit else 0)
             | (_IS_NOTICE if message.is_notice else 0)
             | (_SMTPUTF8 if envelope.smtputf8 else 0)
-            | (_IS_LOCAL if origin.is_local else 0),
+            | (_IS_LOCAL if origin.is_local else 0)
+            | (_REQUIRETLS if envelope.requiretls else 0)
+            | (_IS_TLS_OPTIONAL if message.is_tls_optional else 0),
             None if sender is None else (sender.local_part, sender.domain),
             [
                 (
@@ -138,6 +143,7 @@ def _message(queue_id: QueueId, record: _Record) -> Message:
             bool(flags & _SMTPUTF8),
             record.ret,
             record.envid,
+            bool(flags & _REQUIRETLS),
         ),
         record.size_bytes,
         bool(flags & _HAS_8BIT),
@@ -150,6 +156,7 @@ def _message(queue_id: QueueId, record: _Record) -> Message:
             bool(flags & _IS_LOCAL),
         ),
         bool(flags & _IS_NOTICE),
+        bool(flags & _IS_TLS_OPTIONAL),
     )
 
 

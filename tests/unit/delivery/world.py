@@ -1,5 +1,6 @@
 """Next hops in memory, a DNS of our own, and a courier between them, in virtual time."""
 
+import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -46,6 +47,8 @@ class World:
     routes: tuple[RouteSettings, ...] = ()
     settings: DeliverySettings = field(default_factory=DeliverySettings)
     timeouts: ClientSettings = field(default_factory=ClientSettings)
+    verifying: ssl.SSLContext | None = None
+    authentic: tuple[str, ...] = ()
     events: list[Event] = field(default_factory=list)
     network: MemoryNetwork = field(init=False)
     resolver: FakeResolver = field(init=False)
@@ -56,12 +59,15 @@ class World:
         self.network = MemoryNetwork()
         for endpoint, server in self.servers.items():
             self.network.listen(endpoint, server.accept)
-        self.resolver = FakeResolver(self.dns)
+        self.resolver = FakeResolver(self.dns, authentic=self.authentic)
         router = SettingsRouter(RoutingRules(routes=self.routes), self.resolver, seeded())
         bus = Bus()
         bus.listen(self.events.append)
+        contexts = ClientContexts()
+        if self.verifying is not None:
+            vars(contexts.usual)["verifying"] = self.verifying
         self.courier = SmtpCourier(
-            self.network, router, self.settings, self.timeouts, ClientContexts(),
+            self.network, router, self.settings, self.timeouts, contexts,
             hello_name="out.example.com", bus=bus,
         )  # fmt: skip
 
@@ -74,7 +80,12 @@ class World:
         envelope = Envelope(parse_address("ann@example.com"), targets)
         envelope = replace(envelope, **changes)  # type: ignore[arg-type]
         message = Message(
-            format_id(self._made << 12), START_US, envelope, len(content), has_8bit=not content.isascii()
+            format_id(self._made << 12),
+            START_US,
+            envelope,
+            len(content),
+            has_8bit=not content.isascii(),
+            is_tls_optional=b"\r\nTLS-Required: No" in content,
         )
         destination = self.courier.route(targets[0]).destination
         item = Item(message.queue_id, destination, tuple(map(Pending, range(len(targets)))))

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -382,5 +383,33 @@ def test_where_the_client_is_hidden_the_trace_tells_nothing_of_it_and_the_event_
         (event,) = doorway.told(MessageAccepted)
         assert isinstance(event, MessageAccepted)
         assert (event.client, event.hello) == (ORIGIN.client, ORIGIN.helo)
+
+    simulate(main())
+
+
+@pytest.mark.parametrize(
+    ("field", "is_optional"),
+    [
+        (b"TLS-Required: No\r\n", True),
+        (b"tls-required:\r\n\tno \r\n", True),
+        (b"TLS-Required: Yes\r\n", False),
+        (b"X-TLS-Required: No\r\n", False),
+        (b"Subject: x\r\n\r\nTLS-Required: No\r\n", False),
+        (b"", False),
+    ],
+)
+def test_tls_required_no_is_kept_with_the_message_but_not_against_requiretls(
+    field: bytes, is_optional: bool
+) -> None:
+    async def main() -> None:
+        for requiretls in (False, True):
+            doorway = make_doorway()
+            incoming = doorway.intake.begin(ORIGIN, replace(envelope(), requiretls=requiretls))
+            incoming.write(field + BODY)
+            assert (await settled(incoming.finish())).code == 250
+            (stored,) = doorway.store.messages.values()
+            message = next(iter(stored.items.values())).message
+            assert message.is_tls_optional is (is_optional and not requiretls)
+            assert message.envelope.requiretls is requiretls
 
     simulate(main())

@@ -159,6 +159,21 @@ def test_a_failure_is_told_with_everything_the_sender_needs(world: World) -> Non
     assert CONTENT in notice.content
 
 
+def test_a_notice_about_mail_with_requiretls_gives_nothing_of_it_away(world: World) -> None:
+    """RFC 8689 §5: it goes back without REQUIRETLS, whatever RET says."""
+    plain = mail(Notify.SUCCESS | Notify.FAILURE, Notify.SUCCESS, ret=Ret.FULL)
+    message = replace(plain, envelope=replace(plain.envelope, requiretls=True))
+    notices = world.notices(message, [(0, GONE), (1, TAKEN)])
+    assert len(notices) == 2
+    for notice in notices:
+        assert not notice.message.envelope.requiretls
+        assert b"Hello" not in notice.content
+        assert b"Body text" not in notice.content
+        assert b"Message-ID: <1@example.com>\r\n" in notice.content
+    (notice,) = world.notices(message, [(0, GONE)], StoredContent(b"Subject: Hello\r\n\r\nBody text\r\n"))
+    assert b"Hello" not in notice.content
+
+
 def test_a63_a_notice_is_a_message_that_nobody_answers(world: World) -> None:
     (notice,) = world.notices(mail(), [(0, GONE)])
     message, (item,) = notice.message, notice.items

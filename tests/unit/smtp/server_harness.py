@@ -109,11 +109,24 @@ class Site:
 
 
 def make_site(
-    *, tls: bool = False, auth: tuple[str, ...] = (), lmtp: bool = False, limits: SmallLimits | None = None
+    *,
+    tls: bool = False,
+    auth: tuple[str, ...] = (),
+    lmtp: bool = False,
+    limits: SmallLimits | None = None,
+    requiretls: bool = False,
 ) -> Site:
     """Return a site that has said its greeting."""
     limits = limits or SmallLimits()
-    offer = Offer("mx.example", limits.message_bytes, limits.recipients, limits.messages, tls, auth)
+    offer = Offer(
+        "mx.example",
+        limits.message_bytes,
+        limits.recipients,
+        limits.messages,
+        tls,
+        auth,
+        has_requiretls=requiretls,
+    )
     site = Site(ServerConnection(limits, Offers.of(offer), is_lmtp=lmtp))
     site.core.greet(say.GREETING.with_text("mx.example ESMTP"))
     site.said += site.core.data_to_send()
@@ -147,6 +160,7 @@ class Dialogue:
             tls=self.settings.get("tls") == "yes",
             auth=tuple(self.settings.get("auth", "").split()),
             lmtp=self.settings.get("lmtp") == "yes",
+            requiretls=self.settings.get("requiretls") == "yes",
         )
         site.core.takes_xclient = self.settings.get("xclient") == "yes"
         site.refused = {self.settings["refuse"]} if "refuse" in self.settings else set()

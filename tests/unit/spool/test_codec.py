@@ -31,6 +31,7 @@ envelopes = st.builds(
     st.booleans(),
     st.none() | st.sampled_from(Ret),
     texts,
+    st.booleans(),
 )
 messages = st.builds(
     Message,
@@ -40,6 +41,7 @@ messages = st.builds(
     numbers,
     st.booleans(),
     st.builds(Origin, texts, texts, texts, texts, texts, st.booleans()),
+    st.booleans(),
     st.booleans(),
 )
 
@@ -98,6 +100,15 @@ def test_a_record_of_an_unknown_version_is_damage() -> None:
     newer[1] = 99
     with pytest.raises(StoreError, match="version 99"):
         decode_message(ID, bytes(newer))
+
+
+def test_a_record_from_before_requiretls_demands_nothing() -> None:
+    envelope = Envelope(None, (Recipient(Address("bob", "example.org")),))
+    old = bytes.fromhex(
+        "9f01010000 02 c0 91 94a3626f62 ab6578616d706c652e6f7267 00a0 a43742 4954".replace(" ", "")
+    )
+    old += b"\xc0" + b"\xa0" * 6
+    assert decode_message(ID, old) == (Message(ID, 1, envelope, 0, is_notice=True), 0)
 
 
 def test_a_common_message_takes_little_room() -> None:

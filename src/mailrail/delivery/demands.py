@@ -1,0 +1,76 @@
+"""Floor 4 · delivery — what a sender demands of every hop: REQUIRETLS, and TLS-Required: No. Pure.
+
+REQUIRETLS (RFC 8689 §4.2.1): a hop gets the message under TLS only, with a certificate that is good for a name which nobody could forge,
+and only if it promises the same. A hop on this machine is where the message leaves SMTP: nobody is between. When no host of a
+domain will do, the message goes back at once: waiting changes nobody's software.
+
+TLS-Required: No (RFC 8689 §3) puts arriving above protection. It sets aside what the settings ask of TLS with the hosts of strangers;
+not where they name authorities or a login: then TLS protects more than this message.
+"""
+
+from dataclasses import replace
+
+from mailrail.client import ClientSession, SessionError, SessionFailed, SessionRefused
+from mailrail.delivery import classify
+from mailrail.model import Blame, Deferred, Failed, Message, NetTrouble, Reply, TlsLevel
+from mailrail.model import reply as say
+from mailrail.net import is_here
+from mailrail.routing import Plan, Route
+from mailrail.smtp import Stage
+
+
+def route_for(message: Message, route: Route) -> Route:
+    """Return *route* with the TLS that the sender of *message* wants; the same object if it has that already."""
+    if message.envelope.requiretls:
+        return (
+            route
+            if route.tls is TlsLevel.VERIFY or is_here(route.host)
+            else replace(route, tls=TlsLevel.VERIFY)
+        )
+    is_demanding = route.tls in (TlsLevel.ENCRYPT, TlsLevel.VERIFY) and not route.implicit_tls
+    if message.is_tls_optional and is_demanding and route.login is None and route.tls_files is None:
+        return replace(route, tls=TlsLevel.MAY)
+    return route
+
+
+def lack_of_plan(message: Message, route: Route, plan: Plan) -> Failed | None:
+    """Return why no host of *plan* will do for *message*: somebody could have put a host of his own there."""
+    if not message.envelope.requiretls or plan.is_authentic or is_here(route.host):
+        return None
+    return _needed(f"the mail hosts of {route.domain} are not vouched for by DNSSEC", "")
+
+
+def lack_of_session(route: Route, session: ClientSession, host: str) -> Failed | None:
+    """Return why a message with REQUIRETLS must not go over *session*, or None."""
+    if is_here(route.host):
+        return None
+    if session.tls is None or not session.tls.verified:
+        return Failed(Blame.HOST, say.ENCRYPTION_NEEDED, host)
+    if not session.extensions.has_requiretls:
+        return _needed("it does not offer REQUIRETLS", host)
+    return None
+
+
+def from_session_error(message: Message, route: Route, error: SessionError, host: str) -> Deferred | Failed:
+    """Return what it means for *message* that no session came about, see `classify`."""
+    outcome = classify.from_session_error(error, host)
+    if message.envelope.requiretls and not is_here(route.host) and _cannot_do_tls(error):
+        return Failed(Blame.HOST, _add(say.ENCRYPTION_NEEDED, str(error)), host)
+    return outcome
+
+
+def _cannot_do_tls(error: SessionError) -> bool:
+    """Tell whether the host will not do better later: no STARTTLS, or a handshake that one side rejects."""
+    if error.stage is not Stage.TLS:
+        return False
+    if isinstance(error, SessionRefused):
+        return error.reply.is_permanent or error.reply is say.TLS_NOT_POSSIBLE
+    return isinstance(error, SessionFailed) and error.trouble is NetTrouble.TLS
+
+
+def _needed(words: str, host: str) -> Failed:
+    return Failed(Blame.HOST, _add(say.REQUIRETLS_NEEDED, words), host)
+
+
+def _add(reply: Reply, words: str) -> Reply:
+    return reply.with_text(f"{reply.text}: {words}")
