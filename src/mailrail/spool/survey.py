@@ -5,6 +5,7 @@ Nothing is made, moved or recovered: who only looks must leave no trace, and may
 
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import apsw
 
@@ -62,7 +63,8 @@ def _look(disk: Disk, settings: SpoolSettings, directory: Path) -> Survey:
     names = disk.names(directory)
     database = directory / "spool.db"
     has_database = database.name in names
-    number = _newest(disk, database) if has_database and disk.may_share else None
+    has_log = f"{database.name}-wal" in names
+    number = _newest(disk, database, has_log=has_log) if has_database and disk.may_share else None
     return Survey(
         is_there=True,
         owner=status.st_uid,
@@ -75,12 +77,18 @@ def _look(disk: Disk, settings: SpoolSettings, directory: Path) -> Survey:
     )
 
 
-def _newest(disk: Disk, database: Path) -> int | None:
-    db = open_for_reading(disk, database, _CACHE_BYTES)
+def _newest(disk: Disk, database: Path, *, has_log: bool) -> int | None:
+    db = open_for_reading(disk, database, _CACHE_BYTES) if has_log else _open_still(database)
     try:
         return newest(db)
     finally:
         db.close()
+
+
+def _open_still(database: Path) -> apsw.Connection:
+    """Open a database that nobody has open: as usual SQLite would make a log and its index beside it."""
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI | apsw.SQLITE_OPEN_NOFOLLOW
+    return apsw.Connection(f"file:{quote(str(database))}?immutable=1", flags=flags)
 
 
 def _holder(disk: Disk, lock: Path) -> str:

@@ -49,7 +49,7 @@ def test_a_good_spool_is_good_and_left_as_it_was(tmp_path: Path) -> None:
     before = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "spool").iterdir()}
     assert "GiB free" in only(found("spool", tmp_path), Level.OK).what
     after = {file.name: file.stat().st_mtime_ns for file in (tmp_path / "spool").iterdir()}
-    assert {name: after[name] for name in before} == before
+    assert after == before
 
 
 def test_a_spool_that_others_may_write_to_is_an_error(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_what_is_not_there_is_not_made(tmp_path: Path) -> None:
 
 
 def test_an_open_spool_is_seen_with_its_newest_message_and_its_holder(tmp_path: Path) -> None:
-    settings = SpoolSettings(path=tmp_path / "spool")
+    settings = SpoolSettings(path=tmp_path / "a spool?")
 
     async def look() -> None:
         clock = TurnedClock()
@@ -29,7 +29,9 @@ def test_an_open_spool_is_seen_with_its_newest_message_and_its_holder(tmp_path: 
             found = survey(SystemDisk(), settings)
         finally:
             await spool.close()
-        assert found.newest == lease.item.queue_id
+        queue_id = lease.item.queue_id
+        assert survey(SystemDisk(), settings).newest == queue_id, "also when nobody has it open"
+        assert found.newest == queue_id
         assert found.holder.startswith("process ")
         assert found.trouble == ""
 
