@@ -1,6 +1,7 @@
 """People's mail programs: other people's clients log in to a real mailrail and send (A33, A34)."""
 
 import json
+import os
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -228,3 +229,19 @@ def test_a35_who_guesses_is_locked_out_over_a_restart_until_the_operator_unlocks
         assert daemon.command("user", "unlock", "127.0.0.1").returncode == OK
         done = house.swaks("--tls", "--auth", "PLAIN", "--auth-password", SECRET)
         assert done.exit_code == 0, done.transcript
+
+
+def test_a_python_function_says_who_may_log_in(tmp_path: Path, receiver: Receiver) -> None:
+    house = House(tmp_path)
+    module = tmp_path / "people_of_a_test.py"
+    module.write_text(f"def check(user, password):\n    return (user, password) == ({ANN!r}, {SECRET!r})\n")
+    settings = house.settings(users={"function": "people_of_a_test:check"}, route=[to(receiver.address)])
+    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    with running(tmp_path, environment={"PYTHONPATH": path}, **settings) as daemon:
+        with house.smtplib() as client:
+            assert "SCRAM" not in client.esmtp_features.get("auth", "")
+            client.login(ANN, SECRET)
+            client.send_message(note("by a function"), ANN, ["bob@elsewhere.example"])
+        with house.smtplib() as client, pytest.raises(smtplib.SMTPAuthenticationError):
+            client.login(ANN, "wrong password")
+        assert daemon.wait_for("LoggedIn", user=ANN)

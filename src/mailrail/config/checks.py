@@ -13,7 +13,7 @@ from mailrail.config.lines import KeyPath
 from mailrail.config.problems import Problem, spell
 from mailrail.config.schema import is_secret_name
 from mailrail.config.settings import MailrailSettings
-from mailrail.directory import read_file
+from mailrail.directory import check_users
 from mailrail.model import SettingsError, parse_domain
 from mailrail.net import CertificateFiles, TlsSettings, client_context, server_context
 from mailrail.routing import HopSettings
@@ -116,19 +116,20 @@ def _hops(settings: MailrailSettings) -> Iterator[tuple[KeyPath, HopSettings]]:
 
 def _logins(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     """Find logins that nobody could ever use."""
-    if settings.users.file is not None:
-        try:
-            read_file(settings.users.file)
-        except SettingsError as error:
-            text, _, mend = str(error).partition("; mend it: ")
-            yield _problem(source, ("users", "file"), text, mend)
+    try:
+        check_users(settings.users)
+    except SettingsError as error:
+        text, _, mend = str(error).partition("; mend it: ")
+        yield _problem(
+            source, ("users", "file") if settings.users.file is not None else ("users",), text, mend
+        )
     for index, listener in enumerate(settings.listener):
-        if listener.auth and settings.users.file is None:
+        if listener.auth and not settings.users.is_on:
             text = "nobody can log in: there are no users"
             mend = 'name a file for them: [users] file = "/etc/mailrail/users.toml"'
             yield _problem(source, ("listener", index, "auth"), text, mend)
         has_tls = settings.tls.certificate or settings.tls.self_signed
-        is_for_users = settings.users.file is not None and bool(listener.mechanisms)
+        is_for_users = settings.users.is_on and bool(listener.mechanisms)
         if is_for_users and not has_tls and not listener.auth_in_clear:
             text = "nobody can log in here: logins are offered under TLS only, and there is no certificate"
             mend = "add [[tls.certificate]] with chain and key, or leave out tls.self_signed = false"

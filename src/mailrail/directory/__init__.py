@@ -3,7 +3,7 @@
 from mailrail.directory.api import DirectoryError, Source
 from mailrail.directory.directory import Asker, Directory
 from mailrail.directory.hashes import HashError, make_hash, scheme_of
-from mailrail.directory.opening import open_directory
+from mailrail.directory.opening import check_users, open_directory
 from mailrail.directory.records import QUOTAS, Users, remove_user, write_user
 from mailrail.directory.settings import UsersSettings
 from mailrail.directory.source_file import checked, have_keys
@@ -21,6 +21,7 @@ __all__ = [
     "Users",
     "UsersSettings",
     "change_file",
+    "check_users",
     "checked",
     "have_keys",
     "login_name",

@@ -1,15 +1,19 @@
 """Floor 3 · directory — from the settings to a directory that can be asked."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from mailrail.directory.api import Source
 from mailrail.directory.directory import Directory
 from mailrail.directory.events import UsersLoaded, UsersRefused
 from mailrail.directory.pool import Pool
 from mailrail.directory.settings import UsersSettings
 from mailrail.directory.source_file import FileSource
-from mailrail.directory.userfile import UserFile
+from mailrail.directory.source_function import FunctionSource, find_function
+from mailrail.directory.source_sql import SqlSource
+from mailrail.directory.userfile import UserFile, read_file
 from mailrail.model import Rng, SettingsError
 from mailrail.net import write_private
 from mailrail.observe import Bus
@@ -26,9 +30,41 @@ def open_directory(settings: UsersSettings, kept_in: Path, bus: Bus, rng: Rng) -
     Raises:
         SettingsError: it cannot be used.
     """
-    if settings.file is None:
+    if not settings.is_on:
         return None
-    path, loop = settings.file, asyncio.get_running_loop()
+    source = _source(settings, Pool(settings.threads, settings.waiting), bus)
+    secret = keep_secret(kept_in / "secret", rng)
+    return Directory(source, secret=secret, cache_s=settings.cache_s, rng=rng)
+
+
+def check_users(settings: UsersSettings) -> None:
+    """Find out whether the source that *settings* name can be used; blocks.
+
+    Raises:
+        SettingsError: it cannot.
+    """
+    if settings.file is not None:
+        read_file(settings.file)
+    elif settings.is_on:
+        _source(settings, Pool(settings.threads, settings.waiting), Bus())
+
+
+def _source(settings: UsersSettings, pool: Pool, bus: Bus) -> Source:
+    if settings.function:
+        return FunctionSource(find_function(settings.function), pool)
+    if settings.sql.file is not None:
+        database = SqlSource(settings.sql.file, settings.sql.query, pool)
+        database.begin()
+        return database
+    assert settings.file is not None, "no source of users"
+    file = UserFile(settings.file, _told(settings.file, bus))
+    file.begin()
+    return FileSource(file, pool)
+
+
+def _told(path: Path, bus: Bus) -> Callable[[int, str], None]:
+    """Return what tells of each reading, from whatever thread."""
+    loop = asyncio.get_running_loop()
 
     def told(count: int, reason: str) -> None:
         event = (
@@ -38,11 +74,7 @@ def open_directory(settings: UsersSettings, kept_in: Path, bus: Bus, rng: Rng) -
         )
         loop.call_soon_threadsafe(bus.emit, event)
 
-    file = UserFile(path, told)
-    file.begin()
-    source = FileSource(file, Pool(settings.threads, settings.waiting))
-    secret = keep_secret(kept_in / "secret", rng)
-    return Directory(source, secret=secret, cache_s=settings.cache_s, rng=rng)
+    return told
 
 
 def keep_secret(file: Path, rng: Rng) -> bytes:

@@ -96,7 +96,7 @@ def read_users(text: str) -> dict[str, User]:
         raise SettingsError('user: must be a table for each name: [user."NAME"]')
     for written, values in table.items():
         try:
-            user = _entry(values).user(login_name(written))
+            user = read_entry(values).user(login_name(written))
         except (PreparationError, SettingsError) as error:
             problems.append(f"{_quoted(written)}: {error}")
             continue
@@ -110,7 +110,12 @@ def read_users(text: str) -> dict[str, User]:
     return users
 
 
-def _entry(values: object) -> Entry:
+def read_entry(values: object) -> Entry:
+    """Read what is said of one user.
+
+    Raises:
+        SettingsError: with what is wrong, and no secret.
+    """
     try:
         # As JSON, because strict means there what TOML means: a list is a tuple, and nothing else is converted.
         return Entry.model_validate_json(json.dumps(values, default=str), strict=True)

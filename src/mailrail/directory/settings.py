@@ -1,16 +1,39 @@
 """Floor 3 · directory — who may log in, for people to set."""
 
+import re
 from pathlib import Path
+from typing import Final, Self
+
+from pydantic import model_validator
 
 from mailrail.settings import Duration, Settings, setting
 
+_FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
+
+
+class SqlSettings(Settings):
+    """An SQLite database of another program."""
+
+    file: Path | None = setting(None, "The database; it is only read.")
+    query: str = setting(
+        "SELECT password FROM users WHERE name = :name",
+        "Returns the row of the user :name, with columns named as the keys of a user file: password, scram, disabled, "
+        "may_send_as, messages_per_hour ...",
+    )
+
 
 class UsersSettings(Settings):
-    """Where logins come from, and how they are checked."""
+    """Where logins come from, and how they are checked: from a file, a database or a function."""
 
     file: Path | None = setting(
         None,
         "File of the users, which `mailrail user` keeps; without one nobody can log in. Taken as soon as it changes.",
+    )
+    sql: SqlSettings = setting(SqlSettings(), "Users from an SQLite database.")
+    function: str = setting(
+        "",
+        'Python function that checks passwords, "module:function"; called in a thread with name and password, returns '
+        "True or False.",
     )
     scram: bool = setting(
         True,
@@ -42,3 +65,16 @@ class UsersSettings(Settings):
         ge=0,
         le=600,
     )
+
+    @model_validator(mode="after")
+    def _is_one_source(self) -> Self:
+        if sum((self.file is not None, self.sql.file is not None, bool(self.function))) > 1:
+            raise ValueError("users come from one place: keep one of file, sql.file and function")
+        if self.function and _FUNCTION.fullmatch(self.function) is None:
+            raise ValueError(f"{self.function!r} names no function: write it like mysite.mail:check")
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether there are users at all."""
+        return self.file is not None or self.sql.file is not None or bool(self.function)

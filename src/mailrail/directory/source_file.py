@@ -29,10 +29,11 @@ class FileSource:
 
     async def find(self, name: str) -> User | None:
         """Return a user who may log in."""
-        return await self._pool.run(lambda: _able(self._file.users().get(name)))
+        return await self._pool.run(lambda: able(self._file.users().get(name)))
 
     async def close(self) -> None:
-        """Hold nothing."""
+        """Take no more questions."""
+        self._pool.close()
 
 
 def have_keys(users: Users) -> bool:
@@ -40,7 +41,8 @@ def have_keys(users: Users) -> bool:
     return all(user.keys is not None for user in users.values() if not user.is_disabled)
 
 
-def _able(user: User | None) -> User | None:
+def able(user: User | None) -> User | None:
+    """Return *user* if it may log in at all."""
     return None if user is None or user.is_disabled else user
 
 
@@ -49,9 +51,9 @@ def checked(user: User | None, password: str) -> User | None:
 
     Whoever's hash is of another scheme pays our own on top: else the cheap one would tell who exists.
     """
-    able = _able(user)
-    stored = NOBODY if able is None else able.password
+    able_user = able(user)
+    stored = NOBODY if able_user is None else able_user.password
     is_right = is_password(stored, password)
     if scheme_of(stored) != "ARGON2ID":
         is_password(NOBODY, password)
-    return able if is_right else None
+    return able_user if is_right else None
