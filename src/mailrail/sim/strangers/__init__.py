@@ -13,6 +13,7 @@ from mailrail.sim.strangers.greylister import Greylister
 from mailrail.sim.strangers.letter import Letter
 from mailrail.sim.strangers.liar import Liar, Lie
 from mailrail.sim.strangers.moody import Moody, Step
+from mailrail.sim.strangers.store import Store
 from mailrail.sim.strangers.stranger import Stranger, Tally
 from mailrail.sim.strangers.tarpit import Tarpit
 from mailrail.sim.strangers.throttler import Throttler
@@ -38,6 +39,7 @@ __all__ = [
     "Moody",
     "Place",
     "Step",
+    "Store",
     "Stranger",
     "Tally",
     "Tarpit",

@@ -5,6 +5,7 @@ misbehave is a subclass that overrides the steps it does differently; a step get
 """
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from mailrail.net import Connection, Endpoint, Listener, Network
 from mailrail.sim.posting import NOBODY
@@ -35,7 +36,13 @@ class Tally:
 
 
 class Stranger:
-    """A well-behaved MX that takes everything, but for mailboxes whose name begins with `nobody`."""
+    """A well-behaved MX that takes everything, but for mailboxes whose name begins with `nobody`.
+
+    Attributes:
+        greetings: verbs that begin a session.
+    """
+
+    greetings: ClassVar[frozenset[str]] = frozenset({"EHLO", "HELO"})
 
     def __init__(self, place: Place) -> None:
         self.place = place

@@ -21,7 +21,7 @@ _PATH: Final = re.compile(r"(?:FROM|TO):<(?:@[^:>]*:)?([^>]*)>(.*)", re.IGNORECA
 _NEEDS: Final = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN"}
 _NEEDS_RCPT: Final = {"NOTIFY": "DSN", "ORCPT": "DSN"}
 # Commands behind which the client must wait (RFC 2920 §3.1).
-_LAST: Final = frozenset({"EHLO", "HELO", "DATA", "STARTTLS", "QUIT", "VRFY", "EXPN", "NOOP"})
+_LAST: Final = frozenset({"EHLO", "HELO", "LHLO", "DATA", "STARTTLS", "QUIT", "VRFY", "EXPN", "NOOP"})
 
 
 class Steps(Protocol):
@@ -29,6 +29,11 @@ class Steps(Protocol):
 
     place: Place
     offered: frozenset[str]
+
+    @property
+    def greetings(self) -> frozenset[str]:
+        """Verbs that begin a session."""
+        ...
 
     def arrived(self, visit: "Visit", /) -> None:
         """Count a visit in."""
@@ -310,8 +315,8 @@ class Visit:
         if self._buffer and (verb in _LAST or "PIPELINING" not in self._steps.offered):
             self._complain(f"did not wait for the reply to {verb}")
         match verb:
-            case "EHLO" | "HELO":
-                self._hello(argument, is_extended=verb == "EHLO")
+            case "EHLO" | "HELO" | "LHLO" if verb in self._steps.greetings:
+                self._hello(argument, is_extended=verb != "HELO")
             case "MAIL":
                 self._mail(argument)
             case "RCPT":

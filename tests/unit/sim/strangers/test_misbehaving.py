@@ -1,6 +1,7 @@
 """Each kind of stranger does the one thing that it is there for."""
 
 import asyncio
+import itertools
 
 import pytest
 from tests.unit.sim.strangers.parlour import Parlour, meet
@@ -17,6 +18,7 @@ from mailrail.sim.strangers import (
     Moody,
     Place,
     Step,
+    Store,
     Tarpit,
     Throttler,
 )
@@ -48,6 +50,40 @@ def test_a_greylister_forgets_who_comes_too_late() -> None:
             await asyncio.sleep(15_000)
 
     meet(Greylister, scenario)
+
+
+def test_a_store_answers_for_each_recipient_and_keeps_it_for_those_it_grants() -> None:
+    async def scenario(parlour: Parlour) -> None:
+        dialogue = await parlour.client()
+        await dialogue.reply()
+        assert (await dialogue.say("LHLO client.example")).startswith("250")
+        assert (await parlour.give(dialogue, "a@b.example", "b@b.example", "c@b.example")).startswith("452")
+        assert (await dialogue.reply()).startswith("250")
+        assert (await dialogue.reply()).startswith("452")
+
+    notes = meet(Moment, scenario).notes
+    assert [handover.recipients for handover, _ in notes.taken] == [(("b@b.example", ""),)]
+    assert notes.complaints == []
+
+
+class Moment(Store):
+    """Busy for every other recipient."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place)
+        self._asked = itertools.count()
+
+    def happens(self, share: float) -> bool:
+        return next(self._asked) % 2 == 0
+
+
+def test_a_store_speaks_no_smtp() -> None:
+    async def scenario(parlour: Parlour) -> None:
+        dialogue = await parlour.client()
+        await dialogue.reply()
+        assert (await dialogue.say("EHLO client.example")).startswith("500")
+
+    meet(Store, scenario)
 
 
 def test_a_throttler_counts_the_connections_of_each_client() -> None:
