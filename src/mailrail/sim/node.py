@@ -5,7 +5,7 @@ does is done here, too: a daemon that ends by itself is started again after a wh
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from mailrail.config import MailrailSettings
@@ -111,6 +111,12 @@ class Node:
         # It may be running: whoever pulled the plug may have been called by it.
         loop = asyncio.get_running_loop()
         loop.call_soon(_bury, loop, life, context=self.machine.system)
+
+    def perform(self, deed: Callable[[Daemon], Coroutine[Any, Any, None]]) -> "asyncio.Task[None] | None":
+        """Let the present life do *deed*, which a crash cuts short; None where there is no daemon now."""
+        if self._life is None or self.daemon is None:
+            return None
+        return self._life.start(deed(self.daemon))
 
     async def stop(self) -> None:
         """End in good order; wait until that is done."""

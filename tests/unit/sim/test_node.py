@@ -24,6 +24,7 @@ from mailrail.sim.fleet import Fleet
 from mailrail.sim.loop import SimLoop
 from mailrail.sim.names import DnsFault
 from mailrail.sim.node import Node
+from mailrail.sim.operator import Act, Operator
 from mailrail.sim.strangers import Dialogue, Place, Stranger
 from mailrail.spool import Filter
 
@@ -94,6 +95,39 @@ def test_mail_that_was_answered_250_survives_a_crash_and_is_delivered_after_the_
         await asyncio.sleep(3600)
         assert town.home.tally.taken == 1
         assert await kept(town.node) == 0
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("act", [Act.RETRY, Act.BOUNCE, Act.DELETE])
+def test_an_operator_changes_mail_that_waits(act: Act) -> None:
+    async def scenario(town: Town) -> None:
+        await asyncio.sleep(1)
+        town.befall((0.0, LinkDown("home.example", 10_000)))
+        await town.give()
+        await asyncio.sleep(60)
+        operator = Operator(town.node, town.fleet.ledger, seeded(), "ours.example")
+        assert town.node.daemon is not None
+        await operator._do(lambda daemon: operator._change(daemon.control, act))
+        await asyncio.sleep(30)
+        assert await kept(town.node) == (act is Act.RETRY)  # a notice to a.example goes nowhere
+
+    play(scenario)
+
+
+def test_an_operator_holds_a_domain_for_an_hour_and_what_a_crash_cut_short_is_done_again() -> None:
+    async def scenario(town: Town) -> None:
+        await asyncio.sleep(1)
+        operator = Operator(town.node, town.fleet.ledger, seeded(), "ours.example")
+        holding = asyncio.ensure_future(operator._hold(Filter(recipient="ours.example")))
+        await asyncio.sleep(10)
+        town.befall((3580.0, Crash("mx", is_power_cut=True, down_s=30)))
+        await town.give()
+        await asyncio.sleep(3500)
+        assert town.home.tally.taken == 0
+        await holding
+        await asyncio.sleep(100)
+        assert town.home.tally.taken == 1
 
     play(scenario)
 

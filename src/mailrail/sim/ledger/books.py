@@ -39,6 +39,8 @@ class Books:
         keys: which copy a queue id belongs to; of a notice, the copy it tells of.
         notices: queue ids of notices.
         acknowledged: queue id to (node, time): a mailrail node heard the 250 that named it.
+        deleted: queue ids that an operator wanted deleted.
+        acts_s: when an operator last changed when an item is due, by queue id.
         counts: for the timeline: taken, delivered, deferred ...
     """
 
@@ -53,6 +55,8 @@ class Books:
         self.node_at: dict[str, str] = {}
         self.crashes: defaultdict[str, list[float]] = defaultdict(list)
         self.unstored_s: dict[str, float] = {}
+        self.deleted: set[str] = set()
+        self.acts_s: dict[str, float] = {}
         self.violations: list[Violation] = []
         self.counts: Counter[str] = Counter()
 

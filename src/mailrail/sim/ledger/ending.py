@@ -20,8 +20,9 @@ def reckon(books: Books, rest: Iterable[Leftover]) -> None:
         if copy is not None and not one.is_notice and copy.answered is Answered.REFUSED:
             books.break_rule("refused", "waits in a spool although its client was told no", copy)
     books.counts["queued"] = len(waiting)
+    deleted = {books.keys.get(queue_id) for queue_id in books.deleted}
     for copy in books.copies.values():
-        if copy.answered is Answered.TAKEN:
+        if copy.answered is Answered.TAKEN and copy.key not in deleted:
             for path, fortune in copy.fortunes.items():
                 _reckon_one(books, copy, path, fortune, waiting, noticed)
 

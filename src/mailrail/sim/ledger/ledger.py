@@ -102,6 +102,15 @@ class Ledger:
         self.books.counts["crashes"] += 1
         self.books.crashes[node].append(self.books.now_s())
 
+    # --- what operators do
+
+    def acts(self, queue_id: str, *, is_delete: bool = False) -> None:
+        """Know that an operator is about to change a message, or just has: when it is due is up to him."""
+        self.books.acts_s[queue_id] = self.books.now_s()
+        if is_delete:
+            self.books.deleted.add(queue_id)
+            self.books.counts["deleted"] += 1
+
     # --- limits
 
     def bound(self, words: str, most: float, read: Callable[[], float]) -> Bound:

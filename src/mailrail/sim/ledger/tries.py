@@ -1,5 +1,6 @@
 """Floor 5 · sim — what nodes tell: their tries, when the next ones are due, and faults of their own."""
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from mailrail.sim.ledger.copy import Copy, Fortune
 _QUEUED_AS: Final = re.compile(r"Queued as ([0-9A-Za-z]{11})\b")
 _EARLY_S: Final = 1.0  # rounding, and a poll of the spool
 _STEP_S: Final = 1.0
+_ACT_S: Final = 60.0  # the longest that an operator's wish takes, on a slow disk
 _KEPT_EVENTS: Final = 20  # of a message that is not known yet
 
 Tried = RecipientDelivered | RecipientDeferred | RecipientFailed | RecipientExpired
@@ -162,7 +164,8 @@ class Tries:
         self._offsets[node.name].add(offset_now_s)
         is_early = books.now_s() < due_s - _EARLY_S and abs(offset_now_s - offset_s) <= _STEP_S
         # What could not be stored before it died, a node does not know afterwards.
-        if is_early and not books.has_died(node.name, told_s, event.queue_id):
+        is_wanted = told_s <= books.acts_s.get(event.queue_id, -math.inf) + _ACT_S
+        if is_early and not is_wanted and not books.has_died(node.name, told_s, event.queue_id):
             words = f"{node.name} tried {event.recipient} {due_s - books.now_s():.0f} s before it was due"
             books.break_rule("retry", words, books.copy_of(event.queue_id))
         if isinstance(event, RecipientDeferred) and event.next_us:

@@ -363,6 +363,25 @@ def test_mail_given_up_before_its_time_is_found_unless_the_clock_was_stepped(
     check(scenario, *rules)
 
 
+def test_what_an_operator_deletes_is_not_lost_and_the_rest_is() -> None:
+    def scenario(desk: Desk) -> None:
+        desk.take(1)
+        desk.take(2)
+        desk.ledger.acts(IDS[1], is_delete=True)
+
+    check(scenario, "lost")
+
+
+def test_a_try_before_its_time_is_excused_where_an_operator_wanted_it() -> None:
+    async def scenario(desk: Desk) -> None:
+        desk.bus.emit(_deferred(desk, 600))
+        desk.ledger.acts(IDS[1])
+        await asyncio.sleep(100)
+        desk.bus.emit(_deferred(desk, 600))
+
+    check(scenario)
+
+
 def test_a_limit_that_is_exceeded_is_told_once() -> None:
     def scenario(desk: Desk) -> None:
         bound = desk.ledger.bound("items in memory", 10, lambda: 11)
