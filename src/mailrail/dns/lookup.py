@@ -34,6 +34,11 @@ class Lookup(Generic[T]):
         self._cache: OrderedDict[str, tuple[float, Answer[T]]] = OrderedDict()
         self._flights: dict[str, asyncio.Future[Answer[T] | None]] = {}
 
+    @property
+    def kept(self) -> int:
+        """How many answers are in memory."""
+        return len(self._cache)
+
     async def find(self, name: str) -> Answer[T]:
         """Return the records of *name*.
 

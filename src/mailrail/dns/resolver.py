@@ -46,6 +46,11 @@ class DnsResolver:
         self._txt = Lookup(Kind.TXT, _read_txt, upstream, settings)
         self._ptr = Lookup(Kind.PTR, _read_ptr, upstream, settings)
 
+    @property
+    def kept(self) -> int:
+        """How many answers of one type are in memory at most; `cache_size` bounds it."""
+        return max(one.kept for one in (self._mx, self._a, self._aaaa, self._txt, self._ptr))
+
     async def mx(self, name: str) -> Answer[Mx]:
         """Look up mail exchangers, sorted by preference."""
         return _local(name) or await self._mx.find(name)

@@ -1,7 +1,5 @@
 """Floor 5 · sim — many seeds of the mixed scenario: `python -m mailrail.sim.campaign --seeds 1000`.
 
-    python -m mailrail.sim.campaign --seed 7          replays one seed, and prints its timeline
-
 Seeds run in processes of their own, so that a seed never sees what another one left in memory. The exit status is 1
 where a rule was broken; what to type to see it again is printed.
 """
@@ -60,7 +58,7 @@ class Tally:
 
 def replay_command(seed: int, days: float) -> str:
     """Return what to type to see *seed* again."""
-    return f"python -m mailrail.sim.campaign --seed {seed} --days {days:g}"
+    return f"mailrail sim --seed {seed} --days {days:g} --timeline"
 
 
 def run_campaign(seeds: Iterable[int], days: float, processes: int, out: TextIO) -> Tally:
@@ -83,30 +81,14 @@ def _run(seed: int, days: float) -> Report:
     return run_mixed(seed, days=days)
 
 
-def print_report(report: Report, out: TextIO) -> None:
-    """Print the timeline of one seed and every rule that it broke."""
-    for line in report.timeline:
-        print(line, file=out)
-    for violation in report.violations:
-        print(f"\nBROKEN {violation.rule}: {violation.words}", file=out)
-        for line in violation.history:
-            print(f"    {line}", file=out)
-    print(f"\nseed {report.seed}: {len(report.violations)} broken rules; timeline {report.digest}", file=out)
-
-
 def main(arguments: Sequence[str]) -> int:
     """Run from the command line; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m mailrail.sim.campaign", description=__doc__)
     parser.add_argument("--seeds", type=int, default=10, help="how many seeds to run (default: 10)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (default: 1)")
-    parser.add_argument("--seed", type=int, help="replay this one, and print its timeline")
     parser.add_argument("--days", type=float, default=3.0, help="simulated days (default: 3)")
     parser.add_argument("--processes", type=int, default=_PROCESSES, help="at once (default: 2)")
     chosen = parser.parse_args(arguments)
-    if chosen.seed is not None:
-        report = run_mixed(chosen.seed, days=chosen.days, is_told=True)
-        print_report(report, sys.stdout)
-        return 1 if report.violations else 0
     seeds = range(chosen.first, chosen.first + chosen.seeds)
     return 1 if run_campaign(seeds, chosen.days, chosen.processes, sys.stdout).broken else 0
 

@@ -197,7 +197,7 @@ def draw(
         several(crashes_a_day, partial(_crash_of, rng, node))
         several(0.5, partial(_disk_full_of, rng, node))
         several(0.5, partial(_slow_disk_of, rng, node))
-        several(0.3, partial(_clock_step_of, rng, node))
+        several(0.5, partial(_clock_step_of, rng, node))
         several(0.7, partial(_link_of, rng, (node,)))
         several(1.0, partial(_partition_of, rng, node, machines))
     several(1.0, partial(_names_out, rng))

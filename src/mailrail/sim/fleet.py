@@ -12,6 +12,7 @@ from mailrail.config import MailrailSettings
 from mailrail.net import Endpoint
 from mailrail.observe import Bus, Level
 from mailrail.sim.clock import seeded
+from mailrail.sim.guards import guard_node
 from mailrail.sim.internet import Internet
 from mailrail.sim.ledger import Ledger, NodeFacts, leftovers
 from mailrail.sim.link import Link
@@ -27,6 +28,7 @@ from mailrail.spool import open_spool
 SMTP: Final = 25
 NAMES: Final = Endpoint("192.0.2.53", 53)
 _LOOK_S: Final = 60.0
+_TTL_S: Final = 1800
 _GOODBYES_S: Final = 1800.0  # the longest that a connection takes to end when nobody is faulty any more
 
 
@@ -46,6 +48,7 @@ class Fleet:
         self.seed = seed
         self.internet = Internet(seeded(f"internet {seed}"), link)
         self.zone = Zone({})
+        self.zone.ttl_s, self.zone.negative_ttl_s = _TTL_S, _TTL_S // 2
         self.nodes: dict[str, Node] = {}
         self.ledger = Ledger()
         self.timeline = Timeline()
@@ -86,6 +89,7 @@ class Fleet:
         self.ledger.bound(
             f"connections of {name}", _most_connections(settings), lambda: len(machine.connections)
         )
+        guard_node(self.ledger, name, settings, lambda: node.daemon)
         self.nodes[name] = node
         node.start()
         return node

@@ -26,6 +26,11 @@ def guard_node(
         node = daemon()
         return node.server.session_count if node is not None else 0
 
+    def answers() -> int:
+        node = daemon()
+        return node.resolver.kept if node is not None else 0
+
+    ledger.bound(f"answers of the DNS in memory of {name}", settings.dns.cache_size, answers)
     ledger.bound(f"items in memory of {name}", settings.queue.active_items, items)
     ledger.bound(f"sessions served by {name}", settings.limits.connections, sessions)
 

@@ -1,8 +1,9 @@
-"""Floor 5 · sim — the mixed scenario: two nodes, eight strangers, honest clients, and days of crashes and outages.
+"""Floor 5 · sim — the mixed scenario: two nodes, nine strangers, clients honest and not, operators, and days of crashes and outages.
 
-`mx` takes mail for ours.example and from members, and hands what is for *.slow.example to `out`, as to a
-smarthost; `out` takes mail from `mx` and from programs. All that is not theirs goes to strangers, each of which is odd
-in one way.
+`mx` takes mail for ours.example, which is kept elsewhere, for box.example, whose store speaks LMTP, and from members, and hands
+what is for *.slow.example to `out`, as to a smarthost; `out` takes mail from `mx` and from programs. All that is not
+theirs goes to strangers, each of which is odd in one way. There is little mail, so that a thousand seeds can be run: what finds faults
+is how much befalls it.
 """
 
 import asyncio
@@ -11,20 +12,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mailrail.net import Endpoint
+from mailrail.net import Endpoint, ServerContexts
 from mailrail.sim import faults
 from mailrail.sim.clock import seeded
 from mailrail.sim.fleet import SMTP, Fleet
 from mailrail.sim.ledger import Summary, Violation, summarise
 from mailrail.sim.link import Link
 from mailrail.sim.loop import simulate
+from mailrail.sim.operator import Operator
 from mailrail.sim.postman import Route
+from mailrail.sim.secrecy import stranger_tls
 from mailrail.sim.strangers import (
+    Abuser,
     BrokenTls,
     Dropper,
     Greylister,
     Liar,
     Place,
+    Store,
     Stranger,
     Tarpit,
     Throttler,
@@ -34,8 +39,12 @@ from mailrail.sim.traffic import BY_DAY, Kind, Traffic
 DAY_S: Final = 86_400.0
 _LINK: Final = Link(latency_s=0.02, jitter_s=0.03, bytes_per_s=1e6, loss=0.01, cut=0.01)
 _MX, _OUT = Endpoint("192.0.2.1", SMTP), Endpoint("192.0.2.2", SMTP)
-_HOME: Final = "192.0.2.30"
+_CRASHES_A_DAY: Final = 3.0  # of each node
+_HOME, _STORE = Endpoint("192.0.2.30", SMTP), Endpoint("192.0.2.38", 24)
+_ABUSES_PER_HOUR: Final = 0.7
+_ACT_S: Final = 4 * 3600.0  # between two acts of an operator
 _MEMBERS, _PROGRAMS, _OTHERS = "10.0.0.7", "10.0.0.8", "198.51.100.7"
+_ABUSER: Final = "203.0.113.66"
 _ELSEWHERE: Final = {
     "good.example": 3.0,
     "grey.example": 2.0,
@@ -91,10 +100,12 @@ async def _main(seed: int, days: float, *, is_told: bool) -> Fleet:
     strangers = _strangers(fleet)
     _nodes(fleet)
     fleet.watch()
-    plan = faults.draw(seeded(f"faults {seed}"), days, tuple(fleet.nodes), strangers)
+    plan = faults.draw(
+        seeded(f"faults {seed}"), days, tuple(fleet.nodes), strangers, crashes_a_day=_CRASHES_A_DAY
+    )
     faults.carry_out(plan, fleet)
     await asyncio.sleep(1)
-    await _traffic(fleet, days * DAY_S)
+    await _life(fleet, days * DAY_S)
     await fleet.finish()
     return fleet
 
@@ -109,7 +120,10 @@ def _nodes(fleet: Fleet) -> None:
         "mx",
         _MX.host,
         relay={"networks": ["10.0.0.0/8"]},
-        domain={"ours.example": {"relay_to": f"{_HOME}:{SMTP}"}},
+        domain={
+            "ours.example": {"relay_to": str(_HOME)},
+            "box.example": {"relay_to": str(_STORE), "lmtp": True},
+        },
         route=[{"match": "*.slow.example", "next_hop": f"{_OUT.host}:{SMTP}"}],
     )
     fleet.node(
@@ -122,12 +136,15 @@ def _nodes(fleet: Fleet) -> None:
 
 
 def _strangers(fleet: Fleet) -> tuple[str, ...]:
-    def place(name: str) -> Place:
-        return Place(f"{name}.example", fleet.ledger, seeded(f"{name} {fleet.seed}"))
+    tls = stranger_tls()
 
-    fleet.stranger(Stranger(place("home")), _HOME)
+    def place(name: str, tls: ServerContexts | None = None) -> Place:
+        return Place(f"{name}.example", fleet.ledger, seeded(f"{name} {fleet.seed}"), tls=tls)
+
+    fleet.stranger(Stranger(place("home", tls)), _HOME.host)
+    fleet.stranger(Store(place("store")), _STORE.host, ports=(_STORE.port,))
     found = (
-        fleet.stranger(Stranger(place("mail.good")), "192.0.2.31", "good.example"),
+        fleet.stranger(Stranger(place("mail.good", tls)), "192.0.2.31", "good.example"),
         fleet.stranger(Greylister(place("mail.grey")), "192.0.2.32", "grey.example"),
         fleet.stranger(
             Throttler(place("mail.throttled"), connections=2, per_hour=30), "192.0.2.33", "throttled.example"
@@ -140,16 +157,39 @@ def _strangers(fleet: Fleet) -> tuple[str, ...]:
     return tuple(stranger.place.name for stranger in found)
 
 
+async def _life(fleet: Fleet, until_s: float) -> None:
+    """Let everybody do as they do until *until_s*, and honest clients end what they began."""
+    rng = seeded(f"abuser {fleet.seed}")
+    abuser = Abuser(fleet.clients("abuser", _ABUSER), (_MX, _OUT), "victim@ours.example", rng)
+    async with asyncio.TaskGroup() as tasks:
+        abuse = tasks.create_task(abuser.run(_ABUSES_PER_HOUR))
+        for node, domain in (("mx", "good.example"), ("out", "lying.slow.example")):
+            operator = Operator(
+                fleet.nodes[node], fleet.ledger, seeded(f"operator {node} {fleet.seed}"), domain
+            )
+            tasks.create_task(operator.run(_ACT_S, until_s))
+        await _traffic(fleet, until_s)
+        abuse.cancel()
+
+
 async def _traffic(fleet: Fleet, until_s: float) -> None:
     traffic = Traffic(fleet.ledger, seeded(f"traffic {fleet.seed}"))
     out = fleet.clients("members", _MEMBERS, _PROGRAMS)
     world = fleet.clients("others", _OTHERS)
     people = Kind(("ours.example",), _ELSEWHERE, most_recipients=3, bad_share=0.05, dsn_share=0.3)
     robots = Kind(("ours.example", "good.example"), _ELSEWHERE, bad_share=0.02, eight_bit_share=0.3)
-    others = Kind(("good.example",), {"ours.example": 1.0}, bad_share=0.05, null_share=0.05)
+    others = Kind(
+        ("good.example",),
+        {"ours.example": 2.0, "box.example": 1.0},
+        most_recipients=3,
+        bad_share=0.05,
+        null_share=0.05,
+    )
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(traffic.people(people, Route(out, (("mx", _MX),), _MEMBERS), 8.0, until_s, BY_DAY))
-        tasks.create_task(traffic.people(others, Route(world, (("mx", _MX),)), 6.0, until_s, BY_DAY))
+        tasks.create_task(traffic.people(people, Route(out, (("mx", _MX),), _MEMBERS), 1.6, until_s, BY_DAY))
+        tasks.create_task(traffic.people(others, Route(world, (("mx", _MX),)), 1.2, until_s, BY_DAY))
         tasks.create_task(
-            traffic.programs(robots, Route(out, (("out", _OUT),), _PROGRAMS), 2, 300, until_s, pause_s=1200.0)
+            traffic.programs(
+                robots, Route(out, (("out", _OUT),), _PROGRAMS), 2, 100, until_s, pause_s=10_000.0
+            )
         )

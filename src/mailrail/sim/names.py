@@ -70,6 +70,7 @@ class Zone:
         asked_by_tcp: the same for TCP only.
         delay_s: seconds before each reply, by name; "*" for all.
         authentic: names whose answers carry AD.
+        ttl_s: of records that are added from now on.
         negative_ttl_s: the SOA's minimum.
     """
 
@@ -82,13 +83,14 @@ class Zone:
         self.asked_by_tcp: Counter[tuple[str, str]] = Counter()
         self.delay_s: dict[str, float] = {}
         self.authentic: set[str] = set()
+        self.ttl_s = _TTL_S
         self.negative_ttl_s = 60
         self.add(records)
 
     def add(self, records: Records) -> None:
         """Put *records* beside those known; a name and type that is known gets more of them."""
-        text = records if isinstance(records, str) else "\n".join(_lines(records))
-        for rrset in dns.zonefile.read_rrsets(text, rdclass=None, default_ttl=_TTL_S):
+        text = records if isinstance(records, str) else "\n".join(_lines(records, self.ttl_s))
+        for rrset in dns.zonefile.read_rrsets(text, rdclass=None, default_ttl=self.ttl_s):
             known = self._sets.setdefault(rrset.name, {})
             if rrset.rdtype in known:
                 for record in known[rrset.rdtype]:
@@ -185,11 +187,11 @@ class Zone:
         return dns.rrset.from_text(owner, 3600, "IN", "SOA", text)
 
 
-def _lines(records: Mapping[str, Iterable[str]]) -> Iterator[str]:
+def _lines(records: Mapping[str, Iterable[str]], ttl_s: int) -> Iterator[str]:
     for name, lines in records.items():
         for line in lines:
             kind, _, rest = line.partition(" ")
-            yield f"{name.rstrip('.')}. {_TTL_S} IN {kind} {rest}"
+            yield f"{name.rstrip('.')}. {ttl_s} IN {kind} {rest}"
 
 
 def _parents(name: dns.name.Name) -> Iterator[dns.name.Name]:

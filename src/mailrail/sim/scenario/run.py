@@ -12,7 +12,7 @@ from mailrail.config import MailrailSettings
 from mailrail.sim import faults
 from mailrail.sim.clock import seeded
 from mailrail.sim.fleet import NAMES, Fleet
-from mailrail.sim.guards import guard_node, guard_stranger
+from mailrail.sim.guards import guard_stranger
 from mailrail.sim.ledger import Summary, Violation, summarise
 from mailrail.sim.link import Link
 from mailrail.sim.loop import simulate
@@ -134,8 +134,7 @@ class Play:
     def _start_nodes(self, nodes: Mapping[str, MailrailSettings]) -> None:
         for name, wanted in self.settings.node.items():
             mapped = self.nodes[name] = bring_in(nodes[name], wanted.address, NAMES)
-            node = self.fleet.settle(name, mapped.settings, *mapped.addresses)
-            guard_node(self.fleet.ledger, name, mapped.settings, lambda node=node: node.daemon)  # type: ignore[misc]
+            self.fleet.settle(name, mapped.settings, *mapped.addresses)
             for stranger in dict.fromkeys(self.strangers.values()):
                 self._guard(name, mapped, stranger)
 
