@@ -3,18 +3,21 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.dovecot_auth import dovecot_auth
 
 from mailrail.directory import Source, User, make_hash, write_user
 from mailrail.directory.pool import Pool
+from mailrail.directory.source_dovecot import DovecotSource
 from mailrail.directory.source_file import FileSource
 from mailrail.directory.source_function import FunctionSource
 from mailrail.directory.source_sql import SqlSource
 from mailrail.directory.userfile import UserFile
 from mailrail.model import system_rng
+from mailrail.net import SocketNetwork
 from mailrail.sasl import derive_keys, format_keys
 
 SECRET = "correct horse"
@@ -59,13 +62,18 @@ def from_function(folder: Path) -> Source:
     return FunctionSource(lambda user, password: passwords.get(user) == password, Pool(threads=1, waiting=10))
 
 
-SOURCES: list[Make] = [from_file, from_sql, from_function]
+def from_dovecot(folder: Path) -> Source:
+    return DovecotSource(SocketNetwork(), folder / "auth", system_rng())
+
+
+SOURCES: list[Make] = [from_file, from_sql, from_dovecot, from_function]
 
 
 @pytest.fixture(params=SOURCES, ids=lambda make: make.__name__.removeprefix("from_"))
-def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Source]:
     make: Make = request.param
-    return make(tmp_path)
+    with dovecot_auth(tmp_path / "auth", {ANN.name: SECRET, BOB.name: "hunter2 hunter2"}):
+        yield make(tmp_path)
 
 
 def asked(source: Source, question: Callable[[Source], Awaitable[User | None]]) -> str | None:
@@ -103,6 +111,6 @@ def test_a_right_password_finds_the_user_and_everything_else_nobody(
 
 @pytest.mark.parametrize(("name", "found"), [("bob", True), ("eve", False), ("nobody", False)])
 def test_a_user_is_found_by_name_unless_disabled(source: Source, name: str, found: bool) -> None:
-    if isinstance(source, FunctionSource):
-        found = False  # it is asked about passwords only
+    if isinstance(source, FunctionSource | DovecotSource):
+        found = False  # they are asked about passwords only
     assert asked(source, lambda it: it.find(name)) == (name if found else None)

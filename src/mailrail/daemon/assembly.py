@@ -130,7 +130,9 @@ class Daemon:
             ),
             bus=bus,
         )
-        self.directory = open_directory(settings.users, settings.spool.path / LOGINS, bus, world.rng)
+        self.directory = open_directory(
+            settings.users, settings.spool.path / LOGINS, bus, world.rng, world.network
+        )
         buckets = Buckets(world.clock)
         self.tallies = Tallies(settings.spool.path / LOGINS / "tallies", buckets, bus)
         self.guessing = Guessing(settings.guessing, buckets, world.rng, settings.relay.networks)

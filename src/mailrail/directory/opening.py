@@ -10,18 +10,21 @@ from mailrail.directory.directory import Directory
 from mailrail.directory.events import UsersLoaded, UsersRefused
 from mailrail.directory.pool import Pool
 from mailrail.directory.settings import UsersSettings
+from mailrail.directory.source_dovecot import DovecotSource
 from mailrail.directory.source_file import FileSource
 from mailrail.directory.source_function import FunctionSource, find_function
 from mailrail.directory.source_sql import SqlSource
 from mailrail.directory.userfile import UserFile, read_file
 from mailrail.model import Rng, SettingsError
-from mailrail.net import write_private
+from mailrail.net import Network, write_private
 from mailrail.observe import Bus
 
 _SECRET_OCTETS: Final = 32
 
 
-def open_directory(settings: UsersSettings, kept_in: Path, bus: Bus, rng: Rng) -> Directory | None:
+def open_directory(
+    settings: UsersSettings, kept_in: Path, bus: Bus, rng: Rng, network: Network
+) -> Directory | None:
     """Return the directory that *settings* name, None where they name none. Blocks; within the running loop.
 
     Args:
@@ -32,7 +35,11 @@ def open_directory(settings: UsersSettings, kept_in: Path, bus: Bus, rng: Rng) -
     """
     if not settings.is_on:
         return None
-    source = _source(settings, Pool(settings.threads, settings.waiting), bus)
+    pool = Pool(settings.threads, settings.waiting)
+    if settings.dovecot is not None:
+        source: Source = DovecotSource(network, settings.dovecot, rng)
+    else:
+        source = _source(settings, pool, bus)
     secret = keep_secret(kept_in / "secret", rng)
     return Directory(source, secret=secret, cache_s=settings.cache_s, rng=rng)
 
@@ -45,7 +52,7 @@ def check_users(settings: UsersSettings) -> None:
     """
     if settings.file is not None:
         read_file(settings.file)
-    elif settings.is_on:
+    elif settings.is_on and settings.dovecot is None:  # that one is asked at each login anew
         _source(settings, Pool(settings.threads, settings.waiting), Bus())
 
 

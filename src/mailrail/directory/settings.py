@@ -23,13 +23,16 @@ class SqlSettings(Settings):
 
 
 class UsersSettings(Settings):
-    """Where logins come from, and how they are checked: from a file, a database or a function."""
+    """Where logins come from, and how they are checked: from a file, a database, a Dovecot or a function."""
 
     file: Path | None = setting(
         None,
         "File of the users, which `mailrail user` keeps; without one nobody can log in. Taken as soon as it changes.",
     )
     sql: SqlSettings = setting(SqlSettings(), "Users from an SQLite database.")
+    dovecot: Path | None = setting(
+        None, "Dovecot's socket for authentication clients, which it may have for Postfix already."
+    )
     function: str = setting(
         "",
         'Python function that checks passwords, "module:function"; called in a thread with name and password, returns '
@@ -68,8 +71,8 @@ class UsersSettings(Settings):
 
     @model_validator(mode="after")
     def _is_one_source(self) -> Self:
-        if sum((self.file is not None, self.sql.file is not None, bool(self.function))) > 1:
-            raise ValueError("users come from one place: keep one of file, sql.file and function")
+        if sum(self._sources) > 1:
+            raise ValueError("users come from one place: keep one of file, sql.file, dovecot and function")
         if self.function and _FUNCTION.fullmatch(self.function) is None:
             raise ValueError(f"{self.function!r} names no function: write it like mysite.mail:check")
         return self
@@ -77,4 +80,13 @@ class UsersSettings(Settings):
     @property
     def is_on(self) -> bool:
         """Tell whether there are users at all."""
-        return self.file is not None or self.sql.file is not None or bool(self.function)
+        return any(self._sources)
+
+    @property
+    def _sources(self) -> tuple[bool, ...]:
+        return (
+            self.file is not None,
+            self.sql.file is not None,
+            self.dovecot is not None,
+            bool(self.function),
+        )

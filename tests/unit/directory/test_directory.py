@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.memory_net import MemoryNetwork
 
 from mailrail.directory import Directory, DirectoryError, User, UsersSettings, open_directory, scheme_of
 from mailrail.directory import source_file as source_file_module
@@ -206,4 +207,4 @@ def test_the_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
 
 
 def test_without_a_file_there_is_no_directory(tmp_path: Path) -> None:
-    assert open_directory(UsersSettings(), tmp_path, Bus(), system_rng()) is None
+    assert open_directory(UsersSettings(), tmp_path, Bus(), system_rng(), MemoryNetwork()) is None

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
+from tests.support.memory_net import MemoryNetwork
 
 from mailrail.directory import DirectoryError, Source, User, UsersSettings, open_directory
 from mailrail.directory.pool import Pool
@@ -131,7 +132,7 @@ def test_each_source_is_opened_by_its_setting(tmp_path: Path, kind: str) -> None
     }[kind]
 
     async def ask() -> None:
-        directory = open_directory(settings, tmp_path / "kept", Bus(), system_rng())
+        directory = open_directory(settings, tmp_path / "kept", Bus(), system_rng(), MemoryNetwork())
         assert directory is not None
         assert (await directory.by_password("same", "same") is not None) == (kind == "function")
         await directory.close()
