@@ -34,6 +34,7 @@ class Peer(NamedTuple):
 
 
 WANTED = {
+    "dovecot": Peer(("dovecot-core",), "usr/lib/dovecot/auth", "Dovecot, which knows who may log in"),
     "postfix": Peer(("postfix",), "usr/sbin/postfix", "Postfix as a peer, smtp-source and smtp-sink"),
     # nss_wrapper: Exim will not start without the account that its package would add.
     "exim": Peer(("exim4-daemon-heavy", "libnss-wrapper"), "usr/sbin/exim4", "Exim as a next hop"),

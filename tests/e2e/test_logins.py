@@ -13,6 +13,7 @@ import pytest
 from tests.support.daemon import Daemon, running, to
 from tests.support.letters import letter
 from tests.support.peers.certificates import Certificate, make_certificate
+from tests.support.peers.dovecot import dovecot
 from tests.support.peers.processes import free_port
 from tests.support.peers.swaks import Dialogue, swaks
 from tests.support.receiver import Receiver
@@ -245,3 +246,18 @@ def test_a_python_function_says_who_may_log_in(tmp_path: Path, receiver: Receive
         with house.smtplib() as client, pytest.raises(smtplib.SMTPAuthenticationError):
             client.login(ANN, "wrong password")
         assert daemon.wait_for("LoggedIn", user=ANN)
+
+
+def test_a_real_dovecot_says_who_may_log_in(tmp_path: Path, receiver: Receiver) -> None:
+    house = House(tmp_path)
+    with dovecot({ANN: SECRET}) as socket:
+        settings = house.settings(users={"dovecot": socket}, route=[to(receiver.address)])
+        with running(tmp_path, **settings) as daemon:
+            done = house.swaks("--tls", "--auth", "LOGIN", "--auth-password", SECRET)
+            assert done.exit_code == 0, done.transcript
+            done = house.swaks("--tls", "--auth", "PLAIN", "--auth-password", "wrong password")
+            assert done.has_reply("535 5.7.8"), done.transcript
+            assert daemon.wait_for("MessageAccepted", user=ANN)
+            socket.unlink()  # nobody is there any more
+            done = house.swaks("--tls", "--auth", "PLAIN", "--auth-password", "another password")
+            assert done.has_reply("454 4.7.0 Logins cannot be checked now"), done.transcript

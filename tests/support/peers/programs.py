@@ -15,6 +15,7 @@ UNPACKED = ROOT / ".mailrail" / "peers"
 COMPLETE = ".complete"  # as written by tools/setup_peers.py
 # What a peer is known by, below the root of its tree.
 PROOF = {
+    "dovecot": "usr/lib/dovecot/auth",
     "postfix": "usr/sbin/postfix",
     "exim": "usr/sbin/exim4",
     "pebble": "usr/bin/pebble",
