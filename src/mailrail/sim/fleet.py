@@ -27,8 +27,8 @@ from mailrail.spool import open_spool
 
 SMTP: Final = 25
 NAMES: Final = Endpoint("192.0.2.53", 53)
-_LOOK_S: Final = 60.0
-_TTL_S: Final = 1800
+_LOOK_S: Final = 120.0
+_TTL_S: Final = 3600
 _GOODBYES_S: Final = 1800.0  # the longest that a connection takes to end when nobody is faulty any more
 
 
@@ -121,7 +121,7 @@ class Fleet:
         self.ledger.crashed(node.name)
 
     def watch(self) -> None:
-        """Check all limits, from now on every minute."""
+        """Check all limits, from now on every two minutes."""
         self.ledger.look()
         self._watch = asyncio.get_running_loop().call_later(_LOOK_S, self.watch)
 
