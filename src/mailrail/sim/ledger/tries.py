@@ -10,6 +10,7 @@ from mailrail.model import SECOND_US, Blame
 from mailrail.observe import Event
 from mailrail.queue.events import (
     AttemptCrashed,
+    ClockStepped,
     MessageDamaged,
     RecipientDeferred,
     RecipientDelivered,
@@ -25,7 +26,7 @@ from mailrail.sim.ledger.copy import Copy, Fortune
 _QUEUED_AS: Final = re.compile(r"Queued as ([0-9A-Za-z]{11})\b")
 _EARLY_S: Final = 1.0  # rounding, and a poll of the spool
 _STEP_S: Final = 1.0
-_ACT_S: Final = 60.0  # the longest that an operator's wish takes, on a slow disk
+_ACT_S: Final = 60.0  # the longest that it takes to make items due, on a slow disk
 _KEPT_EVENTS: Final = 20  # of a message that is not known yet
 
 Tried = RecipientDelivered | RecipientDeferred | RecipientFailed | RecipientExpired
@@ -44,8 +45,10 @@ class Tries:
         self._books = books
         self._unknown: defaultdict[str, list[tuple[str, float, Event]]] = defaultdict(list)
         self._due: dict[tuple[str, str, str], tuple[float, int, float]] = {}
+        self._set_back_s: dict[str, float] = {}  # when each node last noticed that its clock was set back
         self._offsets: defaultdict[str, set[int]] = defaultdict(set)  # that each node's clock had
         self._judges: dict[type[Event], Callable[[NodeFacts, Event], None]] = {
+            ClockStepped: self._stepped,
             AttemptCrashed: self._own_fault,
             SessionFailed: self._own_fault,
             MessageDamaged: self._own_fault,
@@ -77,6 +80,11 @@ class Tries:
 
     def _own_fault(self, node: NodeFacts, event: Event) -> None:
         self._books.break_rule("own fault", f"{node.name}: {event}", self._books.copy_of(event.queue_id))
+
+    def _stepped(self, node: NodeFacts, event: Event) -> None:
+        assert isinstance(event, ClockStepped)
+        if event.step_s < 0:  # then everything is tried, also what was put off since
+            self._set_back_s[node.name] = self._books.now_s()
 
     def _not_stored(self, node: NodeFacts, event: Event) -> None:
         assert isinstance(event, ResultNotStored)
@@ -164,7 +172,10 @@ class Tries:
         self._offsets[node.name].add(offset_now_s)
         is_early = books.now_s() < due_s - _EARLY_S and abs(offset_now_s - offset_s) <= _STEP_S
         # What could not be stored before it died, a node does not know afterwards.
-        is_wanted = told_s <= books.acts_s.get(event.queue_id, -math.inf) + _ACT_S
+        wanted_s = max(
+            books.acts_s.get(event.queue_id, -math.inf), self._set_back_s.get(node.name, -math.inf)
+        )
+        is_wanted = told_s <= wanted_s + _ACT_S
         if is_early and not is_wanted and not books.has_died(node.name, told_s, event.queue_id):
             words = f"{node.name} tried {event.recipient} {due_s - books.now_s():.0f} s before it was due"
             books.break_rule("retry", words, books.copy_of(event.queue_id))

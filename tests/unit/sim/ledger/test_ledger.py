@@ -12,6 +12,7 @@ from mailrail.observe import Bus
 from mailrail.queue import QueueSettings
 from mailrail.queue.events import (
     AttemptCrashed,
+    ClockStepped,
     RecipientDeferred,
     RecipientDelivered,
     RecipientExpired,
@@ -359,6 +360,21 @@ def test_mail_given_up_before_its_time_is_found_unless_the_clock_was_stepped(
             RecipientExpired(queue_id=IDS[1], recipient=BOB, destination="mx:b.example", reply="450 4.2.0 no")
         )
         desk.bounce(copy)
+
+    check(scenario, *rules)
+
+
+@pytest.mark.parametrize(("step_s", "rules"), [(-5000.0, []), (5000.0, ["retry"])])
+def test_what_was_put_off_before_a_node_noticed_that_its_clock_was_set_back_may_be_tried_early(
+    step_s: float, rules: list[str]
+) -> None:
+    """Found by seed 3 of the mixed scenario."""
+
+    async def scenario(desk: Desk) -> None:
+        desk.bus.emit(_deferred(desk, 600))
+        await asyncio.sleep(30)
+        desk.bus.emit(ClockStepped(step_s=step_s))
+        desk.bus.emit(_deferred(desk, 600))
 
     check(scenario, *rules)
 
