@@ -602,6 +602,25 @@ async def test_retry_makes_due_now(disk: Disk, mail: Mail) -> None:
 
 
 @in_loop
+async def test_what_was_never_tried_can_be_left_out_beyond_a_time(disk: Disk, mail: Mail) -> None:
+    spool = await disk.open()
+    await keep(spool, mail, due_us=disk.clock.now + 2 * MINUTE_US)
+    wanted = Filter(untried_until_us=disk.clock.now + MINUTE_US)
+    assert await spool.mutate(wanted, Change.RETRY) == 0
+    assert await spool.claim(PLENTY) == []
+    assert (
+        await spool.mutate(replace(wanted, untried_until_us=disk.clock.now + 2 * MINUTE_US), Change.RETRY)
+        == 1
+    )
+    (lease,) = await spool.claim(PLENTY)
+    later = replace(lease.item, attempts=1, due_us=disk.clock.now + 5 * MINUTE_US)
+    await spool.settle(Settlement(lease, later))
+    assert await spool.mutate(wanted, Change.RETRY) == 1
+    assert len(await spool.claim(PLENTY)) == 1
+    await spool.close()
+
+
+@in_loop
 async def test_a_deleted_item_is_gone_and_fences_its_running_try(disk: Disk, mail: Mail) -> None:
     spool = await disk.open()
     one, two = await keep(spool, mail, "a@one.example", "a@two.example", lease=True)

@@ -17,7 +17,9 @@ from mailrail.smtp import ParameterError
 from mailrail.smtp.params import format_mail, format_rcpt, parse_mail, parse_rcpt
 from mailrail.smtp.xtext import decode_utf8, encode_utf8
 
-_ALL = frozenset({"SIZE", "8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "AUTH", "CHUNKING", "REQUIRETLS"})
+_ALL = frozenset(
+    {"SIZE", "8BITMIME", "BINARYMIME", "SMTPUTF8", "DSN", "AUTH", "CHUNKING", "REQUIRETLS", "FUTURERELEASE"}
+)
 _PATH = Address("a", "example.org")
 
 
@@ -42,6 +44,9 @@ def _check_mail(text: str) -> None:
     assert found.envid.isprintable()
     assert (found.auth or "").isprintable()
     assert found.body in Body
+    if found.hold is not None:
+        assert found.hold.release_us(0) >= 0
+        assert str(found.hold).isascii()
 
 
 def _check_rcpt(text: str) -> None:

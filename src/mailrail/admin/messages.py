@@ -158,6 +158,7 @@ class Row(_Model):
     protocol: str
     user: str
     envid: str = ""
+    release_us: int = 0
     requiretls: bool = False
     is_tls_optional: bool = False
 
@@ -296,6 +297,7 @@ def row_of(listed: Listed) -> Row:
         protocol=origin.protocol,
         user=origin.user,
         envid=envelope.envid,
+        release_us=0 if envelope.hold is None else message.release_us,
         requiretls=envelope.requiretls,
         is_tls_optional=message.is_tls_optional,
     )

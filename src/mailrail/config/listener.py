@@ -12,7 +12,7 @@ from pydantic import AfterValidator, model_validator
 
 from mailrail.intake import Treatment
 from mailrail.net import ClientCertificates, Endpoint
-from mailrail.settings import Network, Settings, setting
+from mailrail.settings import Duration, Network, Settings, setting
 
 
 class Role(Enum):
@@ -108,6 +108,14 @@ class ListenerSettings(Settings):
         "Offer REQUIRETLS under TLS: a sender may say that a message goes on under verified TLS only, or comes back.",
         source="RFC 8689",
     )
+    future_release_s: Duration = setting(
+        0,
+        "For how long people may have a message kept back before it leaves (FUTURERELEASE); 0: not offered.",
+        unit="s",
+        source="RFC 4865",
+        ge=0,
+        le=365 * 86_400,
+    )
     hide_client: bool = setting(
         False,
         "Leave the client's address and name out of the trace of what is submitted here; the log has them.",
@@ -135,6 +143,14 @@ class ListenerSettings(Settings):
         if self.hide_client and not self._is_for_members:
             raise ValueError(
                 f'at a listener of role "{self.role.value}" the trace must tell where mail is from: leave out hide_client'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keeps_back_for_members(self) -> Self:
+        if self.future_release_s and not self._is_for_members:
+            raise ValueError(
+                f'a listener of role "{self.role.value}" keeps nothing back for its senders: leave out future_release_s'
             )
         return self
 

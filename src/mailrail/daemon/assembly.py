@@ -276,6 +276,7 @@ class Daemon:
                 client_certificates=listener.asks_for,
                 proxy_from=listener.proxies,
                 requiretls=listener.requiretls,
+                future_release_s=int(listener.future_release_s),
                 xclient_from=listener.xclient_from,
             )
             self.server.listen_on(port, Reception.for_duty(self._duty(listener)))

@@ -40,6 +40,10 @@ class Taker(Protocol):
         """Tell whether a fresh message for *destinations* may go to delivery from memory."""
         ...
 
+    def expect_at(self, due_us: int, /) -> None:
+        """Know that something was stored that is due at *due_us*."""
+        ...
+
     def offer(self, leases: Sequence[Lease], content: Content) -> None:
         """Take the leased items of a message that was just committed."""
         ...
@@ -180,7 +184,8 @@ class Incoming:
         message = self._message()
         taker = self._intake.taker
         items = _items(message, self._intake.route)
-        is_wanted = taker.has_room([item.destination for item in items])
+        is_held = message.envelope.hold is not None and message.release_us > message.arrived_us
+        is_wanted = not is_held and taker.has_room([item.destination for item in items])
         try:
             commit = self._draft.commit(message, items, lease=is_wanted)
         except StoreError as error:
@@ -230,6 +235,8 @@ class Incoming:
         result = committed.result()
         if result.leases:
             intake.taker.offer(result.leases, result.content)
+        elif message.envelope.hold is not None:
+            intake.taker.expect_at(message.release_us)
 
     def _accepted(self, message: Message) -> MessageAccepted:
         sender = message.envelope.reverse_path
@@ -296,11 +303,11 @@ def _items(message: Message, route: Callable[[Address], str]) -> tuple[Item, ...
     recipients = message.envelope.recipients
     if len(recipients) == 1:
         destination = route(recipients[0].forward_path)
-        return (Item(message.queue_id, destination, _FIRST_ONLY, 0, message.arrived_us),)
+        return (Item(message.queue_id, destination, _FIRST_ONLY, 0, message.release_us),)
     pending: dict[str, list[Pending]] = {}
     for index, recipient in enumerate(recipients):
         pending.setdefault(route(recipient.forward_path), []).append(Pending(index))
     return tuple(
-        Item(message.queue_id, destination, tuple(waiting), due_us=message.arrived_us)
+        Item(message.queue_id, destination, tuple(waiting), due_us=message.release_us)
         for destination, waiting in pending.items()
     )

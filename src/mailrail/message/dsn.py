@@ -65,6 +65,7 @@ class DeliveryStatus:
     Attributes:
         reporting_mta: host name of who reports.
         envid: the sender's own name for the transaction; "" if none was given.
+        hold: what the sender asked for by FUTURERELEASE, "for;3600" or "until;..." (RFC 4865); "" nothing.
         arrival_us: when the message arrived there, microseconds UTC; 0 when not told.
     """
 
@@ -72,6 +73,7 @@ class DeliveryStatus:
     recipients: tuple[RecipientStatus, ...]
     envid: str = ""
     arrival_us: int = 0
+    hold: str = ""
 
 
 def typed_address(address: Address) -> str:
@@ -134,6 +136,7 @@ def _message_fields(status: DeliveryStatus) -> Iterator[tuple[str, str]]:
     yield "Reporting-MTA", f"dns; {status.reporting_mta}"
     if status.arrival_us:
         yield "Arrival-Date", date_text(status.arrival_us)
+    yield "Future-Release-Request", status.hold
 
 
 def _recipient_fields(one: RecipientStatus, utf8: bool) -> Iterator[tuple[str, str]]:

@@ -27,6 +27,7 @@ from mailrail.model.errors import (
     StoreError,
     StoreTrouble,
 )
+from mailrail.model.hold import LAST_INSTANT_US, Hold, instant_text
 from mailrail.model.ids import QueueId, QueueIds, format_id, id_time_us, parse_id
 from mailrail.model.message import Item, Message, Origin, Pending
 from mailrail.model.next_hop import Login, TlsLevel
@@ -35,6 +36,7 @@ from mailrail.model.reply import Reply, printable, register
 from mailrail.model.value import value
 
 __all__ = [
+    "LAST_INSTANT_US",
     "LOCAL_PART_OCTETS",
     "PATH_OCTETS",
     "SECOND_US",
@@ -49,6 +51,7 @@ __all__ = [
     "DnsError",
     "Envelope",
     "Failed",
+    "Hold",
     "Item",
     "LocalProtocolError",
     "Login",
@@ -74,6 +77,7 @@ __all__ = [
     "TlsLevel",
     "format_id",
     "id_time_us",
+    "instant_text",
     "literal_address",
     "parse_address",
     "parse_domain",

@@ -7,6 +7,7 @@ what becomes of a recipient is the queue's business.
 from enum import Enum, Flag
 
 from mailrail.model.address import Address
+from mailrail.model.hold import Hold
 from mailrail.model.value import value
 
 
@@ -61,6 +62,7 @@ class Envelope:
     Attributes:
         reverse_path: None is the null reverse-path `<>`, which is never sent a notice.
         envid: decoded, 1 to 100 printable characters, or empty (RFC 3461 §4.4).
+        hold: until when the sender wants it kept back, None: it leaves at once (RFC 4865).
         requiretls: every hop must be under verified TLS and promise the same (RFC 8689 §2).
     """
 
@@ -71,3 +73,4 @@ class Envelope:
     ret: Ret | None = None
     envid: str = ""
     requiretls: bool = False
+    hold: Hold | None = None

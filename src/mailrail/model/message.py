@@ -57,6 +57,12 @@ class Message:
     is_notice: bool = False
     is_tls_optional: bool = False
 
+    @property
+    def release_us(self) -> int:
+        """When it may leave: from here on its age counts (RFC 4865)."""
+        hold = self.envelope.hold
+        return self.arrived_us if hold is None else hold.release_us(self.arrived_us)
+
 
 @value
 class Pending:

@@ -202,6 +202,9 @@ DNS_UNAVAILABLE: Final = Reply(451, "4.4.3", "The recipient's domain could not b
 NO_HOST_ANSWERS: Final = Reply(451, "4.4.1", "No answer from the next hop", "RFC 3463 §3.5")
 CONNECTION_LOST: Final = Reply(451, "4.4.2", "Connection to the next hop lost", "RFC 3463 §3.5")
 GARBAGE_FROM_PEER: Final = Reply(451, "4.5.0", "The next hop broke the protocol", "RFC 3463 §3.6")
+HOLD_TOO_LONG: Final = Reply(
+    501, "5.5.4", "Messages are not kept back for so long: see FUTURERELEASE", "RFC 4865"
+)
 REQUIRETLS_NEEDED: Final = Reply(
     550, "5.7.30", "The next hop does not promise what REQUIRETLS asks for", "RFC 8689 §4.2.1"
 )

@@ -19,6 +19,7 @@ from mailrail.spool import Change, Filter, Lease, Spool, Want
 
 BATCH: Final = 500  # items a claim, so that neither the spool's thread nor the loop is held for long
 LONGEST_REST_S: Final = 60.0
+_OURS_S: Final = 3600.0  # ours; trouble of our own, which counts as no try, makes nothing wait longer
 # Whoever stores, changes or makes room says so. The spool is looked into all the same, but a write and a read a
 # minute for nothing keep disks and laptops from sleeping.
 _LOOK_US: Final = 600 * SECOND_US
@@ -57,7 +58,7 @@ class Feeder:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = math.inf
         self._expected_s = math.inf
-        self._owes_retry = False
+        self._owed_step_s = 0.0  # a step back whose retry is still to be done
         self._due_us = 0.0  # by the last look nothing is due before
         self._told_us = math.inf  # the earliest that we were told of since that began
 
@@ -156,8 +157,12 @@ class Feeder:
         if step_s:
             self._bus.emit(ClockStepped(step_s=step_s))
         if step_s < 0:
-            self._owes_retry = True  # until it is done: the step is seen only once, the disk may be full now
-        if self._owes_retry:
-            await self._spool.mutate(Filter(), Change.RETRY)
-            self._owes_retry = False
+            self._owed_step_s -= (
+                step_s  # until it is done: the step is seen only once, the disk may be full now
+            )
+        if self._owed_step_s:
+            # What a sender has kept back for longer than the step stays so (RFC 4865).
+            until_us = self._clock.now_us() + int((self._owed_step_s + _OURS_S) * SECOND_US)
+            await self._spool.mutate(Filter(untried_until_us=until_us), Change.RETRY)
+            self._owed_step_s = 0.0
             self._due_us = 0.0

@@ -133,6 +133,10 @@ class Manager:
         self._feeder.expect()
         return False
 
+    def expect_at(self, due_us: int) -> None:
+        """Look into the spool at *due_us*: something was stored for then."""
+        self._feeder.expect_at(due_us)
+
     def offer(self, leases: Sequence[Lease], content: Content) -> None:
         """Take just-accepted mail while `run` runs; what there is no room for goes back to the spool."""
         kept: Content | None = content
@@ -332,7 +336,7 @@ class Manager:
         if sleeping_s:
             # Not all at the very moment of waking, and the first not before it.
             sleeping_s *= 1 + self._rng.uniform(0.0, self._settings.retry.spread)
-        moment = Moment(now_us, self._jumps.age_s(message.arrived_us, now_us), sleeping_s)
+        moment = Moment(now_us, self._jumps.age_s(message.release_us, now_us), sleeping_s)
         decision = decide(work.lease, attempt.outcomes, moment, self._settings.retry, self._rng.uniform)
         tell(self._bus, work.lease, attempt, decision, moment.age_s, suspended=suspended)
         self._settler.settle(work, decision)

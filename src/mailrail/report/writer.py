@@ -222,7 +222,13 @@ class NoticeWriter:
         report = Report(
             queue_id=self._ids.make(),
             to=to,
-            status=DeliveryStatus(self._hostname, tuple(told), message.envelope.envid, arrived_us),
+            status=DeliveryStatus(
+                self._hostname,
+                tuple(told),
+                message.envelope.envid,
+                arrived_us,
+                str(message.envelope.hold or ""),
+            ),
             made_us=self._clock.now_us(),
             original=original.octets,
             is_full=original.is_full,

@@ -55,6 +55,7 @@ class Transaction:
             wishes.ret,
             wishes.envid,
             wishes.requiretls,
+            wishes.hold,
         )
 
 

@@ -51,6 +51,8 @@ class Port:
         client_certificates: what clients are asked for in the handshake, None for nothing; the server's
             certificates must have been loaded with it.
         proxy_from: the proxies that bring all connections, each with a PROXY header; None: clients come by themselves.
+        future_release_s: for how long a sender may have a message kept back (FUTURERELEASE); the handler finds the wish in
+            `Envelope.hold`. 0: not offered.
         requiretls: offer REQUIRETLS under TLS; whoever offers it passes the message on under verified TLS only, or not at all.
         xclient_from: clients that may say by XCLIENT for whom they speak.
     """
@@ -63,6 +65,7 @@ class Port:
     client_certificates: ClientCertificates | None = None
     proxy_from: Networks | None = None
     requiretls: bool = False
+    future_release_s: int = 0
     xclient_from: Networks = ()
 
 
@@ -116,7 +119,8 @@ class Server:
         self._listen = listen
         self._tls = tls
         self._network = network
-        self._ids = QueueIds(clock or SystemClock())
+        self.clock = clock or SystemClock()
+        self._ids = QueueIds(self.clock)
         self._gate = ConnectionGate(settings.limits, trusted)
         self._listeners: list[Listener] = []
         self._ports: list[Port] = []
@@ -184,6 +188,7 @@ class Server:
             has_tls=not port.implicit_tls,
             auth_mechanisms=self._possible(port.auth_mechanisms),
             has_requiretls=port.requiretls,
+            future_release_s=port.future_release_s,
             may_auth_in_clear=port.may_auth_in_clear,
         )
         in_clear = replace(offer, has_tls=False)

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from mailrail.message import protocol_keyword
-from mailrail.model import MailrailError, NetError, Recipient, Reply
+from mailrail.model import SECOND_US, Clock, MailrailError, NetError, Recipient, Reply, instant_text
 from mailrail.model import reply as say
 from mailrail.net import Connection, Endpoint, TlsInfo
 from mailrail.observe import Bus
@@ -61,6 +61,7 @@ class Host(Protocol):
     limits: LimitSettings
     timeouts: TimeoutSettings
     bus: Bus
+    clock: Clock
     loop: asyncio.AbstractEventLoop
 
     def start_tls(self, session: "Session") -> None:
@@ -362,13 +363,21 @@ class Session:
     # --- The steps ------------------------------------------------------------------------------
 
     def _on_hello(self, event: Hello) -> "Result | Awaitable[Result]":
+        if self.core.future_release_s:
+            self.core.latest_release = instant_text(self._latest_release_us())
         return self.handler.hello(event.name)
+
+    def _latest_release_us(self) -> int:
+        return self._host.clock.now_us() + self.core.future_release_s * SECOND_US
 
     def _hello_done(self, is_positive: bool) -> None:
         if is_positive:
             self._forget()
 
     def _on_mail(self, event: Mail) -> "Result | Awaitable[Result]":
+        hold = event.parameters.hold
+        if hold is not None and hold.release_us(self._host.clock.now_us()) > self._latest_release_us():
+            return say.HOLD_TOO_LONG
         self.transaction = Transaction(event.reverse_path, event.parameters)
         return self.handler.mail(self.transaction)
 

@@ -22,6 +22,8 @@ class Offer:
         has_tls: STARTTLS can be done.
         auth_mechanisms: SASL mechanisms, strongest first; shown only under TLS (RFC 4954 §4).
         has_requiretls: REQUIRETLS is taken; shown only under TLS (RFC 8689 §2).
+        future_release_s: for how long messages may be kept back for their senders (RFC 4865); 0: not at all. Its line names
+            a time too, so each session says it itself.
         may_auth_in_clear: show them without TLS all the same.
     """
 
@@ -34,6 +36,7 @@ class Offer:
     may_auth_in_clear: bool = False
     messages_of_strangers: int | None = None
     has_requiretls: bool = False
+    future_release_s: int = 0
 
     def shows_auth(self, *, is_tls: bool) -> bool:
         """Tell whether AUTH is offered."""
@@ -93,7 +96,8 @@ class Offers:
             return say.HELLO.with_text("\n".join((offer.hostname, *lines)))
 
         def keywords(*, is_tls: bool) -> frozenset[str]:
-            return frozenset(line.split(" ")[0] for line in offer.lines(is_tls=is_tls))
+            found = {line.split(" ")[0] for line in offer.lines(is_tls=is_tls)}
+            return frozenset(found | {"FUTURERELEASE"} if offer.future_release_s else found)
 
         return cls(
             offer,

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from mailrail.model import Body, Envelope, Notify, Recipient, Ret
+from mailrail.model import Body, Envelope, Hold, Notify, Recipient, Ret
 from mailrail.smtp import xtext
+from mailrail.smtp.instants import parse_instant
 
 SIZE_DIGITS: Final = 20  # RFC 1870 §4
+HOLD_DIGITS: Final = 9  # RFC 4865
 ENVID_CHARACTERS: Final = 100  # RFC 3461 §4.4
 ORCPT_CHARACTERS: Final = 500  # RFC 3461 §4.2
 _KEYWORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
@@ -38,6 +40,7 @@ class MailParameters:
     Attributes:
         size_bytes: what the client says the size is, or None (RFC 1870).
         requiretls: the message may only go on under verified TLS (RFC 8689).
+        hold: until when it is to be kept back, or None (RFC 4865).
         auth: the AUTH= identity, xtext decoded; "" is `<>`; None when not given (RFC 4954 §5).
         requested: every parameter as it came, keyword in capitals.
     """
@@ -48,6 +51,7 @@ class MailParameters:
     ret: Ret | None = None
     envid: str = ""
     requiretls: bool = False
+    hold: Hold | None = None
     auth: str | None = None
     requested: dict[str, str | None] = field(default_factory=dict)
 
@@ -91,6 +95,27 @@ def _envid(found: MailParameters, value: str) -> None:
 def _auth(found: MailParameters, value: str) -> None:
     identity = _xtext(value, "AUTH")
     found.auth = "" if identity == "<>" else identity
+
+
+def _hold_for(found: MailParameters, value: str) -> None:
+    is_number = value.isascii() and value.isdigit() and len(value) <= HOLD_DIGITS
+    if not is_number or int(value) == 0:
+        raise ParameterError("HOLDFOR wants a number of seconds")
+    _set_hold(found, Hold(for_s=int(value)))
+
+
+def _hold_until(found: MailParameters, value: str) -> None:
+    try:
+        until_us = parse_instant(value)
+    except ValueError as error:
+        raise ParameterError(f"HOLDUNTIL: {error}") from None
+    _set_hold(found, Hold(until_us=until_us))
+
+
+def _set_hold(found: MailParameters, hold: Hold) -> None:
+    if found.hold is not None:
+        raise ParameterError("HOLDFOR and HOLDUNTIL exclude one another")
+    found.hold = hold
 
 
 def _notify(found: RcptParameters, value: str) -> None:
@@ -139,6 +164,8 @@ _MAIL: Final[Mapping[str, tuple[str, Callable[[MailParameters, str], None]]]] = 
     "RET": ("DSN", _ret),
     "ENVID": ("DSN", _envid),
     "AUTH": ("AUTH", _auth),
+    "HOLDFOR": ("FUTURERELEASE", _hold_for),
+    "HOLDUNTIL": ("FUTURERELEASE", _hold_until),
 }
 _RCPT: Final[Mapping[str, Callable[[RcptParameters, str], None]]] = {"NOTIFY": _notify, "ORCPT": _orcpt}
 

@@ -76,6 +76,8 @@ class ServerConnection:
         is_authenticated: AUTH succeeded.
         may_run_ahead: the client may ignore the order of pipelining (A7): it is trusted, or has logged in.
         is_stranger: nothing speaks for the client, neither its address nor a login: it may send fewer messages.
+        latest_release: until when messages may be kept back, as RFC 3339 writes it; said in the answer to EHLO where that
+            is offered (RFC 4865).
         takes_xclient: the client is a proxy that may say for whom it speaks.
         errors: bad commands so far, forgiven when a message is accepted.
         refusals: commands that the core refused by itself, the latest few, until the shell empties it.
@@ -92,6 +94,7 @@ class ServerConnection:
         self.is_authenticated = False
         self.may_run_ahead = False
         self.is_stranger = False
+        self.latest_release = ""
         self.takes_xclient = False
         self.errors = 0
         self.refusals: tuple[Reply, ...] = ()
@@ -137,6 +140,11 @@ class ServerConnection:
     def auth_mechanisms(self) -> tuple[str, ...]:
         """SASL mechanisms that this listener offers."""
         return self._offers.offer.auth_mechanisms
+
+    @property
+    def future_release_s(self) -> int:
+        """For how long messages may be kept back here; 0: not at all."""
+        return self._offers.offer.future_release_s
 
     @property
     def is_over(self) -> bool:
@@ -373,9 +381,18 @@ class ServerConnection:
         self.is_esmtp = self._hello_verb != "HELO"
         if self.is_esmtp:
             offer = self._offers.hello(is_tls=self.is_tls, is_stranger=self.is_stranger)
-            self._say(offer.with_text(f"{offer.text}\n{XCLIENT}") if self.takes_xclient else offer)
+            self._say(self._with_own(offer) if self.takes_xclient or self.latest_release else offer)
         else:
             self._say(self._offers.plain)
+
+    def _with_own(self, offer: Reply) -> Reply:
+        """Return *offer* with what only this session is offered, or only now."""
+        lines = [offer.text]
+        if self.latest_release:
+            lines.append(f"FUTURERELEASE {self.future_release_s} {self.latest_release}")
+        if self.takes_xclient:
+            lines.append(XCLIENT)
+        return offer.with_text("\n".join(lines))
 
     def _mail(self, verb: str, rest: str) -> Read:
         if A_MAIL not in NEXT[self._state]:

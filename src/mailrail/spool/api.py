@@ -111,6 +111,7 @@ class Filter:
         recipient: whole address, or domain when it has no @, of a pending recipient.
         destination: the destination key.
         held: only those held (True) or not held (False).
+        untried_until_us: of those that were never tried only what is due by then; 0: all.
     """
 
     queue_ids: tuple[QueueId, ...] = ()
@@ -118,6 +119,7 @@ class Filter:
     recipient: str = ""
     destination: str = ""
     held: bool | None = None
+    untried_until_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

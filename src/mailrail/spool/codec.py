@@ -11,9 +11,11 @@ from typing import Annotated, Final
 import msgspec
 
 from mailrail.model import (
+    LAST_INSTANT_US,
     Address,
     Body,
     Envelope,
+    Hold,
     Message,
     Notify,
     Origin,
@@ -36,6 +38,8 @@ _IS_TLS_OPTIONAL: Final = 32
 
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
+_Seconds = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
+_Instant = Annotated[int, msgspec.Meta(ge=0, le=LAST_INSTANT_US)]
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True):
@@ -56,6 +60,8 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     protocol: str
     user: str
     session_id: str
+    # Written only where they are needed, so that nearly all records are as short as ever.
+    hold: tuple[_Seconds, _Instant] | None = None
 
 
 _DEFAULT: Final = Notify.DEFAULT
@@ -77,38 +83,38 @@ def encode_message(message: Message, crc: int) -> bytes:
     """
     envelope, origin = message.envelope, message.origin
     sender = envelope.reverse_path
-    return _encode(
-        (
-            VERSION,
-            message.arrived_us,
-            message.size_bytes,
-            crc,
-            (_HAS_8BIT if message.has_8bit else 0)
-            | (_IS_NOTICE if message.is_notice else 0)
-            | (_SMTPUTF8 if envelope.smtputf8 else 0)
-            | (_IS_LOCAL if origin.is_local else 0)
-            | (_REQUIRETLS if envelope.requiretls else 0)
-            | (_IS_TLS_OPTIONAL if message.is_tls_optional else 0),
-            None if sender is None else (sender.local_part, sender.domain),
-            [
-                (
-                    one.forward_path.local_part,
-                    one.forward_path.domain,
-                    0 if one.notify is _DEFAULT else one.notify.value,
-                    one.orcpt,
-                )
-                for one in envelope.recipients
-            ],
-            envelope.body,
-            envelope.ret,
-            envelope.envid,
-            origin.client,
-            origin.helo,
-            origin.protocol,
-            origin.user,
-            origin.session_id,
-        )
+    hold = envelope.hold
+    fields = (
+        VERSION,
+        message.arrived_us,
+        message.size_bytes,
+        crc,
+        (_HAS_8BIT if message.has_8bit else 0)
+        | (_IS_NOTICE if message.is_notice else 0)
+        | (_SMTPUTF8 if envelope.smtputf8 else 0)
+        | (_IS_LOCAL if origin.is_local else 0)
+        | (_REQUIRETLS if envelope.requiretls else 0)
+        | (_IS_TLS_OPTIONAL if message.is_tls_optional else 0),
+        None if sender is None else (sender.local_part, sender.domain),
+        [
+            (
+                one.forward_path.local_part,
+                one.forward_path.domain,
+                0 if one.notify is _DEFAULT else one.notify.value,
+                one.orcpt,
+            )
+            for one in envelope.recipients
+        ],
+        envelope.body,
+        envelope.ret,
+        envelope.envid,
+        origin.client,
+        origin.helo,
+        origin.protocol,
+        origin.user,
+        origin.session_id,
     )
+    return _encode(fields if hold is None else (*fields, (hold.for_s, hold.until_us)))
 
 
 def decode_message(queue_id: QueueId, data: bytes) -> tuple[Message, int]:
@@ -144,6 +150,7 @@ def _message(queue_id: QueueId, record: _Record) -> Message:
             record.ret,
             record.envid,
             bool(flags & _REQUIRETLS),
+            None if record.hold is None else Hold(*record.hold),
         ),
         record.size_bytes,
         bool(flags & _HAS_8BIT),

@@ -36,6 +36,8 @@ def matches(wanted: Filter, message: Message, item: Item) -> bool:
         return False
     if wanted.held is not None and item.held is not wanted.held:
         return False
+    if wanted.untried_until_us and not item.attempts and item.due_us > wanted.untried_until_us:
+        return False
     if wanted.sender and _needle(wanted.sender) not in f"\n{sender_text(message)}\n":
         return False
     return not wanted.recipient or _needle(wanted.recipient) in recipients_text(message, item)
@@ -55,6 +57,9 @@ def where(wanted: Filter) -> tuple[str, list[Parameter]]:
     if wanted.held is not None:
         terms.append("held = ?")
         parameters.append(int(wanted.held))
+    if wanted.untried_until_us:
+        terms.append("(attempts > 0 OR due_us <= ?)")
+        parameters.append(wanted.untried_until_us)
     if wanted.sender:
         terms.append("instr(char(10) || sender || char(10), ?)")
         parameters.append(_needle(wanted.sender))

@@ -19,11 +19,15 @@ class FakeTaker:
 
     is_full: bool = False
     offered: list[tuple[Sequence[Lease], Content]] = field(default_factory=list)
+    expected: list[int] = field(default_factory=list)
     asked: list[list[str]] = field(default_factory=list)
 
     def has_room(self, destinations: Iterable[str] = (), /) -> bool:
         self.asked.append(list(destinations))
         return not self.is_full
+
+    def expect_at(self, due_us: int, /) -> None:
+        self.expected.append(due_us)
 
     def offer(self, leases: Sequence[Lease], content: Content) -> None:
         self.offered.append((leases, content))

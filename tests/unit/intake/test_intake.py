@@ -12,8 +12,17 @@ from tests.unit.intake.door import ORIGIN, FakeTaker, envelope, make_doorway, se
 
 from mailrail.intake import RELAYED, Treatment
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
-from mailrail.model import Item, LocalProtocolError, Message, QueueId, StoreError, StoreTrouble
-from mailrail.sim import simulate
+from mailrail.model import (
+    SECOND_US,
+    Hold,
+    Item,
+    LocalProtocolError,
+    Message,
+    QueueId,
+    StoreError,
+    StoreTrouble,
+)
+from mailrail.sim import START_US, simulate
 from mailrail.spool import Committed, Content, Lease, MemorySpool, MemoryStore
 
 COMPLETED = Treatment(completes=True)
@@ -411,5 +420,36 @@ def test_tls_required_no_is_kept_with_the_message_but_not_against_requiretls(
             message = next(iter(stored.items.values())).message
             assert message.is_tls_optional is (is_optional and not requiretls)
             assert message.envelope.requiretls is requiretls
+
+    simulate(main())
+
+
+@pytest.mark.parametrize(
+    ("hold", "seconds"), [(Hold(for_s=3600), 3600), (Hold(until_us=START_US + 60 * SECOND_US), 60)]
+)
+def test_a_message_that_is_to_leave_later_is_stored_for_then_and_not_handed_on(
+    hold: Hold, seconds: int
+) -> None:
+    async def main() -> None:
+        doorway = make_doorway()
+        incoming = doorway.intake.begin(ORIGIN, replace(envelope("a@x.example", "b@y.example"), hold=hold))
+        incoming.write(b"text\r\n")
+        assert (await settled(incoming.finish())).code == 250
+        (stored,) = doorway.store.messages.values()
+        due_us = START_US + seconds * SECOND_US
+        assert [state.item.due_us for state in stored.items.values()] == [due_us, due_us]
+        assert doorway.taker.offered == []
+        assert doorway.taker.expected == [due_us]
+
+    simulate(main())
+
+
+def test_a_time_that_has_passed_holds_nothing() -> None:
+    async def main() -> None:
+        doorway = make_doorway()
+        incoming = doorway.intake.begin(ORIGIN, replace(envelope(), hold=Hold(until_us=1)))
+        incoming.write(b"text\r\n")
+        assert (await settled(incoming.finish())).code == 250
+        assert len(doorway.taker.offered) == 1
 
     simulate(main())

@@ -20,6 +20,7 @@ from mailrail.model import (
     Delivered,
     Envelope,
     Failed,
+    Hold,
     Message,
     Notify,
     Origin,
@@ -172,6 +173,13 @@ def test_a_notice_about_mail_with_requiretls_gives_nothing_of_it_away(world: Wor
         assert b"Message-ID: <1@example.com>\r\n" in notice.content
     (notice,) = world.notices(message, [(0, GONE)], StoredContent(b"Subject: Hello\r\n\r\nBody text\r\n"))
     assert b"Hello" not in notice.content
+
+
+def test_a_notice_repeats_until_when_its_sender_had_the_message_kept_back(world: World) -> None:
+    message = replace(mail(), envelope=replace(mail().envelope, hold=Hold(for_s=3600)))
+    (notice,) = world.notices(message, [(0, GONE)])
+    assert b"Future-Release-Request: for;3600\r\n" in notice.content
+    assert str(Hold(until_us=NOW)) == "until;2026-11-23T13:20:00Z"
 
 
 def test_a63_a_notice_is_a_message_that_nobody_answers(world: World) -> None:

@@ -71,6 +71,8 @@ class Site:
     def _answer(self, event: Event) -> None:
         match event:
             case Hello():
+                if self.core.future_release_s:
+                    self.core.latest_release = "2026-12-01T00:00:00Z"
                 self.core.reply(say.HELLO)
             case Mail(reverse_path=path):
                 self.sender, self.recipients, self.content = str(path or "<>"), [], b""
@@ -115,6 +117,7 @@ def make_site(
     lmtp: bool = False,
     limits: SmallLimits | None = None,
     requiretls: bool = False,
+    future_release_s: int = 0,
 ) -> Site:
     """Return a site that has said its greeting."""
     limits = limits or SmallLimits()
@@ -126,6 +129,7 @@ def make_site(
         tls,
         auth,
         has_requiretls=requiretls,
+        future_release_s=future_release_s,
     )
     site = Site(ServerConnection(limits, Offers.of(offer), is_lmtp=lmtp))
     site.core.greet(say.GREETING.with_text("mx.example ESMTP"))
@@ -161,6 +165,7 @@ class Dialogue:
             auth=tuple(self.settings.get("auth", "").split()),
             lmtp=self.settings.get("lmtp") == "yes",
             requiretls=self.settings.get("requiretls") == "yes",
+            future_release_s=int(self.settings.get("future_release_s", 0)),
         )
         site.core.takes_xclient = self.settings.get("xclient") == "yes"
         site.refused = {self.settings["refuse"]} if "refuse" in self.settings else set()

@@ -3,9 +3,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrail.model import (
+    LAST_INSTANT_US,
     Address,
     Body,
     Envelope,
+    Hold,
     Message,
     Notify,
     Origin,
@@ -32,6 +34,7 @@ envelopes = st.builds(
     st.none() | st.sampled_from(Ret),
     texts,
     st.booleans(),
+    st.none() | st.builds(Hold, st.integers(0, 10**9 - 1), st.integers(0, LAST_INSTANT_US)),
 )
 messages = st.builds(
     Message,
