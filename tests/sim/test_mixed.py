@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 REPLAY = """
 import sys
 from mailrail.sim.mixed import run_mixed
-print(*run_mixed(int(sys.argv[1]), days=0.5, is_told=True).timeline, sep="\\n")
+print(*run_mixed(int(sys.argv[1]), days=0.3, is_told=True).timeline, sep="\\n")
 """
 SRC = str(ROOT / "src")
 
@@ -32,6 +32,19 @@ def test_no_rule_is_broken_in_hours_of_crashes_and_outages(seed: int) -> None:
     assert report.violations == (), told(report)
     assert report.summary.counts["taken"] > 30
     assert report.summary.counts["crashes"] > 0
+
+
+@pytest.mark.slow
+def test_in_a_day_everybody_is_met() -> None:
+    report = run_mixed(1, days=1.0, is_told=True)
+    timeline = "\n".join(report.timeline)
+    met = {count.domain for count in report.summary.destinations}
+    assert {"ours.example", "box.example", "good.example", "grey.example", "throttled.example"} < met
+    assert {"dropping.example", "broken-tls.example", "tar.slow.example", "lying.slow.example"} < met
+    assert "tls='TLSv1.3" in timeline
+    assert "TlsFellBack" in timeline
+    assert "452 4.2.0 Mailbox busy" in timeline
+    assert "client='203.0.113.66'" in timeline
 
 
 @pytest.mark.slow

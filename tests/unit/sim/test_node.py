@@ -1,6 +1,7 @@
 """A node's lives: started, crashed, started again from its disk, stopped; and faults by script."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -229,6 +230,14 @@ def test_a_plan_is_the_seeds_and_in_the_order_of_time() -> None:
     assert plan(1) == plan(1) != plan(2)
     assert [at_s for at_s, _ in plan(1)] == sorted(at_s for at_s, _ in plan(1))
     assert {type(fault) for _, fault in plan(1)} >= {Crash, Partition, SlowDisk}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_three_days_a_fleet_meets_every_kind_of_fault(seed: int) -> None:
+    plan = draw(seeded(seed), 3, ("mx", "out"), ("one", "two"), crashes_a_day=3.0)
+    kinds = Counter(type(fault) for _, fault in plan)
+    assert set(kinds) == {Crash, DiskFull, SlowDisk, ClockStep, NamesOut, Partition, LinkDown}
+    assert kinds[Crash] > 2
 
 
 def test_a_node_keeps_no_certificate_for_the_real_disk_is_none_of_its_business() -> None:
