@@ -62,3 +62,23 @@ def test_requiretls_is_offered_under_tls_kept_in_the_queue_and_ends_on_this_mach
             )
             waits.clear()
             assert len(receiver.wait_for(1)) == 1
+
+
+def test_a_message_is_kept_back_across_a_crash_until_the_operator_lets_it_go(tmp_path: Path) -> None:
+    with Receiver() as receiver:
+        listener = [{"role": "submission", "future_release_s": "1d"}]
+        with running(
+            tmp_path, route=[to(receiver.address)], listener=listener, **settings(tmp_path)
+        ) as daemon:
+            submit(daemon, "HOLDFOR=3600")
+            daemon.kill()
+            daemon.start()
+            (row,) = daemon.queue()
+            assert row["release_us"] == row["due_us"] == row["arrived_us"] + 3_600_000_000
+            assert (
+                "as its sender asked (FUTURERELEASE)"
+                in daemon.command("queue", "show", row["queue_id"]).stdout
+            )
+            assert daemon.events("RecipientDelivered") == []
+            assert daemon.command("queue", "retry", row["queue_id"]).returncode == 0
+            assert len(receiver.wait_for(1)) == 1

@@ -15,6 +15,7 @@ from mailrail.model import (
     Address,
     Body,
     Envelope,
+    Hold,
     Message,
     Notify,
     Origin,
@@ -44,6 +45,7 @@ def _check_message(record: bytes) -> None:
     message, crc = decode_message(_ID, record)
     assert decode_message(_ID, encode_message(message, crc)) == (message, crc)
     assert message.size_bytes >= 0
+    assert str(message.envelope.hold).isascii()
 
 
 def _check_pending(record: bytes) -> None:
@@ -63,5 +65,7 @@ def seeds() -> Iterator[bytes]:
     yield b"\1" + encode_message(
         Message(_ID, 1, Envelope(None, people[:1]), 0, False, origin, False), 2**32 - 1
     )
+    wishes = Envelope(None, people[:1], requiretls=True, hold=Hold(until_us=2**50))
+    yield b"\1" + encode_message(Message(_ID, 1, wishes, 0, is_tls_optional=True), 0)
     yield b"\0" + encode_pending((Pending(0),))
     yield b"\0" + encode_pending((Pending(1, "450 later"), Pending(300)))

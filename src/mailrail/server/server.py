@@ -238,7 +238,7 @@ class Server:
         if not is_named(plain.peer, proxies):
             self._turn_away(plain, say.PROXIES_ONLY, line.port)
             return
-        if len(self._headers) >= self.limits.connections:
+        if self._gate.total + len(self._headers) >= self.limits.connections:
             self._turn_away(plain, say.TOO_MANY_CONNECTIONS, line.port)
             return
         proxied = ProxiedConnection(plain)

@@ -574,7 +574,7 @@ class Session:
 def _told(known: Endpoint, host: str | None, port: int | None) -> Endpoint:
     """Return the end of a connection as far as a proxy tells it."""
     if host is None:
-        return known if port is None else Endpoint(known.host, port)
+        return known if port is None or known.is_unix else Endpoint(known.host, port)
     return Endpoint(host or _NOBODY, port or 0)
 
 

@@ -105,7 +105,8 @@ def test_a42_without_a_header_in_order_and_in_time_there_is_no_session() -> None
 
 def test_a39_connections_that_owe_their_header_are_bounded() -> None:
     async def scenario() -> None:
-        lobby, _ = behind_proxy(LimitSettings(connections=2))
+        lobby, _ = behind_proxy(LimitSettings(connections=3))
+        lobby.arrive(PROXY).say(header())
         waiting = [lobby.arrive(PROXY) for _ in range(3)]
         assert [one.is_closed for one in waiting] == [False, False, True]
         await lobby.server.stop(0)
@@ -209,6 +210,9 @@ def test_a42_an_address_that_the_proxy_does_not_know_is_nobodys() -> None:
     async def scenario() -> None:
         lobby, handlers = with_xclient()
         proxy = lobby.greeted("/run/proxy.sock")
+        proxy.say(b"XCLIENT PORT=40000\r\n")
+        assert str(handlers[1].session.peer) == "unix:/run/proxy.sock"
+        handlers.pop()
         proxy.say(b"XCLIENT ADDR=[UNAVAILABLE] PORT=[UNAVAILABLE]\r\n")
         assert handlers[1].session.peer == Endpoint("0.0.0.0", 0)
         assert not handlers[1].session.is_trusted
