@@ -31,7 +31,7 @@ from mailrail.delivery import ClientContexts, SmtpCourier
 from mailrail.directory import open_directory
 from mailrail.dns import DnsResolver
 from mailrail.intake import HeaderLimits, Intake
-from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, parse_address
+from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, TlsLevel, parse_address
 from mailrail.net import CertificateFacts, Endpoint, Network
 from mailrail.observe import Bus
 from mailrail.policy import Buckets, Guessing, Members, Quotas, RelayRules
@@ -129,6 +129,7 @@ class Daemon:
                 header_bytes=limits.header_bytes, header_lines=limits.header_lines, hops=limits.hops
             ),
             bus=bus,
+            heeds_tls_required=_asks_for_tls(settings),
         )
         self.directory = open_directory(
             settings.users, settings.spool.path / LOGINS, bus, world.rng, world.network
@@ -417,6 +418,12 @@ class Daemon:
         if not self.spool.has_space(1):
             return "too little space is free on the spool's disk"
         return "" if self.spool.has_place() else "as many items are queued as spool.most_items allows"
+
+
+def _asks_for_tls(settings: MailrailSettings) -> bool:
+    """Tell whether some mail must go out under TLS."""
+    levels = (settings.routing.tls, *(hop.tls for hop in (*settings.route, *settings.domain.values())))
+    return not {TlsLevel.ENCRYPT, TlsLevel.VERIFY}.isdisjoint(levels)
 
 
 def _row(facts: CertificateFacts) -> CertificateRow:

@@ -69,6 +69,8 @@ class Intake:
         route: gives an address's destination key.
         taker: gets the fresh leases.
         limits: of the header section.
+        heeds_tls_required: look for `TLS-Required: No`, which costs a search in every header: where no route asks for TLS
+            there is nothing that it could set aside.
     """
 
     def __init__(
@@ -82,6 +84,7 @@ class Intake:
         taker: Taker,
         limits: HeaderLimits,
         bus: Bus,
+        heeds_tls_required: bool = True,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.spool = spool
@@ -91,6 +94,7 @@ class Intake:
         self.route = route
         self.taker = taker
         self.limits = limits
+        self.heeds_tls_required = heeds_tls_required
         self.bus = bus
 
     def begin(
@@ -217,7 +221,9 @@ class Incoming:
             self._draft.size_bytes,
             self._watch.has_8bit,
             self._origin,
-            is_tls_optional=self._watch.is_tls_optional and not self._envelope.requiretls,
+            is_tls_optional=self._intake.heeds_tls_required
+            and self._watch.is_tls_optional
+            and not self._envelope.requiretls,
         )
 
     def _committed(

@@ -453,3 +453,14 @@ def test_a_time_that_has_passed_holds_nothing() -> None:
         assert len(doorway.taker.offered) == 1
 
     simulate(main())
+
+
+def test_where_no_route_asks_for_tls_nobody_looks_for_who_does_without() -> None:
+    async def main() -> None:
+        doorway = make_doorway()
+        doorway.intake.heeds_tls_required = False
+        await take(doorway, b"TLS-Required: No\r\n" + BODY)
+        (stored,) = doorway.store.messages.values()
+        assert not next(iter(stored.items.values())).message.is_tls_optional
+
+    simulate(main())
