@@ -103,7 +103,7 @@ class Abuser:
         try:
             for _ in range(FLOOD):
                 dialogues.append(await self._open(target))
-                await dialogues[-1].send(b"EHLO flood.example\r\nNOOP\r\nNOOP\r\n")
+                await dialogues[-1].send(b"EHLO flood.example\r\n")
             await asyncio.sleep(self._rng.uniform(0.0, 60.0))
         finally:
             for dialogue in dialogues:
