@@ -1,9 +1,11 @@
 """Floor 5 · cli — `mailrail sim`: mail as it would go, in a simulated world, before it goes in the real one."""
 
+import difflib
 import json
+import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +17,8 @@ from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import json_option, settings_of
 from mailrail.cli.words import count_words, table
 from mailrail.sim import scenario as scenarios
+from mailrail.sim.campaign import replay_command
+from mailrail.sim.ledger import Violation
 from mailrail.sim.mixed import Report, run_mixed
 from mailrail.sim.scenario.plot import check_plot, write_plot
 from mailrail.sim.scenario.run import Tell
@@ -50,7 +54,7 @@ _EVERY_S: Final = 0.5
     metavar="FILE",
     help="Draw queue, rates and deferrals as PNG.",
 )
-@click.option("--timeline", "is_told", is_flag=True, help="With --seed alone: print all that happened, too.")
+@click.option("--timeline", "is_told", is_flag=True, help="Print all that happened, too.")
 @json_option
 @click.pass_context
 def sim(
@@ -73,7 +77,7 @@ def sim(
     message that was lost, delivered twice without need, or bounced wrongly.
 
     With --seed alone the mixed scenario runs: two nodes among strangers of every kind, with crashes and outages for three
-    days. It prints what it found, and what happened to each message that was treated wrongly.
+    days. What happened to a message that was treated wrongly is printed, and the command that shows it again.
 
     \b
     Examples:
@@ -87,7 +91,13 @@ def sim(
         for name, title in scenarios.shipped().items():
             click.echo(f"{name:26} {title}")
     elif scenario is not None:
-        context.exit(_run(_changed(_chosen(scenario, config), seed, days, scale), plot, as_json=as_json))
+        chosen = _changed(_chosen(scenario, config), seed, days, scale)
+        again = _again(scenario, chosen, config, scale)
+        context.exit(_run(chosen, plot, again, is_told=is_told, as_json=as_json))
+    elif plot is not None or config is not None or scale != 1.0:
+        raise click.UsageError(
+            "--plot, --config and --scale are for a SCENARIO: name one, or --list those there are"
+        )
     elif seed is not None:
         context.exit(_run_mixed(seed, days or 3.0, is_told=is_told, as_json=as_json))
     else:
@@ -98,13 +108,12 @@ def _chosen(name: str, config: Path | None) -> scenarios.Scenario:
     known = scenarios.shipped()
     if name in known:
         found = scenarios.read_shipped(name)
-    elif "/" in name or "." in name or Path(name).exists():
+    elif Path(name).exists():
         found = scenarios.read_scenario(Path(name))
     else:
-        there_are = ", ".join(known)
-        raise CommandFailed(
-            Exit.DATA, f'there is no scenario "{name}": there are {there_are}; or name a file'
-        )
+        near = difflib.get_close_matches(name, known, 1)
+        mend = f'did you mean "{near[0]}"?' if near else "--list shows those that come with mailrail"
+        raise CommandFailed(Exit.DATA, f'there is no scenario "{name}", and no such file: {mend}')
     if config is None:
         return found
     return replace(found, nodes={**found.nodes, next(iter(found.nodes)): settings_of(config)})
@@ -118,22 +127,31 @@ def _changed(
     return replace(found, settings=found.settings.scaled(scale).model_copy(update=changes))
 
 
-def _run(chosen: scenarios.Scenario, plot: Path | None, *, as_json: bool) -> int:
+def _again(name: str, chosen: scenarios.Scenario, config: Path | None, scale: float) -> str:
+    """Return what to type to see this run again, and all that happens in it."""
+    settings = chosen.settings
+    words = ["mailrail", "sim", name, "--seed", str(settings.seed), "--days", f"{settings.days:g}"]
+    words += ["--scale", f"{scale:g}"] if scale != 1.0 else []
+    words += ["--config", str(config)] if config is not None else []
+    return shlex.join([*words, "--timeline"])
+
+
+def _run(chosen: scenarios.Scenario, plot: Path | None, again: str, *, is_told: bool, as_json: bool) -> int:
     if plot is not None:
         check_plot()
     with _progress(chosen.name, sys.stderr) as tell:
-        result = scenarios.run_scenario(chosen, tell)
+        result = scenarios.run_scenario(chosen, tell, is_told=is_told)
     if plot is not None:
         write_plot(result, plot)
     if as_json:
         click.echo(json.dumps(scenarios.as_values(result)))
     else:
-        for line in _lines(result):
+        for line in (*(result.timeline if is_told else ()), *_lines(result, again)):
             click.echo(line)
     return BROKEN if result.violations else Exit.OK
 
 
-def _lines(result: scenarios.Result) -> Iterator[str]:
+def _lines(result: scenarios.Result, again: str) -> Iterator[str]:
     counts, settings = result.summary.counts, result.settings
     yield f"{result.name}: {settings.title}"
     days = f"{settings.days:g} simulated day{'' if settings.days == 1 else 's'}"
@@ -155,15 +173,16 @@ def _lines(result: scenarios.Result) -> Iterator[str]:
         yield "what was slow, and what was heard there most often:"
         yield from table(("destination", "reply"), worst)
     yield ""
-    yield from _verdict(len(result.violations), scenarios.broken(result.violations))
+    yield from _verdict(result.violations, again)
 
 
-def _verdict(count: int, details: Iterator[str]) -> Iterator[str]:
-    if not count:
+def _verdict(violations: Sequence[Violation], again: str) -> Iterator[str]:
+    if not violations:
         yield "no rule was broken: every message that was taken was delivered, returned, or still waits"
         return
-    yield f"BROKEN: {count_words(count, 'violation')}"
-    yield from details
+    yield f"BROKEN: {count_words(len(violations), 'violation')}"
+    yield from scenarios.broken(violations)
+    yield f"see it: {again}"
 
 
 def _run_mixed(seed: int, days: float, *, is_told: bool, as_json: bool) -> int:
@@ -183,10 +202,10 @@ def _mixed_lines(report: Report) -> Iterator[str]:
     counts = report.summary.counts
     yield f"mixed, seed {report.seed}: {report.days:g} simulated days in {report.took_s:.1f} s, timeline {report.digest}"
     yield (
-        f"taken {count_words(counts['taken'], 'message')}, {counts['crashes']:,} crashes,"
-        f" {report.summary.total.retries:,} retries"
+        f"taken {count_words(counts['taken'], 'message')}; crashes: {counts['crashes']:,},"
+        f" retries: {report.summary.total.retries:,}"
     )
-    yield from _verdict(len(report.violations), scenarios.broken(report.violations))
+    yield from _verdict(report.violations, replay_command(report.seed, report.days))
 
 
 @contextmanager

@@ -42,6 +42,13 @@ def test_a_scenario_of_ones_own_is_run_and_told_in_a_table(mailrail: Program, tm
     assert (tmp_path / "world.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_all_that_happened_is_told_on_request(mailrail: Program, tmp_path: Path) -> None:
+    file = tmp_path / "world.toml"
+    file.write_text(WORLD)
+    assert "MessageAccepted" in mailrail("sim", str(file), "--timeline").out
+    assert "MessageAccepted" not in mailrail("sim", str(file)).out
+
+
 def test_json_is_one_object_and_days_and_seed_may_be_said_here(mailrail: Program, tmp_path: Path) -> None:
     file = tmp_path / "world.toml"
     file.write_text(WORLD)
@@ -65,10 +72,13 @@ def test_a_broken_rule_is_told_and_the_exit_code_is_1(
     mailrail: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = result(Violation(5.0, "1.1", "lost", "bob got nothing", ("day 0 offered",)))
-    monkeypatch.setattr("mailrail.sim.scenario.run_scenario", lambda chosen, tell: found)
-    said = mailrail("sim", "normal_day")
+    monkeypatch.setattr("mailrail.sim.scenario.run_scenario", lambda chosen, tell, *, is_told: found)
+    said = mailrail("sim", "normal_day", "--scale", "0.5")
     assert said.code == 1
-    assert said.out.endswith("BROKEN: 1 violation\nlost: message 1.1, bob got nothing\n    day 0 offered\n")
+    assert said.out.endswith(
+        "BROKEN: 1 violation\nlost: message 1.1, bob got nothing\n    day 0 offered\n"
+        "see it: mailrail sim normal_day --seed 1 --days 1 --scale 0.5 --timeline\n"
+    )
 
 
 @pytest.mark.slow
@@ -85,8 +95,9 @@ def test_a_seed_alone_runs_the_mixed_scenario(mailrail: Program) -> None:
     ("arguments", "code", "words"),
     [
         ((), 64, "name a SCENARIO"),
-        (("normal_dax",), 65, 'there is no scenario "normal_dax"'),
-        (("missing.toml",), 78, "there is no such file"),
+        (("normal_dax",), 65, 'did you mean "normal_day"?'),
+        (("missing.toml",), 65, "no such file: --list shows"),
+        (("--seed", "3", "--plot", "world.png"), 64, "are for a SCENARIO"),
         (("normal_day", "--scale", "0"), 64, "--scale"),
     ],
 )

@@ -17,14 +17,14 @@ from mailrail.sim.ledger import Summary, Violation, summarise
 from mailrail.sim.link import Link
 from mailrail.sim.loop import simulate
 from mailrail.sim.machine import Machine
-from mailrail.sim.names import DnsFault
 from mailrail.sim.postman import Route
 from mailrail.sim.scenario.files import Scenario
-from mailrail.sim.scenario.kinds import make_stranger
+from mailrail.sim.scenario.kinds import make_fault, make_stranger
 from mailrail.sim.scenario.mapping import Mapped, bring_in
 from mailrail.sim.scenario.samples import SAMPLES, Sample, Samples
-from mailrail.sim.scenario.settings import FaultSettings, ScenarioSettings, TrafficSettings
-from mailrail.sim.strangers import Place, Stranger
+from mailrail.sim.scenario.settings import AbuserSettings, ScenarioSettings, TrafficSettings
+from mailrail.sim.secrecy import stranger_tls
+from mailrail.sim.strangers import Abuser, Place, Stranger
 from mailrail.sim.traffic import BY_DAY, Kind, Traffic
 
 DAY_S: Final = 86_400.0
@@ -40,6 +40,7 @@ class Result:
     Attributes:
         notes: what of the settings is not as in the real world, in words.
         unanswered: recipients that a client could not get rid of.
+        timeline: what happened, line by line.
         took_s: real seconds.
     """
 
@@ -50,17 +51,19 @@ class Result:
     samples: Sequence[Sample]
     notes: Sequence[str]
     unanswered: int
+    timeline: Sequence[str]
     took_s: float
 
 
-def run_scenario(scenario: Scenario, tell: Tell = lambda share: None) -> Result:
+def run_scenario(scenario: Scenario, tell: Tell = lambda share: None, *, is_told: bool = False) -> Result:
     """Run *scenario*.
 
     Args:
         tell: called now and then with the share of the simulated time that has passed.
+        is_told: write all that nodes tell into the timeline, too; the run is the same.
     """
     began_s = time.perf_counter()
-    play = simulate(_main(scenario, tell), scenario.settings.seed)
+    play = simulate(_main(scenario, tell, is_told=is_told), scenario.settings.seed)
     ledger = play.fleet.ledger
     return Result(
         scenario.name,
@@ -70,12 +73,13 @@ def run_scenario(scenario: Scenario, tell: Tell = lambda share: None) -> Result:
         tuple(play.samples.rows),
         tuple(note for mapped in play.nodes.values() for note in mapped.notes),
         play.traffic.unanswered,
+        play.fleet.timeline.lines,
         time.perf_counter() - began_s,
     )
 
 
-async def _main(scenario: Scenario, tell: Tell) -> "Play":
-    play = Play(scenario)
+async def _main(scenario: Scenario, tell: Tell, *, is_told: bool) -> "Play":
+    play = Play(scenario, is_told=is_told)
     await play.run(tell)
     return play
 
@@ -88,14 +92,14 @@ class Play:
         strangers: by domain; a stranger of several domains is there once for each.
     """
 
-    def __init__(self, scenario: Scenario) -> None:
+    def __init__(self, scenario: Scenario, *, is_told: bool) -> None:
         settings = scenario.settings
         link = settings.link
         self.settings = settings
         self.fleet = Fleet(
             settings.seed,
             Link(link.latency_s, link.jitter_s, link.rate_bytes or None, link.loss, link.cut),
-            is_told=False,
+            is_told=is_told,
         )
         self.samples = Samples()
         self.traffic = Traffic(self.fleet.ledger, seeded(f"traffic {settings.seed}"))
@@ -122,9 +126,11 @@ class Play:
 
     def _settle_strangers(self) -> None:
         numbers = count(1)
+        tls = stranger_tls() if any(one.tls for one in self.settings.stranger.values()) else None
         for domain, wanted in self.settings.stranger.items():
             name = wanted.name or f"mx.{domain}"
-            place = Place(name, self.fleet.ledger, seeded(f"{domain} {self.settings.seed}"))
+            rng = seeded(f"{domain} {self.settings.seed}")
+            place = Place(name, self.fleet.ledger, rng, tls=tls if wanted.tls else None)
             stranger = make_stranger(wanted, place)
             address = wanted.address or f"203.0.113.{next(numbers)}"
             domains = (domain, *wanted.domains)
@@ -158,6 +164,9 @@ class Play:
         faults.carry_out(self._faults(), self.fleet)
         await asyncio.sleep(1)
         clients = [asyncio.ensure_future(self._clients(one, until_s)) for one in self.settings.traffic]
+        clients += [
+            asyncio.ensure_future(self._abuse(number, one)) for number, one in enumerate(self.settings.abuser)
+        ]
         every_s = self.settings.days * DAY_S / SAMPLES
         while loop.time() < until_s:
             self.samples.look(self.fleet.ledger)
@@ -165,7 +174,9 @@ class Play:
             await asyncio.sleep(min(every_s, until_s - loop.time()))
         for one in clients:
             one.cancel()
-        await asyncio.gather(*clients, return_exceptions=True)
+        for ended in await asyncio.gather(*clients, return_exceptions=True):
+            if isinstance(ended, Exception):
+                self._complain({"message": "a client ended", "exception": ended})
         self.samples.look(self.fleet.ledger)
         await self.fleet.finish()
 
@@ -189,6 +200,13 @@ class Play:
             messages = wanted.messages or _EVER
             await self.traffic.programs(kind, route, wanted.clients, messages, until_s, wanted.pause_s)
 
+    async def _abuse(self, number: int, wanted: AbuserSettings) -> None:
+        nodes = [self.nodes[wanted.node]] if wanted.node else self.nodes.values()
+        doors = tuple(door for node in nodes for door in node.doors)
+        machine = self.fleet.clients(f"abuser {number}", f"198.18.0.{number + 1}")
+        rng = seeded(f"abuser {number} {self.settings.seed}")
+        await Abuser(machine, doors, wanted.recipient, rng).run(wanted.per_hour)
+
     def _route(self, wanted: TrafficSettings) -> Route:
         name = wanted.node or next(iter(self.nodes))
         mapped = self.nodes[name]
@@ -202,31 +220,13 @@ class Play:
         found = []
         for one in self.settings.fault:
             node = one.node or next(iter(self.nodes))
-            fault = _fault(one, node, self.strangers)
+            far = self.strangers[one.domain].place.name if one.domain else node
+            fault = make_fault(one, node, far)
             at_s, end_s = one.at_s, self.settings.days * DAY_S
             found.append((at_s, fault))
             while one.every_s and (at_s := at_s + one.every_s) < end_s:
                 found.append((at_s, fault))
         return found
-
-
-def _fault(wanted: FaultSettings, node: str, strangers: Mapping[str, Stranger]) -> faults.Fault:
-    far = strangers[wanted.domain].place.name if wanted.domain else node
-    match wanted.kind:
-        case "crash" | "power_cut":
-            return faults.Crash(node, is_power_cut=wanted.kind == "power_cut", down_s=wanted.lasts_s)
-        case "disk_full":
-            return faults.DiskFull(node, wanted.lasts_s)
-        case "slow_disk":
-            return faults.SlowDisk(node, wanted.slow_s, wanted.lasts_s)
-        case "clock_step":
-            return faults.ClockStep(node, wanted.step_s, wanted.lasts_s)
-        case "dns_outage":
-            return faults.NamesOut(DnsFault[wanted.how.upper()], wanted.lasts_s)
-        case "partition":
-            return faults.Partition((node,), (far,), wanted.lasts_s)
-        case "offline":
-            return faults.LinkDown(far, wanted.lasts_s)
 
 
 def _inside(mapped: Mapped) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from mailrail.config import MailrailSettings
-from mailrail.model import AddressError, parse_domain
+from mailrail.model import AddressError, parse_address, parse_domain
 from mailrail.settings import Duration, Settings, Size, setting
 from mailrail.sim.strangers import Breakage, Lie
 
@@ -17,6 +17,7 @@ _WHOSE: Final[dict[str, frozenset[str]]] = {
     "broken_tls": frozenset({"breakage"}),
     "liar": frozenset({"lie"}),
     "moody": frozenset({"temporary", "permanent"}),
+    "store": frozenset({"busy"}),
 }
 _STEPS: Final = ("greeting", "hello", "mail", "rcpt", "data", "end")
 
@@ -26,6 +27,13 @@ def _domain(text: str) -> str:
         return parse_domain(text)
     except AddressError as error:
         raise ValueError(f"{error}: write it like example.org") from None
+
+
+def _address(text: str) -> str:
+    try:
+        return str(parse_address(text))
+    except AddressError as error:
+        raise ValueError(f"{error}: write it like postmaster@example.org") from None
 
 
 def _steps(shares: dict[str, float]) -> dict[str, float]:
@@ -38,6 +46,7 @@ def _steps(shares: dict[str, float]) -> dict[str, float]:
 
 
 Domain = Annotated[str, AfterValidator(_domain)]
+Recipient = Annotated[str, AfterValidator(_address)]
 Shares = Annotated[dict[str, float], AfterValidator(_steps)]
 
 
@@ -62,12 +71,13 @@ class NodeSettings(Settings):
 class StrangerSettings(Settings):
     """The mail server of a domain, which is not mailrail."""
 
-    kind: Literal["good", "greylister", "throttler", "dropper", "tarpit", "broken_tls", "liar", "moody"] = (
-        setting("good", "How it behaves.")
-    )
+    kind: Literal[
+        "good", "greylister", "throttler", "dropper", "tarpit", "broken_tls", "liar", "moody", "store"
+    ] = setting("good", 'How it behaves; a "store" speaks LMTP.')
     address: str = setting("", "Its IP address; empty: one is found. Give it where a route names one.")
     name: str = setting("", 'Its host name; empty: "mx." and the domain.')
     ports: tuple[int, ...] = setting((25, 587), "Where it listens.")
+    tls: bool = setting(False, "It offers STARTTLS and means it, with a certificate that nobody vouches for.")
     domains: tuple[Domain, ...] = setting((), "More domains that it is the mail server of.")
     opens_after_s: Duration = setting(300, "greylister: how long a new triple must wait.", unit="s", ge=0)
     forgets_after_s: Duration = setting(
@@ -86,6 +96,7 @@ class StrangerSettings(Settings):
         "moody: share of 4yz replies by step, like { rcpt = 0.1 }; steps: greeting, hello, mail, rcpt, data, end.",
     )
     permanent: Shares = setting({}, "moody: the same of 5yz replies.")
+    busy: float = setting(0.2, "store: share of recipients whose mailbox is locked just now.", ge=0, le=1)
 
     @model_validator(mode="after")
     def _knobs_belong_to_kind(self) -> Self:
@@ -93,6 +104,8 @@ class StrangerSettings(Settings):
             alien = sorted(knobs & self.model_fields_set)
             if alien and kind != self.kind:
                 raise ValueError(f'this one is kind = "{self.kind}": {alien[0]} is for kind = "{kind}"')
+        if self.tls and self.kind == "broken_tls":
+            raise ValueError('cannot do both: leave tls out, or give it another kind than "broken_tls"')
         return self
 
 
@@ -133,6 +146,14 @@ class TrafficSettings(Settings):
         if self.size_low > self.size_high:
             raise ValueError("need size_low <= size_high")
         return self
+
+
+class AbuserSettings(Settings):
+    """A client that means no good: garbage, floods, half-open sessions, a slow drip, smuggled mail."""
+
+    node: str = setting("", "Which node it troubles; empty: all.")
+    recipient: Recipient = setting(..., "An address that the node takes mail for.")
+    per_hour: float = setting(6.0, "How often it tries something, on average.", gt=0)
 
 
 class FaultSettings(Settings):
@@ -187,6 +208,7 @@ class ScenarioSettings(Settings):
     node: dict[str, NodeSettings] = setting({}, "A mailrail; one table for each.")
     stranger: dict[Domain, StrangerSettings] = setting({}, "The mail server of a domain; one table for each.")
     traffic: tuple[TrafficSettings, ...] = setting((), "Honest clients; one table for each sort.")
+    abuser: tuple[AbuserSettings, ...] = setting((), "Clients that mean no good; one table for each.")
     fault: tuple[FaultSettings, ...] = setting((), "What goes wrong; one table for each.")
     link: LinkSettings = setting(LinkSettings(), "What lies between any two machines.")
     dns: WorldNamesSettings = Field(
@@ -197,7 +219,9 @@ class ScenarioSettings(Settings):
     def _names_are_known(self) -> Self:
         if not self.node:
             raise ValueError("a scenario needs a mailrail: write [node.mx]")
-        asked = [*(one.node for one in self.traffic), *(one.node for one in self.fault)]
+        asked = [one.node for one in self.traffic]
+        asked += [one.node for one in self.abuser]
+        asked += [one.node for one in self.fault]
         for name in filter(None, asked):
             if name not in self.node:
                 raise ValueError(f'there is no node "{name}": known are {", ".join(self.node)}')

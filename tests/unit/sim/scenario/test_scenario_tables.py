@@ -33,7 +33,7 @@ def result(*violations: Violation) -> Result:
     )
     samples = [Sample(0.0, 0, 0, 0, 0, 0), Sample(1800.0, 2, 3, 1, 4, 0), Sample(3600.0, 1, 5, 4, 4, 0)]
     summary = Summary([good, slow], total, Counter({"taken": 5, "recipients": 5}))
-    return Result("test", settings, summary, violations, samples, (), 0, 1.5)
+    return Result("test", settings, summary, violations, samples, (), 0, (), 1.5)
 
 
 def test_each_destination_has_a_row_and_the_last_one_is_the_sum() -> None:
