@@ -1,4 +1,4 @@
-"""Replay inputs, or look for new ones.
+"""Replay inputs, or look for new ones:
 
 python -m tests.fuzz TARGET FILE...            each through the target; the first that breaks it shows its traceback
 python -m tests.fuzz TARGET --seconds 300      coverage-guided, with atheris; what breaks it is left under .mailrail/fuzz/
@@ -9,6 +9,7 @@ import argparse
 import importlib
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 WORK = Path(__file__).resolve().parents[2] / ".mailrail" / "fuzz"
@@ -16,12 +17,17 @@ NAMES = sorted(file.stem.removeprefix("target_") for file in Path(__file__).pare
 INSTRUMENTED = ["mailrail", "dns", "idna", "tomllib"]  # whose branches guide the search
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", usage=__doc__)
-    parser.add_argument("target", choices=["all", *NAMES])
-    parser.add_argument("files", nargs="*", type=Path)
-    parser.add_argument("--seconds", type=int, default=0)
-    asked = parser.parse_args()
+def main(arguments: Sequence[str]) -> int:
+    words = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser("python -m tests.fuzz", description=__doc__, formatter_class=words)
+    parser.add_argument("target", choices=["all", *NAMES], metavar="TARGET", help=", ".join(["all", *NAMES]))
+    parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="inputs to replay")
+    parser.add_argument("--seconds", type=int, default=0, help="how long to look for new ones")
+    asked = parser.parse_args(arguments)
+    if bool(asked.files) == bool(asked.seconds) or (asked.files and asked.target == "all"):
+        parser.error("give one target FILEs to replay, or --seconds to look for new ones")
+    if gone := [str(file) for file in asked.files if not file.is_file()]:
+        parser.error(f"there is no file {', '.join(gone)}")
     if asked.target == "all":
         return fuzz_all(asked.seconds)
     if asked.seconds:
@@ -78,4 +84,4 @@ def fuzz_all(seconds: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

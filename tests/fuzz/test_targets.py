@@ -4,6 +4,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.fuzz.__main__ import main
 from tests.fuzz.mutate import mutations
 from tests.fuzz.seeds import HERE, kept
 from tests.fuzz.targets import TARGETS
@@ -33,3 +34,16 @@ def test_every_folder_of_the_corpus_has_its_target() -> None:
     assert {folder.name for folder in (HERE / "corpus").iterdir()} <= set(TARGETS)
     modules = {file.stem.removeprefix("target_") for file in HERE.glob("target_*.py")}
     assert modules == set(TARGETS)
+
+
+@pytest.mark.parametrize("asked", [["all"], ["server"], ["all", "one"], ["server", "no-such-file"]])
+def test_a_command_that_tries_nothing_does_not_say_that_all_held(asked: list[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(asked)
+    assert ended.value.code == 2
+
+
+def test_an_input_is_replayed(capsys: pytest.CaptureFixture[str]) -> None:
+    (file, *_) = kept("sasl")
+    assert main(["sasl", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: holds\n"
