@@ -37,7 +37,7 @@ bench-guard: setup  ## count instructions a message, compare with those kept; AR
 overload: setup  ## crowds that mean no good beside an honest client; ARGS="--quick"
 	@$(VENV)/python -m bench.overload $(ARGS)
 
-crash: setup  ## kill the server under load, many times; ROUNDS=50
+crash: setup  ## kill the server under load, many times, and cut the power of its disk; ROUNDS=50
 	@MAILRAIL_CRASH_ROUNDS=$${ROUNDS:-50} $(VENV)/pytest -m crash -s --timeout=3600 tests/crash
 
 fuzz:  ## look for inputs that break a parser; TARGET=server SECONDS=300, by default each target for a minute

@@ -33,7 +33,7 @@ from mailrail.model import (
 from mailrail.observe import Bus
 from mailrail.spool import SMALL_BYTES, SpoolSettings, SqliteSpool, open_spool
 
-ROUNDS = int(os.environ.get("MAILRAIL_POWER_CUTS", "6"))
+ROUNDS = int(os.environ.get("MAILRAIL_CRASH_ROUNDS", "5"))
 FS_IOC_SHUTDOWN = 0x8004587D  # linux/fs.h, with the flag NOLOGFLUSH
 NO_LOG_FLUSH = 2
 DISK_BYTES = 192 * 1024**2
