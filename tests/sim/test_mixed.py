@@ -55,6 +55,7 @@ def test_a_spool_whose_own_name_is_not_synced_is_found_out(monkeypatch: pytest.M
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # three processes, one after the other
 def test_equal_seeds_give_equal_runs_in_every_process_and_others_do_not() -> None:
     def replay(seed: int, hash_seed: str) -> str:
         command = [sys.executable, "-c", REPLAY, str(seed)]
