@@ -7,12 +7,15 @@ must answer next, whole; `S* prefix` one line of that beginning (an EHLO answer 
 Above the first of these, `key: value` settings.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mailrail.model import Reply
 from mailrail.model import reply as say
 from mailrail.smtp import (
     Auth,
+    AuthCancelled,
     AuthResponse,
     Chunk,
     DataStart,
@@ -59,6 +62,7 @@ class Site:
     recipients: list[str] = field(default_factory=list)
     content: bytes = b""
     said: bytes = b""
+    prompts: list[bytes] = field(default_factory=list)
 
     def feed(self, data: bytes) -> None:
         """Give the core bytes and answer its events."""
@@ -94,20 +98,31 @@ class Site:
                 self.content = b""
             case StartTls():
                 self.core.reply(say.TLS_READY)
-            case Auth(initial=initial):
-                self._auth(initial)
-            case AuthResponse(response=response):
-                self._auth(response)
+            case Auth() | AuthResponse() | AuthCancelled():
+                self._auth(event)
             case Verify():
                 self.core.reply(say.CANNOT_VERIFY)
             case Xclient(client=client):
                 self.core.reply(say.NO_SERVICE if client.host == "" else say.GREETING)
 
-    def _auth(self, response: bytes | None) -> None:
-        if response is None:
-            self.core.reply(say.AUTH_CONTINUE)
-        else:
-            self.core.reply(say.AUTH_DONE if response == b"\0ann\0secret" else say.AUTH_FAILED)
+    def _auth(self, event: Auth | AuthResponse | AuthCancelled) -> None:
+        match event:
+            case Auth(mechanism="LOGIN"):
+                self.prompts = [b"Password:"]
+                self.core.reply(_prompt(b"Username:"))
+            case Auth(initial=None):
+                self.core.reply(say.AUTH_CONTINUE)
+            case AuthResponse() if self.prompts:
+                self.core.reply(_prompt(self.prompts.pop()))
+            case Auth(initial=response) | AuthResponse(response=response):
+                is_right = response in (b"\0ann\0secret", b"secret")
+                self.core.reply(say.AUTH_DONE if is_right else say.AUTH_FAILED)
+            case AuthCancelled():
+                self.prompts = []
+
+
+def _prompt(text: bytes) -> Reply:
+    return say.AUTH_CONTINUE.with_text(b64encode(text).decode())
 
 
 def make_site(
