@@ -35,7 +35,10 @@ class Peer(NamedTuple):
 
 WANTED = {
     "dovecot": Peer(("dovecot-core",), "usr/lib/dovecot/auth", "Dovecot, which knows who may log in"),
-    "postfix": Peer(("postfix",), "usr/sbin/postfix", "Postfix as a peer, smtp-source and smtp-sink"),
+    # libsasl2-modules: without them Postfix knows no way to log in anywhere.
+    "postfix": Peer(
+        ("postfix", "libsasl2-modules"), "usr/sbin/postfix", "Postfix as a peer, smtp-source and smtp-sink"
+    ),
     # nss_wrapper: Exim will not start without the account that its package would add.
     "exim": Peer(("exim4-daemon-heavy", "libnss-wrapper"), "usr/sbin/exim4", "Exim as a next hop"),
     "pebble": Peer(("pebble",), "usr/bin/pebble", "Pebble, a certificate authority for trials, by ACME"),

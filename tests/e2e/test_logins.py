@@ -1,5 +1,6 @@
 """People's mail programs: other people's clients log in to a real mailrail and send (A33, A34)."""
 
+import asyncio
 import json
 import os
 import smtplib
@@ -9,6 +10,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
+import aiosmtplib
 import pytest
 from tests.support.daemon import Daemon, running, to
 from tests.support.letters import letter
@@ -128,6 +130,37 @@ def test_smtplib_logs_in_and_a_second_time_is_refused(house: House, daemon: Daem
         client.login(ANN, SECRET)
         client.send_message(note("by smtplib"), ANN, ["bob@elsewhere.example"])
         assert client.docmd("AUTH", "PLAIN AGFubgBzZWNyZXQ=")[0] == 503
+
+
+def test_smtplib_logs_in_and_sends_under_tls_from_the_first_byte(
+    house: House, daemon: Daemon, receiver: Receiver
+) -> None:
+    before = len(receiver.wait_for(0))
+    context = client_context(house.certificate)
+    with smtplib.SMTP_SSL("127.0.0.1", house.wrapped, timeout=20, context=context) as client:
+        client.login(ANN, SECRET)
+        client.send_message(note("by SMTP_SSL"), ANN, ["bob@elsewhere.example"])
+    assert b"with ESMTPSA id" in receiver.wait_for(before + 1)[-1].header
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True], ids=["STARTTLS", "TLS from the first byte"])
+def test_aiosmtplib_logs_in_and_sends(house: House, daemon: Daemon, is_wrapped: bool) -> None:
+    async def run() -> None:
+        client = aiosmtplib.SMTP(
+            hostname="127.0.0.1",
+            port=house.wrapped if is_wrapped else house.starttls,
+            use_tls=is_wrapped,
+            start_tls=not is_wrapped,
+            tls_context=client_context(house.certificate),
+            timeout=20,
+        )
+        async with client:
+            with pytest.raises(aiosmtplib.SMTPAuthenticationError, match="Authentication failed"):
+                await client.login(ANN, "wrong password")
+            await client.login(ANN, SECRET)
+            await client.send_message(note("by aiosmtplib"), sender=ANN, recipients=["bob@elsewhere.example"])
+
+    asyncio.run(run())
 
 
 def test_a37_nobody_writes_in_another_s_name(house: House, daemon: Daemon) -> None:

@@ -23,6 +23,12 @@ ssl = no
 log_path = {folder}/log
 import_environment = LD_LIBRARY_PATH={libraries}
 auth_failure_delay = 0
+auth_mechanisms = plain login
+service auth {{
+  unix_listener auth-client {{
+    mode = 0666
+  }}
+}}
 passdb {{
   driver = passwd-file
   args = {folder}/passwords
@@ -47,6 +53,7 @@ def dovecot(passwords: Mapping[str, str]) -> Iterator[Path]:
     # The path of a Unix socket has at most 107 octets.
     with tempfile.TemporaryDirectory(prefix="dovecot-") as name:
         folder = Path(name)
+        folder.chmod(0o755)  # Postfix asks it as another user
         config = folder / "dovecot.conf"
         config.write_text(CONFIG.format(folder=folder, modules=modules, libraries=libraries))
         (folder / "state").mkdir()

@@ -64,8 +64,9 @@ def _locations(tree: Tree, base: Path) -> dict[str, str]:
         "newaliases_path": tree.program("usr/bin/newaliases"),
         "maillog_file": str(base / "mail.log"),
         "maillog_file_prefixes": str(base),
-        # Postfix empties the environment of its children; unpacked, they find their libraries only by this one.
-        "import_environment": "MAIL_CONFIG MAIL_LOGTAG POSTLOG_SERVICE POSTLOG_HOSTNAME LANG=C LD_LIBRARY_PATH",
+        # Postfix empties the environment of its children; unpacked, they find their libraries and SASL mechanisms only
+        # by the last two.
+        "import_environment": "MAIL_CONFIG MAIL_LOGTAG POSTLOG_SERVICE POSTLOG_HOSTNAME LANG=C LD_LIBRARY_PATH SASL_PATH",
     }
 
 

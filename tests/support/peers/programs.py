@@ -42,10 +42,11 @@ class Tree:
         return ":".join(str(folder) for folder in folders if folder.is_dir())
 
     def environment(self) -> dict[str, str]:
-        """Our environment, with this tree's libraries and Perl modules found first."""
+        """Our environment, with this tree's libraries, SASL mechanisms and Perl modules found first."""
         result = {**os.environ, "LC_ALL": "C"}
         if self.root != Path("/"):
-            result["LD_LIBRARY_PATH"] = self.library_path()
+            libraries = result["LD_LIBRARY_PATH"] = self.library_path()
+            result["SASL_PATH"] = ":".join(f"{folder}/sasl2" for folder in libraries.split(":"))
             result["PERL5LIB"] = ":".join(str(folder) for folder in self._perl_folders())
         return result
 
