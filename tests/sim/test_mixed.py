@@ -22,7 +22,8 @@ SRC = str(ROOT / "src")
 
 
 def told(report: Report) -> str:
-    return "\n".join(line for one in report.violations for line in (one.rule, one.words, *one.history))
+    lines = [line for one in report.violations for line in (one.rule, one.words, *one.history)]
+    return "\n".join([*lines, f"see it: {replay_command(report.seed, report.days)}"])
 
 
 @pytest.mark.slow
