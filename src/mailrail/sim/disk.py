@@ -36,7 +36,7 @@ class SimDisk:
     Attributes:
         free_bytes: what can still be written; set it to fill the disk, now or some bytes from now.
         is_read_only: every change fails (EROFS).
-        failing_syncs: so many syncs fail (EIO), and what they should have written is lost with the next crash.
+        failing_syncs: so many syncs fail (EIO), and of what they should have written the next crash loses a part or all.
         operations: how many changes and syncs there were.
         watch: called before each of them, with what it is and where.
     """
@@ -64,7 +64,7 @@ class SimDisk:
     def crash(self) -> None:
         """Cut the power: end every process, and lose what was not synced, as chance has it."""
         self.kill()
-        self.root = self.root.survivor(Fate(self._rng))
+        self.root = self.root.survivor(self.fate())
 
     def fork(self, rng: random.Random) -> "SimDisk":
         """Return another disk: what would be left if the power were cut now, with the chance of *rng*."""
@@ -113,6 +113,10 @@ class SimDisk:
             return False
         self.failing_syncs -= 1
         return True
+
+    def fate(self) -> Fate:
+        """Draw what becomes of changes that are not synced."""
+        return Fate(self._rng)
 
     def allot(self, wanted_bytes: int) -> int:
         """Use up to *wanted_bytes* of the free space, and return how many there were.

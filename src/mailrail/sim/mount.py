@@ -119,7 +119,7 @@ class Mount:
         path, file = self._file(fd)
         self._disk.begin("sync", path)
         if self._disk.fails_sync():
-            file.lose()
+            file.lose(self._disk.fate())
             raise _error(errno.EIO, path)
         file.sync()
 

@@ -27,7 +27,7 @@ class _Mood(Enum):
 
 
 class Fate:
-    """What one power cut does; equal seeds, equal losses."""
+    """What one power cut, or one failed sync, does; equal seeds, equal losses."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
@@ -109,8 +109,10 @@ class SimFile:
                 _put(self._stable, change.offset, change.chunk)
         self._changes.clear()
 
-    def lose(self) -> None:
-        """Fail to sync, as Linux does it: programs still see the changes, and no later sync writes them."""
+    def lose(self, fate: Fate) -> None:
+        """Fail to sync, as Linux does it: programs still see all changes, *fate* has written some, no later sync writes the rest."""
+        for change in self._changes:
+            fate.write(self._stable, change)
         self._changes.clear()
 
     def flip(self, bit: int) -> None:

@@ -1,7 +1,8 @@
 """Floor 5 · sim — SQLite on a simulated disk: its file operations, given on to a mount.
 
 What SQLite's own unix layer does beyond the obvious is done here too, for durability hangs on it: the first sync of a new
-journal or log syncs its directory, and a removal syncs the directory where SQLite asks for that. Locks are none:
+journal or log syncs its directory and passes over it when that fails, and a removal syncs the directory where SQLite asks for
+that. Locks are none:
 the lock of the spool has let one process in, and it has one connection. There is no shared memory, so that
 connection must be exclusive (`Disk.may_share`).
 
@@ -11,7 +12,7 @@ then wants to tidy up, and nobody is there to be told.
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -144,9 +145,10 @@ class SimVfsFile:
             return
         with _told_as(apsw.SQLITE_IOERR_FSYNC):
             self._files.sync(self._fd)
-            if self._is_unnamed:
+        if self._is_unnamed:
+            self._is_unnamed = False
+            with suppress(OSError):
                 self._files.sync_directory(self._directory)
-                self._is_unnamed = False
 
     def xFileSize(self) -> int:  # noqa: N802
         """Return how long it is."""
