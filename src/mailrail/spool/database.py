@@ -5,6 +5,7 @@ from pathlib import Path
 
 import apsw
 
+from mailrail.model import StoreError, StoreTrouble
 from mailrail.spool.disk import Disk
 from mailrail.spool.schema import check_library, prepare
 
@@ -13,7 +14,8 @@ def open_for_writing(disk: Disk, path: Path, cache_bytes: int) -> apsw.Connectio
     """Open the database to write, with its tables up to date.
 
     Raises:
-        StoreError: UNSUITABLE when SQLite is too old, or the database belongs to something else.
+        StoreError: UNSUITABLE when SQLite is too old, or the database belongs to something else; FAILED when the
+            disk does not let it have a log.
     """
     check_library(apsw.sqlite_lib_version())
     db = _open(disk, path, apsw.SQLITE_OPEN_READWRITE, statements=200)
@@ -22,6 +24,7 @@ def open_for_writing(disk: Disk, path: Path, cache_bytes: int) -> apsw.Connectio
             # Before the log is first touched: then its index is in memory of this connection's own.
             db.execute("PRAGMA locking_mode = EXCLUSIVE")
         prepare(db, cache_bytes)
+        _check_log(db)
     except BaseException:
         close(db)
         raise
@@ -41,6 +44,12 @@ def close(db: apsw.Connection) -> None:
     """Close, and empty the log if that can be: if not, it keeps what is in it for the next opening."""
     with suppress(apsw.Error):
         db.close()
+
+
+def _check_log(db: apsw.Connection) -> None:
+    """Make sure that there is a write-ahead log: SQLite answers with what it has, and raises nothing."""
+    if db.pragma("journal_mode") != "wal":
+        raise StoreError(StoreTrouble.FAILED, "the database cannot be given a write-ahead log now")
 
 
 def _open(disk: Disk, path: Path, mode: int, *, statements: int) -> apsw.Connection:

@@ -8,9 +8,12 @@ import errno
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
 from mailrail.model import StoreError, StoreTrouble
 from mailrail.spool.disk import Disk
+
+_COPY_BYTES: Final = 256 * 1024
 
 
 def prepare_directory(disk: Disk, path: Path) -> Path:
@@ -86,6 +89,22 @@ def prepare_file(disk: Disk, path: Path) -> None:
         if why:
             raise StoreError(StoreTrouble.UNSUITABLE, f"{path} {why}")
         disk.set_mode(fd, 0o600)
+    finally:
+        disk.close(fd)
+
+
+def rewrite(disk: Disk, path: Path) -> None:
+    """Write the file *path* over itself and sync it, so that what reads well is also on stable storage.
+
+    After a sync that failed it may not be: the system shows what was written, and no later sync writes it.
+    Whoever wrote it may have been killed, so that nobody remembers. The power may fail here, too: the same is written.
+    """
+    fd = disk.open_or_create(path)
+    try:
+        at = 0
+        while chunk := disk.read(fd, _COPY_BYTES, at):
+            at += disk.write(fd, memoryview(chunk))
+        disk.sync(fd)
     finally:
         disk.close(fd)
 

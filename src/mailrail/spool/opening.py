@@ -6,13 +6,14 @@ What fails on the way is closed again, so that the next try (or process) finds i
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 from mailrail.model import StoreError
 from mailrail.spool.api import Filter
 from mailrail.spool.blobs import Blobs
 from mailrail.spool.database import close, open_for_reading, open_for_writing
 from mailrail.spool.disk import Disk
-from mailrail.spool.ground import prepare_directory, prepare_file, secure_directory
+from mailrail.spool.ground import prepare_directory, prepare_file, rewrite, secure_directory
 from mailrail.spool.lock import lock
 from mailrail.spool.reader import Reader
 from mailrail.spool.settings import SpoolSettings
@@ -44,17 +45,15 @@ class Ground:
             try:
                 directory = prepare_directory(disk, settings.path)
                 undo.callback(lock(disk, directory).release)
-                database = directory / "spool.db"
-                if database.name not in disk.names(directory):
-                    secure_directory(disk, directory)
                 self.blobs = Blobs(disk, directory)
-                self.blobs.prepare()
-                prepare_file(disk, database)
-                disk.sync_directory(directory)
+                database = self._prepare_files(disk, directory)
                 db = open_for_writing(disk, database, settings.cache_bytes)
                 undo.callback(close, db)
                 self.writer = Writer(db)
                 self.opening, self.recovered = self.writer.recover(now_us())
+                disk.sync_directory(
+                    directory
+                )  # for the name of a new log: SQLite passes over it when that fails
                 self.holds = self.writer.holds()
                 self.newest = self.writer.newest()
                 if disk.may_share:
@@ -71,6 +70,19 @@ class Ground:
             self.reads_apart = disk.may_share
             self.directory = directory
             self._undo = undo.pop_all()
+
+    def _prepare_files(self, disk: Disk, directory: Path) -> Path:
+        """Make what is not there yet, see to it that what is there is on stable storage; return the database."""
+        database, log = directory / "spool.db", directory / "spool.db-wal"
+        names = disk.names(directory)
+        if database.name not in names:
+            secure_directory(disk, directory)
+        self.blobs.prepare()
+        prepare_file(disk, database)
+        if log.name in names:
+            rewrite(disk, log)
+        disk.sync_directory(directory)
+        return database
 
     def close(self) -> None:
         """Close it all, the reader first, so that the writer's close empties the log; idempotent."""

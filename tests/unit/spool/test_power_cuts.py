@@ -1,6 +1,7 @@
 """What the sweep over all power cuts (tests/crash/test_power_cut_sweep.py) has found, one by one."""
 
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -121,5 +122,84 @@ def test_a_spool_on_a_full_disk_says_so_however_it_is_closed_then() -> None:
         await spool.close()
         host.disk.free_bytes = 10**9
         assert await kept_after(host.disk) == 2
+
+    simulate(main())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_only_the_memory_of_the_system_has_after_a_failed_sync_is_not_built_upon(seed: int) -> None:
+    """A killed process leaves a log whose end reads well and is not on the disk: the next must write it again."""
+
+    async def main() -> None:
+        host = SimulatedDisk(SimDisk(random.Random(seed)))
+        mail, spool = Mail(host.clock), await host.open()
+        await keep(spool, mail)
+        host.disk.failing_syncs = 1
+        with pytest.raises(StoreError):
+            await keep(spool, mail)
+        host.disk.kill()
+        spool = await host.open()
+        await keep(spool, mail)
+        for cut in range(6):
+            assert await kept_after(host.disk.fork(random.Random(cut))) >= 2
+
+    simulate(main())
+
+
+def test_the_name_of_a_new_log_that_sqlite_could_not_sync_is_synced_by_the_opening() -> None:
+    """SQLite passes over a directory whose sync failed."""
+
+    async def main() -> None:
+        host = simulated()
+
+        def watch(what: str) -> None:
+            if what == f"sync {SPOOL}/spool.db-wal":
+                host.disk.watch = fail_once
+
+        def fail_once(what: str) -> None:
+            host.disk.watch = None
+            assert what == f"sync names {SPOOL}"
+            host.disk.failing_syncs = 1
+
+        host.disk.watch = watch
+        await accept_both(host)
+        assert host.disk.failing_syncs == 0
+        for seed in range(20):
+            assert await kept_after(host.disk.fork(random.Random(seed))) == 2
+
+    simulate(main())
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # SQLite may pass over an error
+def test_an_opening_one_of_whose_syncs_failed_leaves_nothing_that_the_next_builds_upon_in_vain() -> None:
+    async def opened(number: int) -> bool:
+        """Fail sync *number* of a first opening, kill that process, and tell whether there was such a sync."""
+        syncs = 0
+
+        def watch(what: str) -> None:
+            nonlocal syncs
+            if what.startswith("sync"):
+                syncs += 1
+                host.disk.failing_syncs = syncs == number
+
+        host = SimulatedDisk(SimDisk(random.Random(number)))
+        host.disk.watch = watch
+        with suppress(StoreError):
+            spool = await host.open()
+            assert spool._ground.writer._db.pragma("journal_mode") == "wal"
+        host.disk.kill()
+        host.disk.watch, host.disk.failing_syncs = None, 0
+        await accept_both(host)
+        for seed in range(6):
+            assert await kept_after(host.disk.fork(random.Random(seed))) == 2, number
+        return number <= syncs
+
+    async def main() -> None:
+        number = 1
+        while await opened(number):
+            number += 1
+        assert number > 10
 
     simulate(main())
