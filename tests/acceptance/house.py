@@ -26,7 +26,7 @@ from mailrail.daemon import Daemon, World
 from mailrail.model import NetError
 from mailrail.net import Connection, Endpoint
 from mailrail.observe import Bus, Event
-from mailrail.sim import SimClock, SimConnection, Zone, ZoneService, seeded, simulate
+from mailrail.sim import Mount, SimClock, SimConnection, SimDisk, Zone, ZoneService, seeded, simulate
 from mailrail.spool import Filter, MemorySpool, MemoryStore, SystemDisk
 
 MX = Endpoint("192.0.2.25", 25)
@@ -137,10 +137,14 @@ class House:
         hop: the next hop for all mail, at HOP.
         zone: what the name server knows.
         store: what the spool in memory keeps; unused where the spool is SQLite.
+        disk: a simulated one that SQLite is on, if that is wanted.
         events: everything that was told while `is_listening`.
     """
 
-    def __init__(self, path: Path, settings: Mapping[str, Any], *, in_memory: bool) -> None:
+    def __init__(
+        self, path: Path, settings: Mapping[str, Any], *, in_memory: bool, disk: SimDisk | None = None
+    ) -> None:
+        self.disk = disk
         self.network = MemoryNetwork()
         self.clock = SimClock()
         self.zone = Zone(RECORDS)
@@ -170,7 +174,7 @@ class House:
             network=self.network,
             clock=self.clock,
             rng=seeded(),
-            disk=SystemDisk(),
+            disk=SystemDisk() if self.disk is None else Mount(self.disk),
             is_own_address=self.own.__contains__,
         )
         if self._in_memory:
@@ -231,6 +235,7 @@ def live(
     *,
     in_memory: bool = False,
     start: bool = True,
+    disk: SimDisk | None = None,
     **settings: Any,
 ) -> House:
     """Run *scenario* round a daemon; what would end as a traceback in the log fails the test.
@@ -239,6 +244,7 @@ def live(
         path: a directory for the spool.
         in_memory: keep mail in memory instead, which makes long times short.
         start: start the daemon before the scenario.
+        disk: keep mail on this one, in place of the machine's.
         settings: tables of the settings file, in place of those in SETTINGS; `spool` beside what is set there.
     """
     complaints: list[dict[str, Any]] = []
@@ -246,7 +252,7 @@ def live(
 
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-        house = House(path, settings, in_memory=in_memory)
+        house = House(path, settings, in_memory=in_memory, disk=disk)
         made.append(house)
         if start:
             await house.start()

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import random
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from tests.acceptance.house import ANN, HOP, LETTER, House, live
 
 from mailrail.model import StoreError, StoreTrouble
+from mailrail.sim import SimDisk
 from mailrail.spool import SMALL_BYTES
 
 LARGE = b"Subject: large\r\n\r\n" + b"x" * 70 + b"\r\n" + (b"y" * 70 + b"\r\n") * (SMALL_BYTES // 50)
@@ -72,27 +74,85 @@ def test_a68_a_disk_that_cannot_write_is_answered_4yz_and_mail_goes_on_when_it_i
     live(tmp_path, scenario)
 
 
-def test_a68_after_a_sync_that_failed_nothing_is_acknowledged_until_the_next_start(tmp_path: Path) -> None:
-    async def scenario(house: House) -> None:
-        house.network.refuse(HOP)
-        client = await house.client()
-        assert (await client.give()).startswith("250")
-        disk = spoil(house)
-        disk.code = apsw.SQLITE_IOERR_FSYNC
-        assert (await client.give()).startswith("451 4.3.0")
-        disk.code = 0
-        await asyncio.sleep(HOUR_S)
-        assert (await (await house.client()).give())[:9] == "451 4.3.0"
-        assert any(event.is_broken for event in house.told("SpoolFailed"))
-        assert "until it is opened anew" in house.daemon._status().trouble
-        await house.stop()
-        house.network.heal(HOP)
-        await house.start()
-        await house.until(lambda: house.hop.contents, within_s=HOUR_S)
-        assert house.daemon._status().trouble == ""
-        assert (await (await house.client()).give()).startswith("250")
+def fail_commits(disk: SimDisk) -> None:
+    """Let each sync of the log fail, until the disk is cured."""
 
-    live(tmp_path, scenario)
+    def watch(what: str) -> None:
+        disk.failing_syncs = int(what.endswith("spool.db-wal"))
+
+    disk.watch = watch
+
+
+def cure(disk: SimDisk) -> None:
+    disk.watch, disk.failing_syncs = None, 0
+
+
+def subjects(house: House) -> list[bytes]:
+    return [content.splitlines()[-1] for content in house.hop.contents]
+
+
+@pytest.mark.parametrize("is_power_cut", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_a68_after_a_sync_that_failed_nothing_is_acknowledged_until_the_disk_is_cured_and_then_by_itself(
+    tmp_path: Path, seed: int, is_power_cut: bool
+) -> None:
+    async def scenario(house: House) -> None:
+        network, disk = house.network, house.disk
+        assert disk is not None
+        network.refuse(HOP)
+        given = [b"Subject: x\r\n\r\n%d\r\n" % number for number in range(9)]
+        for number in range(3):
+            assert (await (await house.client()).give(content=given[number])).startswith("250")
+        fail_commits(disk)
+        assert (await (await house.client()).give(content=given[3])).startswith("451 4.3.0")
+        await asyncio.sleep(HOUR_S)
+        assert (await (await house.client()).give(content=given[4]))[:9] == "451 4.3.0"
+        assert "until its disk is cured" in house.daemon._status().trouble
+        assert house.told("SpoolBroken")
+        assert 3 < len(house.told("HousekeepingFailed")) < 12
+        cure(disk)
+        await house.until(lambda: house.told("SpoolCured"), within_s=1000)
+        assert house.daemon._status().trouble == ""
+        for number in range(5, 9):
+            assert (await (await house.client()).give(content=given[number])).startswith("250")
+        if is_power_cut:
+            disk.crash()
+            await house.stop()
+            await house.start()
+        network.heal(HOP)
+        await house.until(lambda: len(house.hop.contents) >= 7, within_s=5 * HOUR_S)
+        await asyncio.sleep(5 * HOUR_S)
+        assert sorted(subjects(house)) == [b"0", b"1", b"2", b"5", b"6", b"7", b"8"]
+        assert await house.queued() == 0
+
+    live(tmp_path, scenario, disk=SimDisk(random.Random(seed)))
+
+
+def test_a68_what_was_delivered_while_the_disk_was_broken_is_not_delivered_again(tmp_path: Path) -> None:
+    async def scenario(house: House) -> None:
+        disk = house.disk
+        assert disk is not None
+
+        def watch(what: str) -> None:
+            if house.hop.contents:  # from the first delivery on: its result cannot be stored
+                disk.failing_syncs = int(what.endswith("spool.db-wal"))
+
+        house.network.refuse(HOP)
+        for _ in range(5):
+            assert (await (await house.client()).give()).startswith("250")
+        disk.watch = watch
+        house.network.heal(HOP)
+        await house.until(lambda: house.told("ResultNotStored"), within_s=HOUR_S)
+        delivered = len(house.hop.contents)
+        await asyncio.sleep(HOUR_S)
+        assert len(house.hop.contents) == delivered
+        cure(disk)
+        await house.until(lambda: house.told("SpoolCured"), within_s=1000)
+        await asyncio.sleep(5 * HOUR_S)
+        assert len(house.hop.contents) == 5
+        assert await house.queued() == 0
+
+    live(tmp_path, scenario, disk=SimDisk(random.Random(1)))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EFBIG])
@@ -128,7 +188,7 @@ def test_a68_content_that_cannot_be_written_or_synced_is_refused_and_its_file_is
 def test_a68_a_spool_directory_that_vanishes_is_told_and_does_not_end_the_daemon(tmp_path: Path) -> None:
     async def scenario(house: House) -> None:
         shutil.move(tmp_path / "spool" / "blobs", tmp_path / "elsewhere")
-        await asyncio.sleep(300)
+        await asyncio.sleep(700)
         assert house.told("HousekeepingFailed")
         client = await house.client()
         assert (await client.give(content=LARGE)).startswith("451 4.3.0")

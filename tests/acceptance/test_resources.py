@@ -147,5 +147,5 @@ def test_a68_a69_a_disk_that_is_really_full_refuses_and_goes_on_when_there_is_ro
         daemon.wait_for_empty_queue()
         assert any(b"after" in mail.content for mail in receiver.mail)
         assert len(receiver.mail) == 2
-        assert not any(event["is_broken"] for event in daemon.events("SpoolFailed"))
+        assert not daemon.events("SpoolBroken")
         daemon.stop()

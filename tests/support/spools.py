@@ -86,10 +86,13 @@ class SimulatedDisk:
         self.clock = TurnedClock()
         self.most_items = 0
         self.disk = disk
+        self.bus = Bus()
+        self.events: list[Event] = []
+        self.bus.listen(self.events.append)
 
     async def open(self) -> SqliteSpool:
         settings = SpoolSettings(path=self.path, reserve_bytes=0, reserve_share=0, most_items=self.most_items)
-        return await open_spool(settings, self.clock, Bus(), disk=Mount(self.disk))
+        return await open_spool(settings, self.clock, self.bus, disk=Mount(self.disk))
 
     async def end(self, spool: Spool) -> None:
         self.disk.crash()

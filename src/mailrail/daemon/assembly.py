@@ -7,7 +7,7 @@ queue, intake, listeners, operator. Rooms that may not import one another meet h
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -42,7 +42,7 @@ from mailrail.routing import RoutingRules, SettingsRouter
 from mailrail.server import Port, Server, ServerSettings
 from mailrail.spool import Disk, Filter, Spool, open_spool
 
-HOUSEKEEPING_S: Final = 60.0  # certificates; the manual promises it
+HOUSEKEEPING_S: Final = 60.0  # certificates, and a disk that failed; the manual promises it
 _MAINTAIN_S: Final = 600.0  # the spool; all of its files are looked at, and strays are rare
 LOGINS: Final = "logins"  # directory beside the spool for what is kept about logins
 
@@ -323,7 +323,8 @@ class Daemon:
         while not self._stop.is_set():
             if loop.time() >= maintain_at_s:
                 maintain_at_s = loop.time() + _MAINTAIN_S
-                await self._maintain()
+                await self._try_spool(self.spool.maintain)
+            await self._try_spool(self.spool.cure)
             await self._look_at_certificates()
             if self.directory is not None:
                 await self.tallies.save()
@@ -331,9 +332,9 @@ class Daemon:
                 async with asyncio.timeout(HOUSEKEEPING_S):
                     await self._stop.wait()
 
-    async def _maintain(self) -> None:
+    async def _try_spool(self, chore: Callable[[], Awaitable[None]]) -> None:
         try:
-            await self.spool.maintain()
+            await chore()
         except StoreError as error:
             self.bus.emit(HousekeepingFailed(reason=str(error)))
 

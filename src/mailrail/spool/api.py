@@ -4,7 +4,8 @@ In words, and every one a test of the contract suite (tests/contract/test_spool.
 
 1. When `commit` or `settle` returns, what it says is on stable storage: power may fail the next
    instant. When it raises, nothing of it is stored. A failed sync is never tried again and
-   then called good: the spool refuses all further writes (StoreError) until it is opened anew.
+   then called good: the spool refuses all further writes (StoreError) until it is opened anew, or
+   `cure` has found the disk sound and has written anew what was acknowledged (cure.py).
 2. One call is one transaction: all of it or nothing, the new messages of a settlement included.
 3. Concurrent callers share commits (group commit); they are answered in the order they came.
 4. An item is leased to one holder at a time. A settlement with a lease that is no longer held
@@ -324,6 +325,16 @@ class Spool(Protocol):
 
         Raises:
             StoreError: the disk cannot be read or changed now; call it again later.
+        """
+        ...
+
+    async def cure(self) -> None:
+        """After a failed sync, find out whether the disk is sound again, and if so take mail again.
+
+        Call it every minute: it does nothing where nothing is broken, and tries more rarely in the course of time.
+
+        Raises:
+            StoreError: it is not; nothing is written until it is.
         """
         ...
 

@@ -1,5 +1,8 @@
 """Floor 3 · spool — the content of a message that is in memory."""
 
+import zlib
+
+from mailrail.model import QueueId, StoreError, StoreTrouble
 from mailrail.spool.api import SMALL_BYTES
 
 
@@ -19,3 +22,16 @@ class BytesContent:
 
     def close(self) -> None:
         """Do nothing: the bytes go with the last reference."""
+
+
+def checked(queue_id: QueueId, body: bytes, size_bytes: int, crc: int) -> BytesContent:
+    """Return *body* as content if it is what was stored.
+
+    Raises:
+        StoreError: DAMAGED.
+    """
+    if len(body) != size_bytes or zlib.crc32(body) != crc:
+        raise StoreError(
+            StoreTrouble.DAMAGED, f"the content of {queue_id} is not what was stored ({len(body)} bytes)"
+        )
+    return BytesContent(body)

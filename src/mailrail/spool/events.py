@@ -33,12 +33,34 @@ class SpoolCrowded(Event, frozen=True, kw_only=True):
 
 
 class SpoolFailed(Event, frozen=True, kw_only=True):
-    """A write failed; when *is_broken*, no more is written until the spool is opened anew."""
+    """A write failed: nothing of it is stored, and later ones may succeed."""
 
     level: ClassVar[Level] = Level.ERROR
 
     text: str
-    is_broken: bool
+
+
+class SpoolBroken(Event, frozen=True, kw_only=True):
+    """A sync failed, or the database is not sound: no more is written until the disk is cured (A68).
+
+    That is looked for every minute, more rarely in the course of time. What is stored stays.
+    """
+
+    level: ClassVar[Level] = Level.ERROR
+
+    text: str
+
+
+class SpoolCured(Event, frozen=True, kw_only=True):
+    """The disk works again, all that was acknowledged is written on it anew, and mail is taken.
+
+    Attributes:
+        broken_s: for how long it was not.
+    """
+
+    level: ClassVar[Level] = Level.WARNING
+
+    broken_s: float
 
 
 class ContentDamaged(Event, frozen=True, kw_only=True):

@@ -96,6 +96,13 @@ class GroupCommit:
         if not self._running:
             self._start_soon()
 
+    def mend(self, trouble: StoreError) -> bool:
+        """Take operations again if *trouble* is why none are taken; tell whether it was."""
+        if self.broken is not trouble:
+            return False
+        self.broken = None
+        return True
+
     async def drain(self) -> None:
         """Wait until nothing is left to write."""
         if self._pending or self._running:
@@ -182,7 +189,7 @@ class GroupCommit:
         is_broken = is_breaking(cause)
         if is_broken:
             self.broken = StoreError(
-                error.trouble, f"the spool takes no mail until it is opened anew: {error}"
+                error.trouble, f"the spool takes no mail until its disk is cured: {error}"
             )
             operations = [*operations, *self._pending]
             self._pending.clear()

@@ -264,6 +264,9 @@ class MemorySpool:
     async def maintain(self) -> None:
         """Do nothing: memory needs no housekeeping."""
 
+    async def cure(self) -> None:
+        """Do nothing: memory does not break."""
+
     async def close(self) -> None:
         """Do nothing: what is begun is done."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from mailrail.model import StoreError
 from mailrail.spool.api import Filter
 from mailrail.spool.blobs import Blobs
+from mailrail.spool.cure import cure
 from mailrail.spool.database import close, open_for_reading, open_for_writing
 from mailrail.spool.disk import Disk
 from mailrail.spool.ground import prepare_directory, prepare_file, rewrite, secure_directory
@@ -69,6 +70,7 @@ class Ground:
             self.space = Space(disk, directory, settings)
             self.reads_apart = disk.may_share
             self.directory = directory
+            self._disk = disk
             self._undo = undo.pop_all()
 
     def _prepare_files(self, disk: Disk, directory: Path) -> Path:
@@ -83,6 +85,14 @@ class Ground:
             rewrite(disk, log)
         disk.sync_directory(directory)
         return database
+
+    def cure(self) -> None:
+        """Come to trust the disk again, after a sync that failed (cure.py); blocks.
+
+        Raises:
+            StoreError: it is not cured.
+        """
+        cure(self._disk, self.directory, self.writer)
 
     def close(self) -> None:
         """Close it all, the reader first, so that the writer's close empties the log; idempotent."""

@@ -32,11 +32,19 @@ from mailrail.spool.batch import Batch, Work
 from mailrail.spool.census import Census
 from mailrail.spool.changing import Changed, KeepHolds, Key, MutatePage, Reroute, Resolve
 from mailrail.spool.claiming import Claim, Claimed
-from mailrail.spool.content import BytesContent
+from mailrail.spool.content import BytesContent, checked
+from mailrail.spool.cure import Patience
 from mailrail.spool.damage import Damage, SetAside
 from mailrail.spool.disk import Disk
 from mailrail.spool.draft import SqliteDraft
-from mailrail.spool.events import ContentDamaged, SpoolFailed, SpoolFull, SpoolOpened
+from mailrail.spool.events import (
+    ContentDamaged,
+    SpoolBroken,
+    SpoolCured,
+    SpoolFailed,
+    SpoolFull,
+    SpoolOpened,
+)
 from mailrail.spool.filewriter import FileWriter
 from mailrail.spool.filing import Filing
 from mailrail.spool.group import GroupCommit
@@ -103,6 +111,8 @@ class SqliteSpool:
         self._census = Census(ground.items, ground.most_items, bus)
         self._holding = asyncio.Lock()  # a change that fails must not undo another's
         self._group = GroupCommit(ground.writer.write, writing, self)
+        self._broken_s = 0.0
+        self._patience = Patience()
         self._is_closed = False
 
     # -- receiving ---------------------------------------------------------------------------------
@@ -205,7 +215,7 @@ class SqliteSpool:
         try:
             body, size_bytes, crc = await self._read(self._ground.reader.fetch, queue_id)
             if body is not None:
-                return _checked(queue_id, body, size_bytes, crc)
+                return checked(queue_id, body, size_bytes, crc)
             await self._filing.verify(queue_id, size_bytes, crc)
             return self._filing.content(queue_id, size_bytes)
         except StoreError as error:
@@ -280,10 +290,23 @@ class SqliteSpool:
             self.failed(store_error(error, "the checkpoint failed"), is_broken=False)
         await self.reap()
 
+    async def cure(self) -> None:
+        """After a sync that failed, see whether the disk is cured; if so, take mail again.
+
+        Raises:
+            StoreError: it is not.
+        """
+        trouble = self._group.broken
+        if trouble is None or self._is_closed or not self._patience.may_try(self._loop.time()):
+            return
+        await self._loop.run_in_executor(self._writing, self._ground.cure)
+        if self._group.mend(trouble):
+            self._bus.emit(SpoolCured(broken_s=self._loop.time() - self._broken_s))
+
     async def reap(self) -> None:
         """Remove files that no row names, and move aside what is none of ours (A66, A70)."""
         if self._group.broken is not None:
-            return  # a row whose sync failed may be there when the spool is opened anew: it wants its file
+            return  # a row whose sync failed may be there if the power fails now: it wants its file
 
         async def named(numbers: list[int]) -> tuple[set[int], set[int]]:
             return await self._read(self._ground.reader.files, numbers)
@@ -307,10 +330,13 @@ class SqliteSpool:
 
     def failed(self, error: StoreError, *, is_broken: bool) -> None:
         """Tell that a batch was not written."""
-        if error.trouble is StoreTrouble.FULL:
+        if is_broken:
+            self._broken_s = self._loop.time()
+            self._bus.emit(SpoolBroken(text=str(error)))
+        elif error.trouble is StoreTrouble.FULL:
             self._bus.emit(SpoolFull(text=str(error)))
         else:
-            self._bus.emit(SpoolFailed(text=str(error), is_broken=is_broken))
+            self._bus.emit(SpoolFailed(text=str(error)))
 
     def written(self, batch: Batch) -> None:
         """Count what came and went."""
@@ -354,7 +380,7 @@ class SqliteSpool:
             await file.finish()
             committed = await self._commit(message, items, content, None, file.crc, lease=lease)
         except StoreError as error:
-            # After a failed sync the row may be there when the spool is opened anew: keep its file for it.
+            # After a failed sync the row may be there if the power fails now: its file is kept until the cure.
             if self._group.broken is None:
                 await file.abandon()
             if not answer.done():
@@ -418,11 +444,3 @@ class SqliteSpool:
             if damage.has_file:
                 self._filing.set_aside(damage.queue_id)
             self._bus.emit(ContentDamaged(queue_id=damage.queue_id, why=damage.why))
-
-
-def _checked(queue_id: QueueId, body: bytes, size_bytes: int, crc: int) -> BytesContent:
-    if len(body) != size_bytes or zlib.crc32(body) != crc:
-        raise StoreError(
-            StoreTrouble.DAMAGED, f"the content of {queue_id} is not what was stored ({len(body)} bytes)"
-        )
-    return BytesContent(body)

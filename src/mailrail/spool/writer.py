@@ -104,6 +104,20 @@ class Writer:
             # A reader may have kept part of the log in use: then the next checkpoint moves the rest.
             self._changes_moved = changes if moved == logged else -1
 
+    def renew(self) -> None:
+        """Write into the database, once more, all that the log holds of what was acknowledged, empty the log, and check it all.
+
+        Raises:
+            apsw.Error: the log is as it was.
+        """
+        db = self._db
+        if not db.get_autocommit():
+            db.execute("ROLLBACK")  # of a commit whose own was not possible
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        found = db.execute("PRAGMA quick_check(1)").get
+        if found != "ok":
+            raise apsw.CorruptError(found)
+
     def _write_rows(self, batch: Batch) -> None:
         db = self._db
         if batch.messages:

@@ -170,9 +170,7 @@ def test_the_name_of_a_new_log_that_sqlite_could_not_sync_is_synced_by_the_openi
     simulate(main())
 
 
-@pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)  # SQLite may pass over an error
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # SQLite passes over one
 def test_an_opening_one_of_whose_syncs_failed_leaves_nothing_that_the_next_builds_upon_in_vain() -> None:
     async def opened(number: int) -> bool:
         """Fail sync *number* of a first opening, kill that process, and tell whether there was such a sync."""

@@ -17,7 +17,7 @@ from mailrail.model import StoreError, StoreTrouble, parse_id
 from mailrail.spool import SMALL_BYTES, Filter, Settlement, SqliteSpool, SystemDisk, Want
 from mailrail.spool.events import (
     ContentDamaged,
-    SpoolFailed,
+    SpoolBroken,
     SpoolFull,
     SpoolOpened,
     StrangeFile,
@@ -153,7 +153,7 @@ async def test_a_failed_write_fails_its_batch_and_the_next_may_succeed(
 
 @pytest.mark.parametrize("code", [apsw.SQLITE_IOERR_FSYNC, apsw.SQLITE_IOERR, apsw.SQLITE_CORRUPT])
 @in_loop
-async def test_after_a_failed_sync_nothing_is_written_until_the_spool_is_opened_anew(
+async def test_after_a_failed_sync_nothing_is_written_until_the_spool_is_opened_anew_or_cured(
     disk: SqliteDisk, mail: Mail, code: int
 ) -> None:
     """A68: a sync that failed is never tried again and then called good."""
@@ -163,15 +163,14 @@ async def test_after_a_failed_sync_nothing_is_written_until_the_spool_is_opened_
     with pytest.raises(StoreError):
         await keep(spool, mail)
     bad.is_bad = False
-    with pytest.raises(StoreError, match="until it is opened anew"):
+    with pytest.raises(StoreError, match="until its disk is cured"):
         spool.begin(mail.message().queue_id)
-    with pytest.raises(StoreError, match="until it is opened anew"):
+    with pytest.raises(StoreError, match="until its disk is cured"):
         await spool.settle(Settlement(lease, None))
     with pytest.raises(StoreError):
         await spool.claim(PLENTY)
     assert await spool.count(EVERYTHING) == 1
-    (event,) = [event for event in disk.events if isinstance(event, SpoolFailed)]
-    assert event.is_broken
+    assert types_of(disk) == [SpoolBroken]
     await spool.close()
     spool = await disk.open()
     await keep(spool, mail)
@@ -180,15 +179,19 @@ async def test_after_a_failed_sync_nothing_is_written_until_the_spool_is_opened_
 
 
 @in_loop
-async def test_the_file_of_a_row_whose_sync_failed_is_kept_for_the_next_opening(
+async def test_the_file_of_a_row_whose_sync_failed_is_kept_until_the_disk_is_cured(
     disk: SqliteDisk, mail: Mail
 ) -> None:
     """A68: the row may be there then."""
     spool = await disk.open()
-    make_bad(spool, apsw.SQLITE_IOERR_FSYNC)
+    bad = make_bad(spool, apsw.SQLITE_IOERR_FSYNC)
     message = mail.message(size_bytes=2 * SMALL_BYTES)
     with pytest.raises(StoreError):
         await store(spool, message, mail.items(message))
+    with pytest.raises(StoreError, match="not cured"):
+        await spool.cure()
+    bad.is_bad = False
+    await spool.cure()  # too soon for another
     await spool.maintain()
     assert spool._ground.blobs.path(message.queue_id).exists()
     await spool.close()
