@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol, assert_never
 
+from mailrail.sim.disk import SimDisk
 from mailrail.sim.internet import Internet
 from mailrail.sim.names import DnsFault, Zone
 from mailrail.sim.node import Node
@@ -33,6 +34,15 @@ class DiskFull:
     """Nearly nothing is free on a node's disk."""
 
     node: str
+    lasts_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class FailingSyncs:
+    """So many syncs of a node's disk fail, those that come first in that time."""
+
+    node: str
+    count: int
     lasts_s: float
 
 
@@ -79,7 +89,7 @@ class LinkDown:
     lasts_s: float
 
 
-Fault = Crash | DiskFull | SlowDisk | ClockStep | NamesOut | Partition | LinkDown
+Fault = Crash | DiskFull | FailingSyncs | SlowDisk | ClockStep | NamesOut | Partition | LinkDown
 
 
 class Stage(Protocol):
@@ -131,6 +141,9 @@ def _deed(fault: Fault, stage: Stage) -> tuple[Callable[[], None], Callable[[], 
             return lambda: _crash(node, stage, is_power_cut=is_power_cut), lambda: _start(node), down_s
         case DiskFull(name, lasts_s):
             return *_fill(stage.nodes[name]), lasts_s
+        case FailingSyncs(name, count, lasts_s):
+            disk = stage.nodes[name].disk
+            return partial(_set_failing, disk, count), partial(_set_failing, disk, 0), lasts_s
         case SlowDisk(name, slow_s, lasts_s):
             node = stage.nodes[name]
             return lambda: node.slow_down(slow_s), lambda: node.slow_down(0.0), lasts_s
@@ -172,6 +185,10 @@ def _fill(node: Node) -> tuple[Callable[[], None], Callable[[], None]]:
     return fill, empty
 
 
+def _set_failing(disk: SimDisk, count: int) -> None:
+    disk.failing_syncs = count
+
+
 def draw(
     rng: random.Random,
     days: float,
@@ -196,6 +213,7 @@ def draw(
     for node in nodes:
         several(crashes_a_day, partial(_crash_of, rng, node))
         several(0.5, partial(_disk_full_of, rng, node))
+        several(0.5, partial(_failing_syncs_of, rng, node))
         several(0.5, partial(_slow_disk_of, rng, node))
         several(0.5, partial(_clock_step_of, rng, node))
         several(0.7, partial(_link_of, rng, (node,)))
@@ -216,6 +234,10 @@ def _crash_of(rng: random.Random, node: str) -> Fault:
 
 def _disk_full_of(rng: random.Random, node: str) -> Fault:
     return DiskFull(node, _lasting_s(rng))
+
+
+def _failing_syncs_of(rng: random.Random, node: str) -> Fault:
+    return FailingSyncs(node, rng.choice((1, 2, 5, 10**6)), _lasting_s(rng))
 
 
 def _slow_disk_of(rng: random.Random, node: str) -> Fault:

@@ -13,6 +13,7 @@ from mailrail.sim.faults import (
     ClockStep,
     Crash,
     DiskFull,
+    FailingSyncs,
     Fault,
     LinkDown,
     NamesOut,
@@ -199,6 +200,7 @@ def test_faults_come_and_go_as_the_plan_says() -> None:
         free = disk.free_bytes
         town.befall(
             (10, DiskFull("mx", 10)),
+            (10, FailingSyncs("mx", 10**6, 10)),
             (10, SlowDisk("mx", 0.5, 10)),
             (10, ClockStep("mx", -600, 10)),
             (10, NamesOut(DnsFault.SERVFAIL, 10)),
@@ -207,11 +209,13 @@ def test_faults_come_and_go_as_the_plan_says() -> None:
         )
         await asyncio.sleep(16)
         assert disk.free_bytes < 100_000
+        assert disk.failing_syncs > 0
         assert town.node.slow_s == 0.5
         assert town.node.clock.now_us() < began_us
         assert (await town.give())[0] == "4"
         await asyncio.sleep(10)
         assert disk.free_bytes > free - 1_000_000
+        assert disk.failing_syncs == 0
         assert town.node.slow_s == 0.0
         assert (await town.give()).startswith("250")
         town.befall((1, Crash("mx", is_power_cut=True, down_s=10)))

@@ -41,6 +41,7 @@ class Books:
         acknowledged: queue id to (node, time): a mailrail node heard the 250 that named it.
         deleted: queue ids that an operator wanted deleted.
         acts_s: when an operator last changed when an item is due, by queue id.
+        broken_s: when a sync of a node's spool failed last.
         counts: for the timeline: taken, delivered, deferred ...
     """
 
@@ -54,6 +55,7 @@ class Books:
         self.nodes: dict[str, NodeFacts] = {}
         self.node_at: dict[str, str] = {}
         self.crashes: defaultdict[str, list[float]] = defaultdict(list)
+        self.broken_s: dict[str, float] = {}
         self.unstored_s: dict[str, float] = {}
         self.deleted: set[str] = set()
         self.acts_s: dict[str, float] = {}

@@ -7,7 +7,7 @@ The promises, each a rule with a short name:
   process died before it could write it down;
 - *no notice*, *bounced twice*, *both*: one notice for each failure that owes one, none for what arrived;
 - *notify*, *null sender*, *notice*: nobody is told who should not be;
-- *refused*: what a client was told no about goes nowhere;
+- *refused*: what a client was told no about goes nowhere; excused only where a sync failed under it, when nobody can know;
 - *altered*, *sender*, *stranger*, *invented*, *smuggled*: what arrives is what was sent, to whom it was sent;
 - *retry*, *expiry*, *limit*: times and limits are kept;
 - *protocol*, *own fault*: mailrail speaks SMTP as it should, and nothing of its own breaks.
@@ -25,6 +25,7 @@ from mailrail.sim.ledger.leftovers import Leftover
 from mailrail.sim.ledger.tries import Tries, queued_as
 from mailrail.sim.posting import Posting, Wanted
 from mailrail.sim.strangers import Handover
+from mailrail.spool.events import SpoolBroken
 
 
 class Ledger:
@@ -65,7 +66,9 @@ class Ledger:
                 books.acknowledged[queue_id] = ("", books.now_s())
                 self._tries.learn(queue_id, copy.key)
         else:
-            copy.answered = Answered.REFUSED if reply else Answered.LOST
+            # A sync that failed under it: whoever dies of that, or before the disk is cured, may find it stored.
+            is_unsure = not reply or books.broken_s.get(copy.node, -1.0) >= copy.at_s
+            copy.answered = Answered.LOST if is_unsure else Answered.REFUSED
             books.counts[copy.answered.value] += 1
             if reply and any(fortune.handovers for fortune in copy.fortunes.values()):
                 books.break_rule("refused", f"delivered, and then the client was told: {reply}", copy)
@@ -95,7 +98,11 @@ class Ledger:
         def hear(event: Event) -> None:
             tries.hear(nodes[node], event)
 
+        def broke(_: Event) -> None:
+            self.books.broken_s[node] = self.books.now_s()
+
         bus.listen(hear, tries.types)
+        bus.listen(broke, [SpoolBroken])
 
     def crashed(self, node: str) -> None:
         """Know that *node* died without notice."""

@@ -24,6 +24,7 @@ from mailrail.sim import simulate
 from mailrail.sim.ledger import Copy, Ledger, Leftover, NodeFacts, summarise
 from mailrail.sim.posting import Posting, Wanted
 from mailrail.sim.strangers import SMUGGLED, Fate, Handover
+from mailrail.spool.events import SpoolBroken
 
 NODE = "192.0.2.25"
 ANN, BOB = "ann@a.example", "bob@b.example"
@@ -133,8 +134,23 @@ def test_a_message_that_was_refused_goes_nowhere() -> None:
         desk.deliver(copy)
         desk.ledger.answered(copy, "452 4.3.1 Full")
 
+    def unsure(desk: Desk) -> None:
+        copy = desk.offer()
+        desk.bus.emit(SpoolBroken(text="a sync failed"))
+        desk.ledger.answered(copy, "451 4.3.0 Cannot store")
+        desk.deliver(copy)
+
+    async def broken_before(desk: Desk) -> None:
+        desk.bus.emit(SpoolBroken(text="a sync failed"))
+        await asyncio.sleep(1)
+        copy = desk.offer()
+        desk.ledger.answered(copy, "451 4.3.0 Cannot store")
+        desk.deliver(copy)
+
     check(refused, "refused")
     check(too_late, "refused")
+    check(unsure)
+    check(broken_before, "refused")
 
 
 def test_what_arrives_twice_is_a_duplicate_only_if_the_first_reply_was_read() -> None:
