@@ -98,6 +98,17 @@ def test_a39_a73_a_crowd_leaves_enough_descriptors_for_queued_mail_to_go_out(tmp
         daemon.stop()
 
 
+@pytest.mark.skipif(shutil.which("prlimit") is None, reason="prlimit (util-linux) is missing")
+def test_a73_settings_that_are_read_again_have_the_bound_of_the_start(tmp_path: Path) -> None:
+    """Else `limits.connections`, which nobody touched, would be told as changed and waiting for a restart."""
+    with running(tmp_path, under=("prlimit", "--nofile=128:128")) as daemon:
+        assert daemon.events("SessionsBounded")
+        assert daemon.command("reload").returncode == 0
+        (told,) = daemon.events("SettingsReloaded")
+        assert not told.get("waiting")
+        daemon.stop()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A tmpfs of 8 MB, where a disk can really be full."""
