@@ -195,9 +195,10 @@ def _wait_fault(node: NodeFacts, event: RecipientDeferred, wait_s: float, *, is_
         return f"{event.recipient} waits {wait_s:.0f} s, longer than {most_s:.0f} s"
     is_ours = event.blame == Blame.OURSELVES.value
     least_s = (retry.ours_s if is_ours else retry.first_s) * (1 - retry.spread) - _EARLY_S
-    # The last try falls on the hour at which the message is given up, however soon that is.
+    # The last try falls on the hour at which the message is given up, however soon that is, or on its destination's waking.
     give_up_s = retry.give_up_notice_s if is_notice else retry.give_up_s
-    is_last = any(abs(event.delay_s + wait_s - end_s) < 2 for end_s in (give_up_s, retry.give_up_notice_s))
+    last_s = event.delay_s + wait_s + 2
+    is_last = any(event.delay_s < end_s < last_s for end_s in (give_up_s, retry.give_up_notice_s))
     if wait_s < min(least_s, retry.ours_s * (1 - retry.spread) - _EARLY_S) and not is_last:
         return f"{event.recipient} waits only {wait_s:.0f} s, shorter than {least_s:.0f} s"
     return ""

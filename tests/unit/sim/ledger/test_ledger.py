@@ -332,6 +332,15 @@ def test_a_wait_out_of_bounds_is_found(wait_s: float, rules: list[str]) -> None:
     check(lambda desk: desk.bus.emit(_deferred(desk, wait_s)), *rules)
 
 
+@pytest.mark.parametrize(("wait_s", "rules"), [(10.0, ["retry"]), (36.0, []), (48.0, [])])
+def test_the_last_wait_may_be_short_if_it_ends_with_the_message_s_time_or_later(
+    wait_s: float, rules: list[str]
+) -> None:
+    """Later: the destination sleeps until then."""
+    delay_s = QueueSettings().retry.give_up_s - 36.0
+    check(lambda desk: desk.bus.emit(_deferred(desk, wait_s, delay_s=delay_s)), *rules)
+
+
 def test_the_last_wait_before_the_end_may_be_short() -> None:
     check(lambda desk: desk.bus.emit(_deferred(desk, 20.0, delay_s=432_000.0 - 20.0)))
 
