@@ -52,7 +52,7 @@ def test_in_a_day_everybody_is_met() -> None:
 def test_a_spool_whose_own_name_is_not_synced_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first fault that this scenario found: a power cut took the new directory, and all mail in it."""
     monkeypatch.setattr(opening, "secure_directory", lambda _disk, _path: None)
-    assert "lost" in {violation.rule for violation in run_mixed(15, days=0.25).violations}
+    assert "lost" in {violation.rule for violation in run_mixed(63, days=0.25).violations}
 
 
 @pytest.mark.slow
