@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import accept, depth, domains, large, relay
+from bench import accept, depth, domains, large, relay, tls
 from bench.plot import write_plot
 from bench.results import Results, filesystem_of, machine, table, write_json
 from bench.run import Run
@@ -30,6 +30,7 @@ SCENARIOS: dict[str, Callable[[Run], None]] = {
     "domains": domains.measure,
     "large": large.measure,
     "depth": depth.measure,
+    "tls": tls.measure,
 }
 IN_MEMORY = ("tmpfs", "ramfs")
 

@@ -131,6 +131,20 @@ def memory_mb(pid: int, field: str = "VmHWM") -> float:
     return sum(_status_kb(one, field) for one in _family(pid)) / 1000
 
 
+def shared_once_mb(pid: int) -> float:
+    """Memory of a process and its descendants in MB now, what several share counted once (proc(5), Pss)."""
+    return sum(_pss_kb(one) for one in _family(pid)) / 1000
+
+
+def _pss_kb(pid: int) -> float:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0  # it ended meanwhile
+    found = [line.split()[1] for line in lines if line.startswith("Pss:")]
+    return float(found[0]) * 1.024 if found else 0.0
+
+
 def _status_kb(pid: int, field: str) -> float:
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.peers.certificates import make_certificate
 from tests.support.peers.postfix import postfix
 from tests.support.peers.processes import Program, free_port, wait_for_port
 from tests.support.peers.programs import ROOT
@@ -58,6 +59,7 @@ class Plan:
     routes: Mapping[str, tuple[str, int]] | None = None  # domain -> host and port
     dns: tuple[str, int] | None = None  # mailrail only; Postfix asks the machine's resolver
     hold: bool = False  # accept and keep; deliver nothing
+    tls: bool = False  # offer STARTTLS, with the same kind of certificate
 
 
 Start = Callable[[Plan, Path], contextlib.AbstractContextManager[Subject]]
@@ -82,6 +84,10 @@ def _toml(plan: Plan, folder: Path, port: int) -> str:
         lines += ["[[route]]", f'match = "{domain}"', f'next_hop = "{host}:{hop_port}"', 'tls = "none"']
     if plan.dns is not None:
         lines += ["[dns]", f'servers = ["{plan.dns[0]}:{plan.dns[1]}"]']
+    if plan.tls:
+        file = make_certificate(folder, "mx1.bench.example").chain_file
+        file.chmod(0o600)
+        lines += ["[[tls.certificate]]", f"chain = {json.dumps(str(file))}", f"key = {json.dumps(str(file))}"]
     return "\n".join(lines) + "\n"
 
 
@@ -123,7 +129,9 @@ def start_postfix(plan: Plan, folder: Path) -> Iterator[Subject]:
             "".join(f"{name} smtp:[{hop}]:{port}\n" for name, (hop, port) in plan.routes.items())
         )
         parameters["transport_maps"] = f"texthash:{table}"
-    with postfix(relay_to=plan.next_hop, tls=False, parameters=parameters, base=folder) as server:
+    if plan.tls:
+        parameters["smtpd_tls_loglevel"] = "0"
+    with postfix(relay_to=plan.next_hop, tls=plan.tls, parameters=parameters, base=folder) as server:
         yield Subject("postfix", server.host, server.port, server.program)
 
 
