@@ -85,6 +85,8 @@ class Client:
         self._role = Role.LMTP if lmtp else Role.SMTP
         self._context = context
         self._settings = settings or ClientSettings()
+        # Made with the first session where none is given. We clear it ourselves: the loop may end right after `close`.
+        self._own_network: SocketNetwork | None = None
         self._network = network
         self._resolve = resolve
         self._tls_sessions = SessionCache()
@@ -142,6 +144,8 @@ class Client:
         session, self._session = self._session, None
         if session is not None:
             await session.close()
+        if self._own_network is not None:
+            self._own_network.close()
 
     # --- the session -----------------------------------------------------------------
 
@@ -161,7 +165,9 @@ class Client:
 
     async def _open(self, level: TlsLevel) -> ClientSession:
         """Open a session with the first address that answers."""
-        network = self._network = self._network or SocketNetwork()
+        network = self._network
+        if network is None:
+            network = self._network = self._own_network = SocketNetwork()
         terms = self._terms(level)
         endpoints = await self._resolve(self.host, self.port)
         for endpoint in endpoints[:-1]:

@@ -127,6 +127,12 @@ class SocketNetwork:
         except OSError as error:
             raise net_error(error, f"open a UDP socket on {here}") from error
 
+    def close(self) -> None:
+        """Close at once what is already being closed, for the loop is about to end; what is open stays so."""
+        if self._common is not None:
+            for connection in tuple(self._common.leaving):
+                connection.abort()
+
     def _shared(self) -> Shared:
         if self._common is None:
             loop = asyncio.get_running_loop()

@@ -37,12 +37,16 @@ class Shared:
 
     Args:
         watch: tells of input and room; None: the loop itself.
+
+    Attributes:
+        leaving: connections that flush or linger: nobody else knows of them any more.
     """
 
     __slots__ = (
         "buffer",
         "high_water",
         "is_one_shot",
+        "leaving",
         "linger_bytes",
         "linger_s",
         "loop",
@@ -65,6 +69,7 @@ class Shared:
         self.low_water = settings.low_water_bytes
         self.linger_s = settings.linger_s
         self.linger_bytes = settings.linger_bytes
+        self.leaving: set[SocketConnection] = set()
 
 
 class SocketConnection:
@@ -160,6 +165,7 @@ class SocketConnection:
             self._vanish()
             return
         self._timer = self._shared.loop.call_later(self._shared.linger_s, self._vanish)
+        self._shared.leaving.add(self)
         self._limit = self._shared.linger_bytes
         if self._pending is None:
             self._linger()
@@ -307,6 +313,7 @@ class SocketConnection:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._shared.leaving.discard(self)
 
     def _read_on(self) -> None:
         if not self._is_reading and not self._ended:

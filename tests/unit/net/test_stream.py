@@ -23,9 +23,10 @@ class Bench:
 
     def __init__(self, *, attached: bool = True, is_one_shot: bool = False) -> None:
         self.loop, self.sock, self.told = FakeLoop(), FakeSocket(), Recorder()
+        self.shared = self.loop.shared(SETTINGS, is_one_shot=is_one_shot)
         self.connection = SocketConnection(
             cast(socket.socket, self.sock),  # a fake with the few methods used
-            self.loop.shared(SETTINGS, is_one_shot=is_one_shot),
+            self.shared,
             Endpoint("192.0.2.1", 25),
             Endpoint("198.51.100.7", 1024),
         )
@@ -158,6 +159,15 @@ def test_closing_waits_for_the_output_then_shuts_down_then_waits_for_the_peer(be
     assert bench.sock.state == "closed"
     assert bench.loop.timers[0].is_cancelled
     assert bench.told.chunks == []
+
+
+def test_what_is_being_closed_is_known_until_it_is_gone(bench: Bench) -> None:
+    assert bench.shared.leaving == set()
+    bench.connection.close()
+    assert bench.shared.leaving == {bench.connection}
+    bench.connection.abort()
+    assert bench.shared.leaving == set()
+    assert bench.sock.state == "closed"
 
 
 def test_closing_after_the_peers_end_waits_for_nothing(bench: Bench) -> None:
