@@ -14,11 +14,13 @@ import click
 
 from mailrail.cli.options import config_option, settings_of
 from mailrail.cli.progress import progress
+from mailrail.cli.user import spelled
 from mailrail.config import MailrailSettings
+from mailrail.directory import User, read_file
 from mailrail.dns import DnsResolver
-from mailrail.model import Address, AddressError, parse_address, system_rng
+from mailrail.model import Address, AddressError, SystemClock, parse_address, system_rng
 from mailrail.net import SocketNetwork, is_own_address
-from mailrail.policy import RelayRules
+from mailrail.policy import Buckets, Members, Quotas, RelayRules
 from mailrail.routing import Plan, RoutingRules, SettingsRouter, explain_plan, explain_route
 
 
@@ -42,6 +44,7 @@ class Explanation:
         route: which rule decides, in words.
         plan: which hosts would be tried, in words.
         tries: the same for programs; empty when it would wait or fail.
+        submission: as whom and how much the user may send, in words; empty without a user.
         notices: where a notice to the sender would go, in words; empty without a sender.
     """
 
@@ -52,16 +55,23 @@ class Explanation:
     route: list[str]
     plan: list[str]
     tries: list[Try]
+    submission: list[str]
     notices: list[str]
 
 
 @click.command()
 @click.argument("recipient", metavar="RECIPIENT")
 @click.option(
-    "--from", "sender", metavar="ADDRESS", default="", help="Sender: says where its notices would go."
+    "--from",
+    "sender",
+    metavar="ADDRESS",
+    default="",
+    help="Sender: says where its notices would go, and whether --user may send as it.",
 )
 @click.option("--ip", metavar="IP", default="", help="Client that brings the mail; default: a stranger.")
-@click.option("--user", metavar="NAME", default="", help="Login of that client.")
+@click.option(
+    "--user", metavar="NAME", default="", help="Login of that client: says as whom and how much it may send."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 @config_option
 def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, config: Path) -> None:
@@ -73,8 +83,10 @@ def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, conf
       mailrail explain bob@example.org
       mailrail explain bob@example.org --ip 192.0.2.7
       mailrail explain bob@example.org --from alice@example.com --json
+      mailrail explain bob@example.org --from alice@example.com --user alice@example.com
     """
     _check_ip(ip)
+    user = spelled(user) if user else ""
     settings = settings_of(config)
     to, reverse_path = _address(recipient), _address(sender) if sender not in ("", "<>") else None
     found = asyncio.run(_explain(settings, to, reverse_path, ip, user))
@@ -116,16 +128,36 @@ async def _explain(
     with progress("Asking the DNS"):
         plan = await router.plan(route)
     verdict = rules.decide(recipient, may_relay=rules.may_relay(client, user))
+    may_submit, submission = _submission(settings, user, sender) if user else (True, [])
     return Explanation(
         recipient=recipient.shown(),
-        is_taken=verdict.refusal is None,
+        is_taken=verdict.refusal is None and may_submit,
         policy=rules.explain(recipient, client, user),
         destination=route.destination,
         route=explain_route(route),
         plan=explain_plan(plan),
         tries=_tries(plan) if isinstance(plan, Plan) else [],
+        submission=submission,
         notices=explain_route(router.route(sender)) if sender else [],
     )
+
+
+def _submission(settings: MailrailSettings, name: str, sender: Address | None) -> tuple[bool, list[str]]:
+    """Tell whether *name* may send as *sender*, and say in words what else it may."""
+    file = settings.users.file
+    found = read_file(file).get(name) if file is not None else User(name)
+    if found is None:
+        return False, [f"there is no user {name} in {file}"]
+    if found.is_disabled:
+        return False, [f"{name} is disabled and cannot log in"]
+    lines = [] if file is not None else ["told by the settings and the name alone: no file holds its record"]
+    quotas = Quotas(settings.quota, Buckets(SystemClock()))  # as if nothing had been sent yet
+    member = Members(settings.submission, quotas, tuple(settings.domain)).member(found)
+    refusal = member.judge_mail(sender)
+    if sender is not None:
+        answer = "taken" if refusal is None else f"refused with {refusal}"
+        lines.append(f"mail from {sender.shown()} is {answer}")
+    return refusal is None, lines + member.explain()
 
 
 def _tries(plan: Plan) -> list[Try]:
@@ -137,7 +169,7 @@ def _tries(plan: Plan) -> list[Try]:
 def _lines(found: Explanation) -> Iterator[str]:
     yield found.recipient
     yield f"  {'taken' if found.is_taken else 'refused'}, because:"
-    yield from (f"    {line}" for line in found.policy)
+    yield from (f"    {line}" for line in (*found.policy, *found.submission))
     yield "  it would go out:" if found.is_taken else "  were it taken, it would go out:"
     yield from (f"    {line}" for line in (*found.route, *found.plan))
     if found.notices:

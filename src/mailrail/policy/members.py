@@ -37,6 +37,15 @@ class Member:
         """Count a message that begins to come."""
         self._quotas.count(self._user, recipients)
 
+    def explain(self) -> list[str]:
+        """Say in words as whom, and how much, may be sent."""
+        lines = [self._rights.explain()]
+        if not self._settings.check_sender:
+            lines.append("but the envelope's sender is not checked: submission.check_sender = false")
+        if not self._settings.check_from:
+            lines.append("but From and Sender are not checked: submission.check_from = false")
+        return lines + self._quotas.explain(self._user)
+
 
 class Members:
     """Makes them.

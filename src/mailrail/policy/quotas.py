@@ -26,6 +26,11 @@ class _Quota:
     limit: Limit
     who: str
 
+    def words(self, what: str) -> str:
+        """Say the limit."""
+        span = "an hour" if self.limit.span_s == HOUR_S else "a day"
+        return f"{self.who} may send {self.limit.most:.0f} {what} {span}"
+
 
 class Quotas:
     """Knows what is left."""
@@ -48,16 +53,19 @@ class Quotas:
             for quota in self._quotas(user, what):
                 self._buckets.pour(quota.key, quota.limit, amount)
 
+    def explain(self, user: User) -> list[str]:
+        """Say in words how much *user* may send."""
+        kinds = ("messages", "recipients")
+        lines = [quota.words(what) for what in kinds for quota in self._quotas(user, what)]
+        return lines or [f"no quota limits {user.name}"]
+
     def _judge(self, user: User, what: str, amount: int) -> Reply | None:
         for quota in self._quotas(user, what):
             wait_s = self._buckets.wait_s(quota.key, quota.limit, amount)
             if wait_s:
                 reply = say.OVER_QUOTA if what == "messages" else say.OVER_RECIPIENT_QUOTA
-                span = "an hour" if quota.limit.span_s == HOUR_S else "a day"
                 minutes = math.ceil(wait_s / 60)
-                return reply.with_text(
-                    f"{quota.who} may send {quota.limit.most:.0f} {what} {span}; try again in {minutes} minutes"
-                )
+                return reply.with_text(f"{quota.words(what)}; try again in {minutes} minutes")
         return None
 
     def _quotas(self, user: User, what: str) -> Iterator[_Quota]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from mailrail.directory import User
 from mailrail.message import MailboxError, fields, mailboxes
-from mailrail.model import Address, AddressError, Reply, parse_address
+from mailrail.model import Address, AddressError, Reply, parse_address, show_domain
 from mailrail.model import reply as say
 
 _AUTHORS: Final = (b"from", b"sender")
@@ -57,6 +57,16 @@ class Rights:
                 if not self.covers(address):
                     return say.AUTHOR_NOT_YOURS.with_text(f"{self.user} may not write as {address} in {name}")
         return None
+
+    def explain(self) -> str:
+        """Say in words as whom the user may send."""
+        if self.is_anybody:
+            return f"{self.user} may send as anybody"
+        names = (
+            *sorted(self.addresses),
+            *(f"anybody at {show_domain(name)}" for name in sorted(self.domains)),
+        )
+        return f"{self.user} may send as {', '.join(names) or 'nobody'}"
 
 
 def rights_of(user: User, our_domains: Collection[str]) -> Rights:

@@ -1,10 +1,13 @@
 """`mailrail explain`: by settings alone where they name the host, so that no DNS is needed."""
 
 import json
+from pathlib import Path
 
+import pytest
 from tests.unit.cli.conftest import Program
 
 from mailrail.cli.exits import Exit
+from mailrail.directory import User, write_user
 
 
 def test_mail_for_our_domain_is_taken_and_goes_where_the_settings_say(mailrail: Program) -> None:
@@ -48,3 +51,67 @@ def test_what_is_no_ip_address_is_a_usage_error_and_no_stranger(mailrail: Progra
     said = mailrail("explain", "bob@example.org", "--ip", "10.0.0")
     assert said.code == Exit.USAGE
     assert "--ip 10.0.0: write an IP address" in said.err
+
+
+STORED = "{PLAIN}correct horse battery"
+
+
+def with_users(config: Path) -> None:
+    users = config.with_name("users.toml")
+    write = "".join(
+        write_user("", user)
+        for user in (
+            User("ann@example.org", STORED, may_send_as=("@sales.example",), quotas={"messages_per_day": 50}),
+            User("eve", STORED, is_disabled=True),
+        )
+    )
+    users.write_text(write)
+    users.chmod(0o600)
+    more = (
+        f'users.file = "{users}"\nquota.user.messages_per_hour = 20\nquota.domain.recipients_per_day = 900\n'
+    )
+    config.write_text(more + config.read_text())
+
+
+def test_a_user_is_told_as_whom_and_how_much_it_may_send(mailrail: Program, config: Path) -> None:
+    with_users(config)
+    said = mailrail(
+        "explain", "x@elsewhere.example", "--user", "Ann@example.org", "--from", "bob@sales.example"
+    )
+    assert "  taken, because:" in said.out
+    assert "mail from bob@sales.example is taken" in said.out
+    assert "ann@example.org may send as ann@example.org, anybody at sales.example" in said.out
+    assert "ann@example.org may send 20 messages an hour" in said.out
+    assert "ann@example.org may send 50 messages a day" in said.out
+    assert "All of example.org may send 900 recipients a day" in said.out
+
+
+def test_a37_a_user_who_sends_as_somebody_else_is_told_the_refusal(mailrail: Program, config: Path) -> None:
+    with_users(config)
+    said = mailrail(
+        "explain", "x@elsewhere.example", "--user", "ann@example.org", "--from", "eve@example.org"
+    )
+    assert "  refused, because:" in said.out
+    assert "mail from eve@example.org is refused with 553 5.7.1 ann@example.org may not send as" in said.out
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("eve", "eve is disabled and cannot log in"), ("nobody", "there is no user nobody in")],
+)
+def test_who_cannot_log_in_sends_nothing(mailrail: Program, config: Path, name: str, words: str) -> None:
+    with_users(config)
+    found = json.loads(mailrail("explain", "x@elsewhere.example", "--user", name, "--json").out)
+    assert found["is_taken"] is False
+    assert words in found["submission"][0]
+
+
+def test_checks_that_are_off_are_told(mailrail: Program, config: Path) -> None:
+    config.write_text("submission = {check_sender = false, check_from = false}\n" + config.read_text())
+    said = mailrail("explain", "x@elsewhere.example", "--user", "ann", "--from", "eve@example.org")
+    assert "  taken, because:" in said.out
+    assert "told by the settings and the name alone" in said.out
+    assert "ann may send as anybody at example.org" in said.out
+    assert "submission.check_sender = false" in said.out
+    assert "submission.check_from = false" in said.out
+    assert "no quota limits ann" in said.out
