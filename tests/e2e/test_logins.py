@@ -13,6 +13,8 @@ from typing import Any
 import aiosmtplib
 import pytest
 from tests.support.daemon import Daemon, running, to
+from tests.support.issuer import AUDIENCE, CLIENT_ID, NAME, issuer
+from tests.support.issuer import SECRET as SECRET_OF_CLIENT
 from tests.support.letters import letter
 from tests.support.peers.certificates import Certificate, make_certificate
 from tests.support.peers.dovecot import dovecot
@@ -20,7 +22,7 @@ from tests.support.peers.processes import free_port
 from tests.support.peers.swaks import Dialogue, swaks
 from tests.support.receiver import Receiver
 
-from mailrail import Login, send_sync
+from mailrail import Login, Result, SendError, send_sync
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -77,6 +79,10 @@ def note(subject: str, author: str = ANN) -> EmailMessage:
     message = letter(subject)
     message.replace_header("From", author)
     return message
+
+
+def send_with(house: House, login: Login) -> Result:
+    return send_sync(note("hi"), "127.0.0.1", house.wrapped, tls="encrypt", implicit_tls=True, login=login)
 
 
 def add(daemon: Daemon, name: str = ANN, password: str = SECRET) -> None:
@@ -279,6 +285,56 @@ def test_a_python_function_says_who_may_log_in(tmp_path: Path, receiver: Receive
         with house.smtplib() as client, pytest.raises(smtplib.SMTPAuthenticationError):
             client.login(ANN, "wrong password")
         assert daemon.wait_for("LoggedIn", user=ANN)
+
+
+def test_tokens_of_an_issuer_log_in_by_both_mechanisms_and_those_of_others_do_not(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    house = House(tmp_path)
+    with issuer() as site:
+        oauth = {"keys_url": f"{site.url}/keys", "issuer": NAME, "audience": AUDIENCE}
+        settings = house.settings(users={"oauth": oauth}, route=[to(receiver.address)])
+        with running(tmp_path, **settings) as daemon:
+            message = f"user={ANN}\x01auth=Bearer {site.token(ANN)}\x01\x01"
+            with house.smtplib() as client:
+                client.ehlo()
+                assert client.esmtp_features["auth"].split() == ["OAUTHBEARER", "XOAUTH2"]
+                client.auth("XOAUTH2", lambda challenge=None: message)
+                client.send_message(note("by a token"), ANN, ["bob@elsewhere.example"])
+            assert daemon.wait_for("LoggedIn", mechanism="XOAUTH2", user=ANN)
+            assert send_with(house, Login("", token=site.token(ANN))).accepted
+            assert daemon.wait_for("LoggedIn", mechanism="OAUTHBEARER", user=ANN)
+            assert site.asked == ["/keys"]
+            for token, word in ((site.token(ANN, aud="web"), "somebody else"), ("forged", "no signed token")):
+                with pytest.raises(SendError):
+                    send_with(house, Login(ANN, token=token))
+                refused = daemon.events("LoginRefused")
+                assert word in refused[-1]["reason"]
+                assert token not in json.dumps(refused)
+
+
+def test_who_issued_a_token_is_asked_at_each_login(tmp_path: Path, receiver: Receiver) -> None:
+    house = House(tmp_path)
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET_OF_CLIENT)
+    secret.chmod(0o600)
+    with issuer() as site:
+        oauth = {
+            "introspection_url": f"{site.url}/introspect",
+            "client_id": CLIENT_ID,
+            "client_secret_file": secret,
+        }
+        settings = house.settings(users={"oauth": oauth}, route=[to(receiver.address)])
+        with running(tmp_path, **settings) as daemon:
+            token = site.opaque_token(ANN)
+            assert send_with(house, Login(ANN, token=token)).accepted
+            site.opaque.clear()  # it is taken back
+            with pytest.raises(SendError, match="535"):
+                send_with(house, Login(ANN, token=token))
+            site.override = (500, {}, b"")
+            with pytest.raises(SendError, match="454"):
+                send_with(house, Login(ANN, token=token))
+            assert daemon.wait_for("MessageAccepted", user=ANN)
 
 
 def test_a_real_dovecot_says_who_may_log_in(tmp_path: Path, receiver: Receiver) -> None:

@@ -8,9 +8,15 @@ import click
 
 from mailrail.cli.options import config_option, settings_of
 from mailrail.cli.words import count_words
-from mailrail.config import MailrailSettings, json_schema, markdown_reference, toml_reference
+from mailrail.config import (
+    ListenerSettings,
+    MailrailSettings,
+    json_schema,
+    markdown_reference,
+    toml_reference,
+)
 from mailrail.config import show as show_settings
-from mailrail.directory import have_keys, read_file
+from mailrail.directory import Users, UsersSettings, able_mechanisms, have_keys, read_file
 
 
 @click.group()
@@ -73,21 +79,33 @@ def _tls_note(settings: MailrailSettings) -> str:
 
 def _login_notes(settings: MailrailSettings) -> Iterator[str]:
     """Say who can log in where, and how."""
-    file = settings.users.file
-    if file is None:
+    file, oauth = settings.users.file, settings.users.oauth
+    if file is None and not oauth.is_on:
         return
-    users = read_file(file)
-    yield f"Logins: {count_words(len(users), 'user')} in {file}."
-    if not users:
+    users = {} if file is None else read_file(file)
+    if file is not None:
+        yield f"Logins: {count_words(len(users), 'user')} in {file}."
+    if oauth.is_on:
+        way = "with the keys of" if oauth.keys_url else "by asking"
+        yield f"Logins by token: checked {way} {oauth.url}; the user is in {oauth.user_claim}."
+    if file is not None and not users:
         yield "    add the first one: mailrail user add NAME"
     for listener in settings.listener:
-        names = listener.mechanisms
-        if not listener.auth and not have_keys(users):
-            names = tuple(name for name in names if not name.startswith("SCRAM"))
+        names = listener.mechanisms if listener.auth else _able(listener, settings.users, users)
         if names:
             yield f"    at {listener.address} by {', '.join(names)}"
-    if not have_keys(users):
+    if file is not None and not have_keys(users):
         yield "    SCRAM is not offered unless asked for: users have no keys for it until `mailrail user passwd NAME`"
+
+
+def _able(listener: ListenerSettings, settings: UsersSettings, users: Users) -> tuple[str, ...]:
+    has_keys = settings.file is not None and have_keys(users)
+    return able_mechanisms(
+        listener.mechanisms,
+        by_password=settings.has_source,
+        by_keys=has_keys,
+        by_token=settings.oauth.is_on,
+    )
 
 
 _FORMATS: Final[dict[str, Callable[[], str]]] = {

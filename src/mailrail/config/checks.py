@@ -13,10 +13,11 @@ from mailrail.config.lines import KeyPath
 from mailrail.config.problems import Problem, spell
 from mailrail.config.schema import is_secret_name
 from mailrail.config.settings import MailrailSettings
-from mailrail.directory import check_users
+from mailrail.directory import able_mechanisms, check_users
 from mailrail.model import SettingsError, parse_domain
 from mailrail.net import CertificateFiles, TlsSettings, client_context, server_context
 from mailrail.routing import HopSettings
+from mailrail.sasl import BY_TOKEN
 
 
 def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
@@ -128,12 +129,34 @@ def _logins(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
             text = "nobody can log in: there are no users"
             mend = 'name a file for them: [users] file = "/etc/mailrail/users.toml"'
             yield _problem(source, ("listener", index, "auth"), text, mend)
+        yield from _vain_mechanisms(settings, source, index)
         has_tls = settings.tls.certificate or settings.tls.self_signed
         is_for_users = settings.users.is_on and bool(listener.mechanisms)
         if is_for_users and not has_tls and not listener.auth_in_clear:
             text = "nobody can log in here: logins are offered under TLS only, and there is no certificate"
             mend = "add [[tls.certificate]] with chain and key, or leave out tls.self_signed = false"
             yield _problem(source, ("listener", index, "role"), text, mend)
+
+
+def _vain_mechanisms(settings: MailrailSettings, source: Source, index: int) -> Iterator[Problem]:
+    """Find what a listener offers in so many words, and nobody has what it takes."""
+    users, listener = settings.users, settings.listener[index]
+    if not listener.auth or not users.is_on:
+        return
+    is_able = able_mechanisms(
+        listener.mechanisms,
+        by_password=users.has_source,
+        by_keys=users.has_source,
+        by_token=users.oauth.is_on,
+    )
+    for name in listener.mechanisms:
+        if name not in is_able:
+            is_by_token = name in BY_TOKEN
+            text = f"nobody can log in by {name}: " + (
+                "no tokens are taken" if is_by_token else "users come by tokens only"
+            )
+            mend = "say in [users.oauth] whose tokens are taken" if is_by_token else f"leave out {name}"
+            yield _problem(source, ("listener", index, "auth"), text, mend)
 
 
 def _secret_files(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

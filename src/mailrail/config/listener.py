@@ -37,6 +37,8 @@ class Mechanism(Enum):
 
     SCRAM_SHA_256_PLUS = "SCRAM-SHA-256-PLUS"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
+    OAUTHBEARER = "OAUTHBEARER"
+    XOAUTH2 = "XOAUTH2"
     PLAIN = "PLAIN"
     LOGIN = "LOGIN"
     EXTERNAL = "EXTERNAL"
@@ -46,6 +48,8 @@ class Mechanism(Enum):
 _OF_SUBMISSION: Final = (
     Mechanism.SCRAM_SHA_256_PLUS,
     Mechanism.SCRAM_SHA_256,
+    Mechanism.OAUTHBEARER,
+    Mechanism.XOAUTH2,
     Mechanism.PLAIN,
     Mechanism.LOGIN,
 )
@@ -93,9 +97,9 @@ class ListenerSettings(Settings):
 
     auth: tuple[Mechanism, ...] | None = setting(
         None,
-        "How people may log in, strongest first; without it, at a submission listener all that users have keys or "
-        "passwords for, elsewhere nothing.",
-        source="RFC 4954, RFC 5802, RFC 4616",
+        "How people may log in, strongest first; without it, at a submission listener all that users have keys, "
+        "passwords or tokens for, elsewhere nothing.",
+        source="RFC 4954, RFC 5802, RFC 4616, RFC 7628",
     )
     auth_in_clear: bool = setting(
         False,

@@ -132,7 +132,7 @@ class Daemon:
             heeds_tls_required=_asks_for_tls(settings),
         )
         self.directory = open_directory(
-            settings.users, settings.spool.path / LOGINS, bus, world.rng, world.network
+            settings.users, settings.spool.path / LOGINS, bus, world.rng, world.network, world.clock
         )
         buckets = Buckets(world.clock)
         self.tallies = Tallies(settings.spool.path / LOGINS / "tallies", buckets, bus)

@@ -1,7 +1,7 @@
 """Floor 3 · directory — who lives here: users, and whether somebody is one of them."""
 
 from mailrail.directory.api import DirectoryError, Source
-from mailrail.directory.directory import Asker, Directory
+from mailrail.directory.directory import Asker, Directory, able_mechanisms
 from mailrail.directory.hashes import HashError, make_hash, scheme_of
 from mailrail.directory.opening import check_users, open_directory
 from mailrail.directory.records import QUOTAS, Users, remove_user, write_user
@@ -20,6 +20,7 @@ __all__ = [
     "User",
     "Users",
     "UsersSettings",
+    "able_mechanisms",
     "change_file",
     "check_users",
     "checked",

@@ -20,11 +20,17 @@ class Source(Protocol):
     Attributes:
         has_keys: every user has keys for SCRAM. Where one has not, SCRAM is not offered: a client that can do it would
             insist on it, and fail.
+        knows_names: `find` knows who there is. Where it does not, a good token is enough.
     """
 
     @property
     def has_keys(self) -> bool:
         """Tell whether every user has keys for SCRAM."""
+        ...
+
+    @property
+    def knows_names(self) -> bool:
+        """Tell whether users can be found by name."""
         ...
 
     def version(self) -> object:

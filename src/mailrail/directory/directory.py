@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from typing import Final
 
 from mailrail.directory.api import DirectoryError, Source
+from mailrail.directory.claims import Refusal
+from mailrail.directory.tokens import Tokens
 from mailrail.directory.user import User, login_name
 from mailrail.model import Reply, Rng
 from mailrail.model import reply as say
 from mailrail.net import Identity
-from mailrail.sasl import KeyRecord, PreparationError
+from mailrail.sasl import BY_TOKEN, KeyRecord, PreparationError
 from mailrail.server import Verifier
 
 _MOST_REMEMBERED: Final = 10_000
@@ -22,19 +24,29 @@ _KEY_OCTETS: Final = 32
 
 
 class Directory:
-    """Answers for one source of users."""
+    """Answers for one source of users, and for who issues tokens to them."""
 
-    def __init__(self, source: Source, *, secret: bytes, cache_s: float, rng: Rng) -> None:
+    def __init__(
+        self,
+        source: Source | None,
+        *,
+        secret: bytes,
+        cache_s: float,
+        rng: Rng,
+        tokens: Tokens | None = None,
+    ) -> None:
         """Join a source with what all of them need.
 
         Args:
-            source: who knows the users.
+            source: who knows the users; None: they come by tokens only.
             secret: see `Verifier.secret`.
             cache_s: how long a right password is remembered; 0: not.
             rng: one that nobody can predict.
+            tokens: who knows whose a token is; None: nobody comes by one.
         """
         self.secret = secret
         self._source = source
+        self._tokens = tokens
         self._cache_s = cache_s
         self._key = rng.getrandbits(8 * _KEY_OCTETS).to_bytes(_KEY_OCTETS, "big")
         self._right: dict[bytes, tuple[float, object, User]] = {}
@@ -45,6 +57,8 @@ class Directory:
         Raises:
             DirectoryError: it cannot be known now.
         """
+        if self._source is None:
+            return None
         now_s = asyncio.get_running_loop().time()
         digest = hmac.digest(self._key, f"{name}\0{password}".encode(), "sha256")
         version = self._source.version()
@@ -64,12 +78,38 @@ class Directory:
         Raises:
             DirectoryError: it cannot be known now.
         """
-        return await self._source.find(name)
+        return None if self._source is None else await self._source.find(name)
+
+    async def by_token(self, user: str, token: str) -> User | Refusal:
+        """Return the user whose *token* is, or why it lets nobody in.
+
+        Args:
+            user: who the client says that it is, "" if it does not.
+            token: as the client showed it.
+
+        Raises:
+            DirectoryError: it cannot be known now.
+        """
+        if self._tokens is None:
+            return Refusal("no tokens are taken")
+        name = await self._tokens.name_of(token)
+        if isinstance(name, Refusal):
+            return name
+        if user and login_name(user) != name:
+            return Refusal(f"the token is of {name}, not of {user}")
+        if self._source is None or not self._source.knows_names:
+            return User(name)
+        return await self._source.find(name) or Refusal(f"the token is good, but there is no user {name}")
 
     def able(self, mechanisms: Sequence[str]) -> tuple[str, ...]:
         """Return those of *mechanisms* that every user can log in by."""
-        has_keys = self._source.has_keys
-        return tuple(name for name in mechanisms if has_keys or not name.startswith("SCRAM"))
+        has_keys = self._source is not None and self._source.has_keys
+        return able_mechanisms(
+            mechanisms,
+            by_password=self._source is not None,
+            by_keys=has_keys,
+            by_token=self._tokens is not None,
+        )
 
     def asker(self) -> "Asker":
         """Return the Verifier for one exchange."""
@@ -77,7 +117,23 @@ class Directory:
 
     async def close(self) -> None:
         """Let go of the source."""
-        await self._source.close()
+        if self._source is not None:
+            await self._source.close()
+        if self._tokens is not None:
+            await self._tokens.close()
+
+
+def able_mechanisms(
+    mechanisms: Sequence[str], *, by_password: bool, by_keys: bool, by_token: bool
+) -> tuple[str, ...]:
+    """Return those of *mechanisms* for which there is what they need."""
+
+    def is_able(name: str) -> bool:
+        if name in BY_TOKEN:
+            return by_token
+        return by_keys if name.startswith("SCRAM") else by_password
+
+    return tuple(filter(is_able, mechanisms))
 
 
 class Asker(Verifier):
@@ -85,7 +141,7 @@ class Asker(Verifier):
 
     Attributes:
         found: the user; it is logged in only if the exchange succeeds.
-        trouble: why nothing could be known, "" if it could.
+        trouble: why nothing could be known, or what is wrong with a token; "" for neither.
     """
 
     def __init__(self, directory: Directory) -> None:
@@ -116,6 +172,20 @@ class Asker(Verifier):
         if self.found is None or self.found.keys is None or self.found.keys.digest != digest:
             return None
         return KeyRecord(self.found.name, self.found.keys)
+
+    async def verify_token(self, user: str, token: str) -> str | Reply:
+        """Find the user whose token it is."""
+        try:
+            answer = await self._directory.by_token(user, token)
+        except PreparationError:
+            return say.AUTH_FAILED
+        except DirectoryError as error:
+            return self._unavailable(error)
+        if isinstance(answer, Refusal):
+            self.trouble = answer.reason
+            return say.AUTH_FAILED
+        self.found = answer
+        return answer.name
 
     async def verify_certificate(self, user: str, identity: Identity) -> str | Reply:
         """Find the user whom a certificate names by a mail address or as common name."""

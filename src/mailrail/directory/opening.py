@@ -14,8 +14,9 @@ from mailrail.directory.source_dovecot import DovecotSource
 from mailrail.directory.source_file import FileSource
 from mailrail.directory.source_function import FunctionSource, find_function
 from mailrail.directory.source_sql import SqlSource
+from mailrail.directory.token_opening import open_tokens
 from mailrail.directory.userfile import UserFile, read_file
-from mailrail.model import Rng, SettingsError
+from mailrail.model import Clock, Rng, SettingsError, SystemClock
 from mailrail.net import Network, write_private
 from mailrail.observe import Bus
 
@@ -23,7 +24,7 @@ _SECRET_OCTETS: Final = 32
 
 
 def open_directory(
-    settings: UsersSettings, kept_in: Path, bus: Bus, rng: Rng, network: Network
+    settings: UsersSettings, kept_in: Path, bus: Bus, rng: Rng, network: Network, clock: Clock
 ) -> Directory | None:
     """Return the directory that *settings* name, None where they name none. Blocks; within the running loop.
 
@@ -35,13 +36,18 @@ def open_directory(
     """
     if not settings.is_on:
         return None
-    pool = Pool(settings.threads, settings.waiting)
+    source: Source | None = None
     if settings.dovecot is not None:
-        source: Source = DovecotSource(network, settings.dovecot, rng)
-    else:
-        source = _source(settings, pool, bus)
-    secret = keep_secret(kept_in / "secret", rng)
-    return Directory(source, secret=secret, cache_s=settings.cache_s, rng=rng)
+        source = DovecotSource(network, settings.dovecot, rng)
+    elif settings.has_source:
+        source = _source(settings, Pool(settings.threads, settings.waiting), bus)
+    return Directory(
+        source,
+        secret=keep_secret(kept_in / "secret", rng),
+        cache_s=settings.cache_s,
+        rng=rng,
+        tokens=open_tokens(settings, clock) if settings.oauth.is_on else None,
+    )
 
 
 def check_users(settings: UsersSettings) -> None:
@@ -52,8 +58,10 @@ def check_users(settings: UsersSettings) -> None:
     """
     if settings.file is not None:
         read_file(settings.file)
-    elif settings.is_on and settings.dovecot is None:  # that one is asked at each login anew
+    elif settings.has_source and settings.dovecot is None:  # that one is asked at each login anew
         _source(settings, Pool(settings.threads, settings.waiting), Bus())
+    if settings.oauth.is_on:  # and so is who issues tokens
+        open_tokens(settings, SystemClock())
 
 
 def _source(settings: UsersSettings, pool: Pool, bus: Bus) -> Source:

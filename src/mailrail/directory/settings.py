@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
@@ -22,8 +23,90 @@ class SqlSettings(Settings):
     )
 
 
+class OAuthSettings(Settings):
+    """Logins by access tokens of OAuth 2.0: signed ones, checked with the keys of their issuer, or any, which the issuer is asked about."""
+
+    keys_url: str = setting(
+        "",
+        "Where the issuer publishes the keys that it signs tokens with: `jwks_uri` of its metadata.",
+        source="RFC 7517 §5, RFC 8414",
+    )
+    introspection_url: str = setting(
+        "", "Where the issuer says whose a token is, instead of keys_url.", source="RFC 7662"
+    )
+    client_id: str = setting("", "Who we are to introspection_url.")
+    client_secret_file: Path | None = setting(
+        None, "File whose first line is our secret there; read at the start."
+    )
+    issuer: str = setting("", "What a token's `iss` must be; keys_url needs it.", source="RFC 7519 §4.1.1")
+    audience: str = setting(
+        "",
+        "What must be in a token's `aud`, so that one for another service is none for us; keys_url needs it.",
+        source="RFC 7519 §4.1.3, RFC 8725 §3.9",
+    )
+    scope: str = setting("", "Word that must be in a token's `scope`.", source="RFC 8693 §4.2")
+    user_claim: str = setting(
+        "email",
+        "The claim that is the login name: email, preferred_username, sub, username ... An email that the issuer says is not verified lets "
+        "nobody in.",
+        source="OpenID Connect Core 1.0 §5.1",
+        min_length=1,
+    )
+    leeway_s: Duration = setting(
+        60,
+        "How far the issuer's clock and ours may be apart (`exp`, `nbf`).",
+        unit="s",
+        source="RFC 7519 §4.1.4",
+        ge=0,
+        le=600,
+    )
+    timeout_s: Duration = setting(
+        5, "How long the issuer may take to answer.", unit="s", source="practice", ge=1, le=60
+    )
+    ca_file: Path | None = setting(
+        None, "PEM file of the authorities that may vouch for the issuer, instead of the system's."
+    )
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if self.keys_url and self.introspection_url:
+            raise ValueError("tokens are checked in one way: keep one of keys_url and introspection_url")
+        if self.keys_url and not (self.issuer and self.audience):
+            raise ValueError("keys_url needs issuer and audience: others have tokens of this issuer, too")
+        if len({bool(self.introspection_url), bool(self.client_id), self.client_secret_file is not None}) > 1:
+            raise ValueError("introspection_url, client_id and client_secret_file belong together")
+        if self.is_on and not _is_safe(self.url):
+            raise ValueError(f"{self.url!r} must begin with https://, or be on loopback by http://")
+        return self
+
+    @property
+    def url(self) -> str:
+        """Return where the issuer is asked; "" for nowhere."""
+        return self.keys_url or self.introspection_url
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether tokens are taken."""
+        return bool(self.url)
+
+
+def _is_safe(url: str) -> bool:
+    """Tell whether nobody on the way can answer in the issuer's place."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        is_plain = bool(parts.hostname) and parts.username is None and not parts.fragment and parts.port != 0
+    except ValueError:
+        return False
+    return is_plain and (
+        parts.scheme == "https"
+        or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
+    )
+
+
 class UsersSettings(Settings):
-    """Where logins come from, and how they are checked: from a file, a database, a Dovecot or a function."""
+    """Where logins come from, and how they are checked: from a file, a database, a Dovecot or a function, and by tokens."""
 
     file: Path | None = setting(
         None,
@@ -37,6 +120,11 @@ class UsersSettings(Settings):
         "",
         'Python function that checks passwords, "module:function"; called in a thread with name and password, returns '
         "True or False.",
+    )
+    oauth: OAuthSettings = setting(
+        OAuthSettings(),
+        "Logins by OAUTHBEARER and XOAUTH2, beside passwords or instead of them. Where users come from a file or a database, "
+        "only they can log in by a token.",
     )
     scram: bool = setting(
         True,
@@ -80,6 +168,11 @@ class UsersSettings(Settings):
     @property
     def is_on(self) -> bool:
         """Tell whether there are users at all."""
+        return self.has_source or self.oauth.is_on
+
+    @property
+    def has_source(self) -> bool:
+        """Tell whether there are users with passwords."""
         return any(self._sources)
 
     @property

@@ -29,6 +29,7 @@ class DovecotSource:
     """Implements Source; knows nobody without a password."""
 
     has_keys = False
+    knows_names = False
 
     def __init__(self, network: Network, socket: Path, rng: Rng) -> None:
         self._network = network

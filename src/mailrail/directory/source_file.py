@@ -10,6 +10,8 @@ from mailrail.directory.userfile import UserFile
 class FileSource:
     """Implements Source."""
 
+    knows_names = True
+
     def __init__(self, file: UserFile, pool: Pool) -> None:
         self._file = file
         self._pool = pool

@@ -21,6 +21,7 @@ class FunctionSource:
     """Implements Source; knows nobody without a password."""
 
     has_keys = False
+    knows_names = False
 
     def __init__(self, check: Check, pool: Pool) -> None:
         self._check = check

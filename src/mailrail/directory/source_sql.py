@@ -28,6 +28,7 @@ class SqlSource:
     """Implements Source."""
 
     has_keys = False  # nobody knows without reading all of them; a listener's `auth` may say so
+    knows_names = True
 
     def __init__(self, path: Path, query: str, pool: Pool) -> None:
         self._path = path

@@ -18,6 +18,12 @@ class Certificate:
         """A context that trusts this authority and nobody else."""
         return ssl.create_default_context(cafile=self.ca_file)
 
+    def server_context(self) -> ssl.SSLContext:
+        """A context that shows this certificate."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(self.chain_file)
+        return context
+
 
 def make_certificate(folder: Path, *names: str) -> Certificate:
     """Issue a certificate for *names* (host names or addresses) into *folder*."""

@@ -155,6 +155,18 @@ def test_config_check_says_that_nothing_is_encrypted_where_the_settings_say_so(
     assert "# TLS: not offered" in mailrail("config", "show").out
 
 
+def test_config_check_says_whose_tokens_let_in(mailrail: Program, config: Path) -> None:
+    oauth = 'keys_url = "https://issuer.example/keys"\nissuer = "https://issuer.example"\naudience = "mail"\n'
+    door = '[[listener]]\naddress = "127.0.0.1:8"\nrole = "submission"\n'
+    config.write_text(f"{config.read_text()}\n[users.oauth]\n{oauth}{door}")
+    said = mailrail("config", "check").out
+    assert (
+        "Logins by token: checked with the keys of https://issuer.example/keys; the user is in email.\n"
+        in said
+    )
+    assert said.splitlines()[-1].endswith("at 127.0.0.1:8 by OAUTHBEARER, XOAUTH2")
+
+
 def test_config_check_tells_every_problem_with_its_line(mailrail: Program, config: Path) -> None:
     config.write_text("hostnam = 'x.example'\n[queue]\npoll_s = 'x'\n")
     said = mailrail("config", "check")

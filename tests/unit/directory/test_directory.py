@@ -14,7 +14,7 @@ from mailrail.directory import source_file as source_file_module
 from mailrail.directory.opening import keep_secret
 from mailrail.directory.pool import Pool
 from mailrail.directory.source_file import checked
-from mailrail.model import Reply, SettingsError, system_rng
+from mailrail.model import Reply, SettingsError, SystemClock, system_rng
 from mailrail.model import reply as say
 from mailrail.net import Identity
 from mailrail.observe import Bus
@@ -34,6 +34,7 @@ class FakeSource:
     """
 
     has_keys = False
+    knows_names = True
 
     def __init__(self) -> None:
         self.users = {user.name: user for user in (ANN, BOB)}
@@ -207,4 +208,6 @@ def test_the_secret_is_made_once_and_kept_private(tmp_path: Path) -> None:
 
 
 def test_without_a_file_there_is_no_directory(tmp_path: Path) -> None:
-    assert open_directory(UsersSettings(), tmp_path, Bus(), system_rng(), MemoryNetwork()) is None
+    assert (
+        open_directory(UsersSettings(), tmp_path, Bus(), system_rng(), MemoryNetwork(), SystemClock()) is None
+    )

@@ -14,7 +14,7 @@ from mailrail.directory.pool import Pool
 from mailrail.directory.settings import SqlSettings
 from mailrail.directory.source_function import FunctionSource, find_function
 from mailrail.directory.source_sql import SqlSource
-from mailrail.model import SettingsError, system_rng
+from mailrail.model import SettingsError, SystemClock, system_rng
 from mailrail.observe import Bus
 
 QUERY = SqlSettings().query
@@ -132,7 +132,9 @@ def test_each_source_is_opened_by_its_setting(tmp_path: Path, kind: str) -> None
     }[kind]
 
     async def ask() -> None:
-        directory = open_directory(settings, tmp_path / "kept", Bus(), system_rng(), MemoryNetwork())
+        directory = open_directory(
+            settings, tmp_path / "kept", Bus(), system_rng(), MemoryNetwork(), SystemClock()
+        )
         assert directory is not None
         assert (await directory.by_password("same", "same") is not None) == (kind == "function")
         await directory.close()

@@ -8,11 +8,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from tests.unit.directory.test_directory import FakeSource
+from tests.unit.directory.test_tokens import FakeTokens
 from tests.unit.intake.door import POSTMASTER, make_doorway
 from tests.unit.receive.test_reception import RULES, answers
 from tests.unit.server.lobby import HERE, Door, FakeConnection
 
 from mailrail.directory import Directory, User
+from mailrail.directory.tokens import Tokens
 from mailrail.model import system_rng
 from mailrail.observe import Bus, Event
 from mailrail.policy import (
@@ -41,6 +43,7 @@ class Site:
         self,
         submission: SubmissionSettings | None = None,
         quota: QuotaSettings | None = None,
+        tokens: Tokens | None = None,
         **settings: Any,
     ) -> None:
         self.events: list[Event] = []
@@ -53,7 +56,7 @@ class Site:
         )
         self.source = FakeSource()
         self.doorway = make_doorway()
-        directory = Directory(self.source, secret=b"x" * 32, cache_s=0, rng=system_rng())
+        directory = Directory(self.source, secret=b"x" * 32, cache_s=0, rng=system_rng(), tokens=tokens)
         self.duty = Duty(
             intake=self.doorway.intake,
             rules=RULES,
@@ -70,7 +73,11 @@ class Site:
         )
         server.start()
         server.listen_on(
-            Port(endpoint=HERE, auth_mechanisms=("SCRAM-SHA-256", "PLAIN", "LOGIN"), may_auth_in_clear=True)
+            Port(
+                endpoint=HERE,
+                auth_mechanisms=("SCRAM-SHA-256", "XOAUTH2", "PLAIN", "LOGIN"),
+                may_auth_in_clear=True,
+            )
         )
 
     def arrive(self, host: str = "198.51.100.7") -> FakeConnection:
@@ -325,5 +332,47 @@ def test_a_record_has_its_own_quota_and_a_domain_one_for_all() -> None:
             assert (await sent(client, b"ann@example.org", FROM_ANN)).startswith("250")
         reply = await sent(client, b"ann@example.org", FROM_ANN)
         assert reply.startswith("450 4.7.1 All of example.org may send 3 messages a day; try again in ")
+
+    play(scenario)
+
+
+def xoauth2(user: str, token: str) -> bytes:
+    return b"AUTH XOAUTH2 " + b64encode(f"user={user}\x01auth=Bearer {token}\x01\x01".encode()) + b"\r\n"
+
+
+async def shown(site: Site, token: str) -> str:
+    """Show a token; return the last reply, behind the account of a failure that the client confirms."""
+    client = site.arrive()
+    said, _ = await timed(client, xoauth2("bob", token))
+    return (await timed(client, b"\r\n"))[0] if said.startswith("334") else said
+
+
+def test_a_good_token_lets_in_and_a_bad_one_tells_only_the_operator_why() -> None:
+    async def scenario() -> None:
+        site = Site(tokens=FakeTokens("bob"))
+        assert (await shown(site, "good")).startswith("235")
+        (logged_in,) = site.told(LoggedIn)
+        assert isinstance(logged_in, LoggedIn)
+        assert logged_in.user == "bob"
+        assert (await shown(site, "bad")).startswith("535")
+        (refused,) = site.told(LoginRefused)
+        assert isinstance(refused, LoginRefused)
+        assert refused.reason == "it is bad"
+        assert (await shown(site, "down")).startswith("454")
+
+    play(scenario)
+
+
+def test_an_old_token_shown_again_and_again_locks_out_nobody() -> None:
+    async def scenario() -> None:
+        site = Site(tokens=FakeTokens("bob"), client_failures=3, account_failures=2)
+        for _ in range(10):
+            assert (await shown(site, "bad")).startswith("535")
+        assert (await shown(site, "good")).startswith("235")
+        for n in range(2):
+            assert (await shown(site, f"bad{n}")).startswith("535")
+        assert (await shown(site, "good")).startswith("421")
+        locked = site.told(LoginLocked)
+        assert all(isinstance(event, LoginLocked) and not event.account for event in locked)
 
     play(scenario)
