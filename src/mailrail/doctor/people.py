@@ -13,6 +13,8 @@ async def users(site: Site) -> Sequence[Finding]:
     settings = site.settings
     doors = [one.address for one in settings.listener if one.role is Role.SUBMISSION]
     file = settings.users.file
+    if file is None and settings.users.is_on:
+        return [note("not checked: users come from elsewhere, not from a file")]
     if file is None:
         if doors and not settings.relay.networks:
             why = "there are no users, and relay.networks is empty"

@@ -35,6 +35,17 @@ def test_users_without_a_door_are_told(tmp_path: Path) -> None:
     only(found("users", tmp_path, settings=settings(tmp_path, listener=mx)), Level.WARNING)
 
 
+def test_users_who_come_from_elsewhere_are_not_said_to_be_missing(tmp_path: Path) -> None:
+    oauth = {
+        "keys_url": "https://issuer.example/keys",
+        "issuer": "https://issuer.example",
+        "audience": "mail",
+    }
+    for users in ({"function": "operator:eq"}, {"dovecot": "/run/auth"}, {"oauth": oauth}):
+        finding = only(found("users", tmp_path, settings=settings(tmp_path, users=users)), Level.NOTE)
+        assert "from elsewhere" in finding.what
+
+
 def test_a_door_for_nobody_is_told(tmp_path: Path) -> None:
     only(found("users", tmp_path, settings={**SETTINGS, "listener": SUBMISSION}), Level.WARNING)
     networks = {**SETTINGS, "listener": SUBMISSION, "relay": {"networks": ["10.0.0.0/8"]}}
