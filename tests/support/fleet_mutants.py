@@ -1,7 +1,8 @@
 """Test support: faults planted in the stations of the journey, which the books of a simulated fleet must find.
 
 The world is small and rough: one mailrail that is crashed, cut from power and out of disk, a host that refuses by chance, one
-that greylists, one that drops connections at the end, one that nobody answers for; short retries, so that six hours are enough.
+that greylists, one that drops connections at the end, one that nobody answers for, and one that drops them under a burst over a single
+connection, where envelopes go ahead; short retries, so that six hours are enough.
 """
 
 import asyncio
@@ -13,11 +14,13 @@ import pytest
 
 from mailrail.delivery import classify
 from mailrail.intake import intake
-from mailrail.model import Address, Delivered, Message, Outcome, Reply
+from mailrail.model import Address, Attempt, Delivered, Message, Outcome, Reply
 from mailrail.net import Endpoint
 from mailrail.queue import decide as deciding
 from mailrail.queue import manager
 from mailrail.queue.decide import Decision
+from mailrail.queue.destination import Work
+from mailrail.queue.lanes import Lane
 from mailrail.queue.settings import RetrySettings
 from mailrail.report.owed import owed_finals
 from mailrail.report.writer import NoticeWriter
@@ -71,13 +74,16 @@ async def _world(seed: int) -> Fleet:
     fleet.stranger(Dropper(place("mail.dropping")), "192.0.2.33", "dropping.example")
     fleet.stranger(Stranger(place("mail.dead")), "192.0.2.34", "dead.example")
     fleet.internet.unplug("mail.dead.example")
+    # Without CHUNKING: there messages go by DATA, and the next one's envelope behind them.
+    busy = replace(place("mail.busy"), offer=("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN"))
+    fleet.stranger(Dropper(busy, share=0.3), "192.0.2.35", "busy.example")
     fleet.node(
         "mx",
         MX.host,
         relay={"networks": ["10.0.0.0/8"]},
         domain={"ours.example": {"relay_to": f"{HOME}:25"}},
         spool={"path": "/spool", "reserve_bytes": 0, "reserve_share": 0.0, "reserve_inodes": 0},
-        queue={"retry": RETRY},
+        queue={"retry": RETRY, "destination": {"busy.example": {"connections": 1}}},
     )
     fleet.watch()
     for after_s in SYNC_FAILS_S:
@@ -95,6 +101,8 @@ async def _world(seed: int) -> Fleet:
             (world, Route(others, (("mx", MX),))),
         ):
             tasks.create_task(traffic.people(kind, route, 40.0, 3 * HOUR_S))
+        burst = Kind(("ours.example",), {"busy.example": 1.0}, size_bytes=(600, 2000))
+        tasks.create_task(traffic.programs(burst, Route(members, (("mx", MX),), MEMBERS), 20, 200, HOUR_S))
     await asyncio.sleep(3 * HOUR_S)
     await fleet.finish()
     return fleet
@@ -187,6 +195,20 @@ def use_a_session_again_without_rset(patch: Patch) -> None:
     patch.setattr(ClientConnection, "begin", careless)
 
 
+def deliver_what_went_ahead_of_a_lost_connection(patch: Patch) -> None:
+    following = Lane._following
+
+    def careless(self: Lane) -> Work | None:
+        work, carrier = self.ahead, self._carrier
+        if work is not None and carrier is not None and not carrier.has_gone_ahead:
+            self.ahead = None
+            taken = Delivered(Reply(250, "2.0.0", "Kept"), "mail.busy.example")
+            self._desk.tried(self.destination, work, Attempt((taken,) * len(work.lease.item.pending)))
+        return following(self)
+
+    patch.setattr(Lane, "_following", careless)
+
+
 FLEET_MUTANTS = (
     FleetMutant("250 to a commit that failed", answer_250_to_a_failed_commit, frozenset({"lost"})),
     FleetMutant("a failure that nobody is told of", tell_nobody, frozenset({"no notice"})),
@@ -201,6 +223,11 @@ FLEET_MUTANTS = (
         "replies taken for those of other recipients",
         mix_up_the_replies,
         frozenset({"lost", "both", "duplicate", "no notice"}),
+    ),
+    FleetMutant(
+        "a message taken ahead that counts as delivered when the connection is lost",
+        deliver_what_went_ahead_of_a_lost_connection,
+        frozenset({"lost"}),
     ),
     FleetMutant(
         "a session used again after an error as if nothing had been",

@@ -3,9 +3,13 @@
 A message costs two writes and two reads where the peer offers PIPELINING, one of each with
 CHUNKING, and one future that is waited for. A session is used again only after every reply it
 was owed has come; after any error it is done.
+
+Where a message goes by DATA and another one waits, that one may be *announced*: its envelope leaves in the write
+of the content before it, so that it takes one write and one read as well. It is then sent next, or, if the session
+ends before, was never tried.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from mailrail.client.errors import SessionFailed
@@ -15,7 +19,7 @@ from mailrail.client.settings import ClientSettings
 from mailrail.client.source import Source
 from mailrail.client.terms import SessionTerms
 from mailrail.client.wire import Wire
-from mailrail.model import Body, Envelope, Recipient, Reply, value
+from mailrail.model import Body, Envelope, LocalProtocolError, Recipient, Reply, value
 from mailrail.model.reply import NEXT_HOP_TOO_SMALL, TOO_MANY_RECIPIENTS
 from mailrail.net import Endpoint, Network, TlsInfo
 from mailrail.smtp import ClientEvent, ClientState, ContentWanted, Ended, Extensions, Stage
@@ -38,12 +42,22 @@ class SendResult:
     stages: tuple[Stage, ...]
 
 
+@value
+class Announced:
+    """A message whose envelope is on its way."""
+
+    envelope: Envelope
+    targets: Sequence[Recipient]
+    content: Source
+    body: Body
+
+
 class ClientSession:
     """One session; `send` one message at a time.
 
     Attributes:
         peer: the other side.
-        sent: messages (transactions) begun.
+        sent: messages (transactions) begun or announced.
     """
 
     def __init__(self, wire: Wire, settings: ClientSettings) -> None:
@@ -51,6 +65,7 @@ class ClientSession:
         self.sent = 0
         self._wire = wire
         self._settings = settings
+        self._announced: Announced | None = None
 
     @classmethod
     async def open(
@@ -80,12 +95,17 @@ class ClientSession:
     def is_usable(self) -> bool:
         """Tell whether another message may be sent: nothing went wrong, and MAILMAX allows it."""
         wire = self._wire
-        mail_max = wire.protocol.extensions.mail_max
-        return (
-            wire.error is None
-            and wire.protocol.state in _REUSABLE
-            and (mail_max is None or self.sent < mail_max)
-        )
+        return wire.error is None and wire.protocol.state in _REUSABLE and self._has_mail_left
+
+    @property
+    def has_announced(self) -> bool:
+        """Tell whether a message is announced and may go on."""
+        return self._announced is not None and self._wire.error is None
+
+    @property
+    def _has_mail_left(self) -> bool:
+        mail_max = self._wire.protocol.extensions.mail_max
+        return mail_max is None or self.sent < mail_max
 
     async def send(
         self,
@@ -94,6 +114,7 @@ class ClientSession:
         *,
         recipients: Sequence[Recipient] | None = None,
         body: Body | None = None,
+        behind: Callable[[], None] | None = None,
     ) -> SendResult:
         """Send a message.
 
@@ -103,6 +124,8 @@ class ClientSession:
             content: CRLF line ends; as it is to be sent, after any conversion for this peer.
             recipients: whom to send to, at least one; default: all of the envelope.
             body: what *content* is; default: what the envelope says.
+            behind: called when `announce` may be: the content is about to leave, and all of it. Not every
+                message and peer comes to that.
 
         Raises:
             SessionFailed: the session broke; its `replies` tell who was answered before.
@@ -118,12 +141,51 @@ class ClientSession:
         if extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes:
             # RFC 1870 §6.2: what it says it will not take is not even tried.
             return SendResult((NEXT_HOP_TOO_SMALL,) * len(targets), (AT_MAIL,) * len(targets))
-        ended = None
-        if fits_one_round(targets, extensions):
-            ended = await self._transact(envelope, targets, content, body)
-            if AT_END not in ended.stages or not any(map(is_surplus, ended.replies)):
-                return SendResult(ended.replies, ended.stages)
-        return await self._in_rounds(envelope, targets, content, body, ended)
+        if not fits_one_round(targets, extensions):
+            return await self._in_rounds(envelope, targets, content, body, None)
+        self._begin(envelope, targets, content, body)
+        ended = await self._conclude(content, behind)
+        return _result(ended) or await self._in_rounds(envelope, targets, content, body, ended)
+
+    def announce(
+        self, envelope: Envelope, content: Source, *, recipients: Sequence[Recipient], body: Body
+    ) -> bool:
+        """Send the envelope of the message to come next behind the content of the one under way.
+
+        Only while `send` or `send_announced` calls its *behind*; then `send_announced` comes next.
+
+        Returns:
+            False: it must wait for its turn, nothing was sent.
+        """
+        protocol, whole = self._wire.protocol, content.whole
+        running, extensions = protocol.transaction, protocol.extensions
+        if (
+            whole is None
+            or not protocol.may_follow
+            or not self._has_mail_left
+            or not fits_one_round(recipients, extensions)
+            or (extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes)
+            # Those whom the peer wants in a transaction of their own come first.
+            or (running is not None and any(reply and is_surplus(reply) for reply in running.replies))
+        ):
+            return False
+        try:
+            protocol.begin(envelope, recipients, size_bytes=content.size_bytes, body=body, whole=whole)
+        except LocalProtocolError:
+            return False
+        self._announced = Announced(envelope, recipients, content, body)
+        self.sent += 1
+        return True
+
+    async def send_announced(self, *, behind: Callable[[], None] | None = None) -> SendResult:
+        """Send the message that was announced; the rest is as with `send`."""
+        announced, self._announced = self._announced, None
+        assert announced is not None
+        content = announced.content
+        ended = await self._conclude(content, behind)
+        return _result(ended) or await self._in_rounds(
+            announced.envelope, tuple(announced.targets), content, announced.body, ended
+        )
 
     async def close(self) -> None:
         """Say QUIT and wait a little for the answer; never raises, idempotent.
@@ -170,7 +232,8 @@ class ClientSession:
             now, later = (waiting, []) if ended else take_round(waiting, targets, self.extensions)
             if ended is None:
                 try:
-                    ended = await self._transact(envelope, [targets[n] for n in now], content, body)
+                    self._begin(envelope, [targets[n] for n in now], content, body)
+                    ended = await self._conclude(content)
                 except SessionFailed as failure:
                     raise _merged(failure, now, replies, stages) from failure
             for index, reply, stage in zip(now, ended.replies, ended.stages, strict=True):
@@ -187,24 +250,28 @@ class ClientSession:
         rest = ended.replies[0] if ended and ended.stages[0] is AT_MAIL else TOO_MANY_RECIPIENTS
         return SendResult(tuple(reply or rest for reply in replies), tuple(stages))
 
-    async def _transact(
-        self, envelope: Envelope, targets: Sequence[Recipient], content: Source, body: Body
-    ) -> Ended:
-        """Do one transaction."""
+    def _begin(self, envelope: Envelope, targets: Sequence[Recipient], content: Source, body: Body) -> None:
+        """Begin a transaction; `_conclude` carries it to its end."""
         wire = self._wire
         if wire.error is not None:
             raise wire.error
         wire.protocol.begin(envelope, targets, size_bytes=content.size_bytes, body=body, whole=content.whole)
         self.sent += 1
+
+    async def _conclude(self, content: Source, behind: Callable[[], None] | None = None) -> Ended:
+        """Carry the transaction under way to its end."""
+        wire = self._wire
+        wire.behind = behind
         try:
             wire.limit(self._settings.transaction_s)
-            wire.flush()
+            wire.go_on()
             event = await wire.event()
             if isinstance(event, ContentWanted):
                 event = await self._send_content(content)
         except BaseException:
             wire.abort()
             raise
+        wire.behind = None
         assert isinstance(event, Ended), event
         return event
 
@@ -231,6 +298,13 @@ class ClientSession:
             wire.flush()
             await wire.room()
         return offset
+
+
+def _result(ended: Ended) -> SendResult | None:
+    """Return the result if there is nobody left whom another transaction may reach at once."""
+    if AT_END in ended.stages and any(map(is_surplus, ended.replies)):
+        return None
+    return SendResult(ended.replies, ended.stages)
 
 
 def _merged(

@@ -7,6 +7,7 @@ may still receive is never taken for the reply to anything.
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from mailrail.client.errors import SessionError, SessionFailed
@@ -31,6 +32,7 @@ class Wire:
         tls: what the handshake agreed on, or None in the clear.
         error: why the session is over, or None.
         is_full: the last write asked to wait for `room`.
+        behind: called when the envelope of another message may leave behind the content that is about to.
     """
 
     def __init__(self, connection: Connection, protocol: ClientConnection, settings: ClientSettings) -> None:
@@ -39,6 +41,7 @@ class Wire:
         self.tls: TlsInfo | None = None
         self.error: SessionError | None = None
         self.is_full = False
+        self.behind: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._waits = settings.by_stage()
         self._stage = Stage.CONNECT
@@ -108,6 +111,13 @@ class Wire:
         """Bound everything from now on by *seconds* in total; infinity lifts the bound."""
         self._latest = self._loop.time() + seconds
 
+    def go_on(self) -> None:
+        """Write content that is due, with the envelope of the next message behind it if there is one."""
+        if self.behind is not None and self.protocol.may_follow:
+            behind, self.behind = self.behind, None
+            behind()
+        self.flush()
+
     def flush(self) -> None:
         """Write what the core has to say, and wait no longer than allowed for what it awaits."""
         data = self.protocol.data_to_send()
@@ -144,7 +154,10 @@ class Wire:
         except RemoteProtocolError as error:
             self._fail(None, str(error))
         else:
-            self.flush()
+            # With the end of one message came the go-ahead for the next: whoever waits for that end takes note
+            # of it first, and goes on with the next, and its content, by `go_on`.
+            if not (self._events and protocol.may_follow):
+                self.go_on()
         if self._events:
             if protocol.state is ClientState.OVER:
                 self.abort()

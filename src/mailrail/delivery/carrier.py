@@ -4,10 +4,13 @@ A try walks the addresses of the plan until every recipient has an answer that n
 change. Three things are not failures of the peer and are mended within the try, once: a session that
 was closed while it rested, content that must be encoded for this hop, and TLS handshakes that fail
 where TLS is only wished for, when no other host is left. A session that went wrong in any way is never used again.
+
+The parcel to come next may go *ahead*: its envelope leaves behind the content of the one before (`ClientSession.announce`).
+It is carried next in any case; when the session has ended meanwhile, as if nothing had been.
 """
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final, Protocol
 
@@ -78,17 +81,20 @@ class SmtpCarrier:
         self._session: ClientSession | None = None
         self._opened_s = 0.0
         self._facts = ("", "", "")  # of the session: the host's name, its address, TLS
+        self._ahead: Callable[[], Parcel | None] | None = None
+        self._gone_ahead: Progress | None = None  # of the parcel whose envelope the session has announced
 
     @property
     def is_open(self) -> bool:
         """Tell whether a session stands ready for the next message."""
         session = self._session
-        return (
-            session is not None
-            and session.is_usable
-            and session.sent < self._most
-            and self._loop.time() - self._opened_s < self._longest_s
-        )
+        return session is not None and session.is_usable and self._may_go_on(session)
+
+    @property
+    def has_gone_ahead(self) -> bool:
+        """Tell whether the parcel to be carried next has been begun, and can go on."""
+        session = self._session
+        return session is not None and session.has_announced
 
     async def close(self) -> None:
         """Say QUIT if a session is open, and forget it; bounded by the client's quit_s."""
@@ -96,25 +102,30 @@ class SmtpCarrier:
         if session is not None:
             await session.close()
 
-    async def carry(self, parcel: Parcel) -> Attempt:
+    async def carry(self, parcel: Parcel, ahead: Callable[[], Parcel | None] | None = None) -> Attempt:
         """Try *parcel* once.
+
+        Args:
+            ahead: gives the parcel that is to be carried next, None if there is none; asked at most once, when it
+                can go ahead.
 
         Raises:
             StoreError: its content cannot be read.
 
         *Cancel-safe:* yes: the session is aborted, the message may have been taken by the peer.
         """
-        astray = self._astray(parcel)
-        if astray:
+        gone_ahead, self._gone_ahead, self._ahead = self._gone_ahead, None, ahead
+        if gone_ahead is not None and self.has_gone_ahead:
+            assert gone_ahead.message is parcel.lease.message, "what went ahead is carried next"
+            progress, is_open = gone_ahead, True
+        elif astray := self._astray(parcel):
             return await self._carry_astray(parcel, astray)
-        message = parcel.lease.message
-        if message.envelope.requiretls or message.is_tls_optional:
-            route = demands.route_for(message, self._route)
-            if route is not self._route:
-                return await self._carry_apart(parcel, route)
-        progress = Progress(parcel)
+        elif (route := self._route_for(parcel)) is not self._route:
+            return await self._carry_apart(parcel, route)
+        else:
+            progress, is_open = Progress(parcel), self.is_open
         try:
-            if self.is_open:
+            if is_open:
                 await self._hand_over(progress, is_reused=True)
             if progress.open:
                 await self._walk(progress)
@@ -192,6 +203,22 @@ class SmtpCarrier:
 
     # --- Over a session -----------------------------------------------------------------
 
+    def _may_go_on(self, session: ClientSession) -> bool:
+        return session.sent < self._most and self._loop.time() - self._opened_s < self._longest_s
+
+    def _go_ahead(self) -> None:
+        """Announce the next parcel, if there is one and it can be sent as it is."""
+        ahead, session = self._ahead, self._session
+        if ahead is None or session is None or not self._may_go_on(session) or (parcel := ahead()) is None:
+            return
+        self._ahead = None  # another host may ask again
+        progress = Progress(parcel)
+        fitted = as_it_is(progress.message, progress.content, session.extensions)
+        if fitted is None or self._astray(parcel) or self._route_for(parcel) is not self._route:
+            return
+        if session.announce(fitted.envelope, fitted.source, recipients=progress.recipients, body=fitted.body):
+            self._gone_ahead = progress
+
     async def _hand_over(self, progress: Progress, *, is_reused: bool) -> None:
         """Send to every open recipient over the session and note what came of it."""
         session = self._session
@@ -230,12 +257,14 @@ class SmtpCarrier:
         self, progress: Progress, session: ClientSession, recipients: Sequence[Recipient]
     ) -> SendResult | Reply:
         """Send once the content fits; a Reply says why it cannot be made to fit."""
+        if session.has_announced:
+            return await session.send_announced(behind=self._go_ahead)
         fitted = as_it_is(progress.message, progress.content, session.extensions) or await fit(
             progress.message, progress.content, recipients, session.extensions
         )
         if isinstance(fitted, Fit) and not progress.is_unclean:
             try:
-                return await send(session, fitted, recipients)
+                return await send(session, fitted, recipients, self._go_ahead)
             except LocalProtocolError as error:
                 # A bare CR or LF, which never goes out as it is (A5).
                 progress.is_unclean = True
@@ -283,6 +312,13 @@ class SmtpCarrier:
         if session is not None:
             session.abort()
 
+    def _route_for(self, parcel: Parcel) -> Route:
+        """Return the lane's route, or another where the sender asks for less or more than that gives."""
+        message = parcel.lease.message
+        if message.envelope.requiretls or message.is_tls_optional:
+            return demands.route_for(message, self._route)
+        return self._route
+
     async def _carry_apart(self, parcel: Parcel, route: Route) -> Attempt:
         """Carry by a session of its own, as the sender wants it: the lane's is for everybody."""
         carrier = SmtpCarrier(self._dispatch, route)
@@ -322,9 +358,16 @@ class SmtpCarrier:
         return Attempt(ordered, attempt.host, attempt.remote, attempt.tls)
 
 
-def send(session: ClientSession, fitted: Fit, recipients: Sequence[Recipient]) -> Awaitable[SendResult]:
+def send(
+    session: ClientSession,
+    fitted: Fit,
+    recipients: Sequence[Recipient],
+    behind: Callable[[], None] | None = None,
+) -> Awaitable[SendResult]:
     """Send *fitted* over *session*."""
-    return session.send(fitted.envelope, fitted.source, recipients=recipients, body=fitted.body)
+    return session.send(
+        fitted.envelope, fitted.source, recipients=recipients, body=fitted.body, behind=behind
+    )
 
 
 def plain(terms: SessionTerms) -> SessionTerms:

@@ -4,7 +4,7 @@ Siblings never import one another: `delivery` implements Courier and Carrier, `r
 implements Notifier, and `daemon/assembly.py` joins them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from mailrail.model import Attempt, Message, Outcome, value
@@ -22,8 +22,12 @@ class Job:
 class Carrier(Protocol):
     """One lane to a destination: it carries one message at a time and keeps its session open between."""
 
-    async def carry(self, job: Job) -> Attempt:
+    async def carry(self, job: Job, ahead: Callable[[], Job | None]) -> Attempt:
         """Try *job* once, over the session at hand or a new one; expected troubles are outcomes, not exceptions.
+
+        Args:
+            ahead: gives the job that will be carried next; asked at most once, when that job could be begun
+                before this one has ended. What comes of it is told when it is carried.
 
         *Cancel-safe:* yes: the session is aborted, the message may have been taken by the peer.
         """
@@ -32,6 +36,11 @@ class Carrier(Protocol):
     @property
     def is_open(self) -> bool:
         """Tell whether a session stands ready for the next message."""
+        ...
+
+    @property
+    def has_gone_ahead(self) -> bool:
+        """Tell whether the job that `ahead` gave has been begun and can go on."""
         ...
 
     async def close(self) -> None:

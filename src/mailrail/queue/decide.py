@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from mailrail.model import (
     SECOND_US,
+    Attempt,
     Blame,
     Deferred,
     Delivered,
@@ -16,6 +17,7 @@ from mailrail.model import (
     Item,
     Outcome,
     Pending,
+    Reply,
     reply,
     value,
 )
@@ -142,3 +144,10 @@ def trouble(outcomes: Sequence[Outcome]) -> Deferred | None:
 
 
 _SLOWING = frozenset({Blame.HOST, Blame.DESTINATION, Blame.OURSELVES})
+
+
+def condemned(attempt: Attempt, verdict: Reply) -> Attempt:
+    """Return *attempt* with the operator's verdict for whom it leaves waiting."""
+    final = Failed(Blame.OURSELVES, verdict)
+    outcomes = tuple(final if isinstance(one, Deferred) else one for one in attempt.outcomes)
+    return Attempt(outcomes, attempt.host, attempt.remote, attempt.tls)

@@ -66,6 +66,14 @@ class Turns:
         self._size -= 1
         return work
 
+    def first(self) -> Work:
+        """Return what `pop` would take.
+
+        Raises:
+            IndexError: nothing waits.
+        """
+        return self._lines[self._order[0]][0]
+
     def clear(self) -> list[Work]:
         """Take everything out."""
         taken = [work for line in self._lines.values() for work in line]
@@ -81,7 +89,7 @@ class Destination:
     Attributes:
         key: its name, as `routing` made it.
         waiting: due work that no lane has taken yet.
-        running: tries going on now.
+        running: tries going on now, and those begun ahead of their turn.
         lanes: lanes open, opening or closing.
         window: how many lanes it may have.
         last: the trouble that put it to sleep; None while it is trusted.
@@ -123,6 +131,10 @@ class Destination:
     def wait_s(self, now_s: float) -> float:
         """Return how long the rate limit makes the next message wait."""
         return self._bucket.wait_s(now_s) if self._bucket is not None else 0.0
+
+    def may_go_ahead(self) -> bool:
+        """Tell whether the next work may be begun while another is tried: it waits neither for the disk nor for a rate."""
+        return bool(self.waiting) and not self.has_rate and self.waiting.first().content is not None
 
     def take(self) -> Work:
         """Take the next work for a try; something waits and `wait_s` said 0."""

@@ -4,6 +4,10 @@ A lane asks its desk, synchronously, for the next work, lets the carrier try it,
 result back without waiting for the disk: the next message goes out while the last one's result
 is being committed. With nothing to do it waits on one future and keeps its session open; there is
 no task and no timer per message.
+
+While one work is tried the carrier may ask for the next: a lane holds two at most. The one taken *ahead* is
+concluded only by a try of its own. If its session ended before that it was never tried: it is, at once and anew, or goes
+back to the spool where the destination is not to be tried any more.
 """
 
 import asyncio
@@ -22,6 +26,18 @@ class Desk(Protocol):
 
     def next_work(self, destination: Destination) -> Work | None:
         """Return the next work of *destination* that may be tried now."""
+        ...
+
+    def work_ahead(self, destination: Destination) -> Work | None:
+        """Return the next work, if it is one that may be begun before the one that is being tried has ended."""
+        ...
+
+    def may_try(self, destination: Destination) -> bool:
+        """Tell whether a lane of *destination* may begin another try now."""
+        ...
+
+    def untried(self, destination: Destination, work: Work) -> None:
+        """Take back work that was not tried, or not to an end."""
         ...
 
     def may_rest(self, lane: "Lane") -> bool:
@@ -48,6 +64,7 @@ class Lane:
         destination: where it goes.
         work: what it holds: being tried, or about to be. What is left here when the lane ends was
             not settled and goes back to the spool.
+        ahead: what it holds besides: to be tried next, and perhaps begun; it goes back likewise.
         idle_since_s: loop time since when it has nothing to do.
     """
 
@@ -61,6 +78,7 @@ class Lane:
     ) -> None:
         self.destination = destination
         self.work: Work | None = work
+        self.ahead: Work | None = None
         self.idle_since_s = 0.0
         self._courier = courier
         self._carrier: Carrier | None = None
@@ -78,17 +96,34 @@ class Lane:
 
     async def run(self) -> None:
         """Carry the first work and what follows, until the desk has no more and the idle time is over."""
-        desk, destination = self._desk, self.destination
+        desk = self._desk
         try:
             while self.work is not None:
                 await self._try(self.work)
-                self.work = desk.next_work(destination)
+                self.work = self._following()
                 # Only an open session is worth keeping: with none, a new lane is as quick.
                 if self.work is None and self._is_open() and desk.may_rest(self):
                     self._waiter = self._loop.create_future()
                     await self._waiter
         finally:
             await self._close()
+
+    def _take_ahead(self) -> Job | None:
+        """Take the next work for the carrier, while it tries another."""
+        self.ahead = work = self._desk.work_ahead(self.destination)
+        return Job(work.lease, work.content) if work is not None and work.content is not None else None
+
+    def _following(self) -> Work | None:
+        """Return what is to be tried next."""
+        desk, destination = self._desk, self.destination
+        work, self.ahead = self.ahead, None
+        if work is None:
+            return desk.next_work(destination)
+        has_begun = self._carrier is not None and self._carrier.has_gone_ahead
+        if has_begun or desk.may_try(destination):
+            return work
+        desk.untried(destination, work)
+        return None
 
     def _is_open(self) -> bool:
         return self._carrier is not None and self._carrier.is_open
@@ -101,7 +136,7 @@ class Lane:
                 content = await self._open_content(work)
             if self._carrier is None:
                 self._carrier = self._courier.carrier(destination.key, work.lease)
-            attempt = await self._carrier.carry(Job(work.lease, content))
+            attempt = await self._carrier.carry(Job(work.lease, content), self._take_ahead)
             _check(attempt, work)
         except StoreError as error:
             self.work = None

@@ -21,7 +21,7 @@ from typing import Any, Final
 from mailrail.model import Attempt, Blame, Clock, Deferred, Failed, QueueId, Reply, Rng, StoreError, reply
 from mailrail.observe import Bus
 from mailrail.queue.api import Courier, Notifier
-from mailrail.queue.decide import Decision, Moment, decide, trouble
+from mailrail.queue.decide import Decision, Moment, condemned, decide, trouble
 from mailrail.queue.destination import Destination, Work
 from mailrail.queue.events import AttemptCrashed, DestinationAsleep, DestinationAwake, MessageDamaged
 from mailrail.queue.feeder import BATCH, Feeder
@@ -279,21 +279,32 @@ class Manager:
 
     def _lane_over(self, task: "asyncio.Task[None]") -> None:
         lane = self._lanes.pop(task)
-        destination, work = lane.destination, lane.work
+        destination = lane.destination
         destination.lanes -= 1
-        if work is not None:  # cancelled in the middle of a try
-            destination.running -= 1
-            self._give_back([work.lease])
-            self._free(work)
+        for work in filter(None, (lane.work, lane.ahead)):  # cancelled in the middle of a try
+            self.untried(destination, work)
         self._pump(destination)
         if destination.is_forgettable(self._loop.time()):
             self._forget(destination)
 
     def next_work(self, destination: Destination) -> Work | None:
         """Return what a lane is to try next (see `lanes.Desk`)."""
-        if not destination.waiting or self._is_stopping or destination.has_lane_too_many():
-            return None
-        return None if self._is_asleep(destination) else self._next(destination)
+        return self._next(destination) if destination.waiting and self.may_try(destination) else None
+
+    def work_ahead(self, destination: Destination) -> Work | None:
+        """Return what may be begun before the try that runs has ended (see `lanes.Desk`)."""
+        return self.next_work(destination) if destination.may_go_ahead() else None
+
+    def may_try(self, destination: Destination) -> bool:
+        """Tell whether a lane may begin another try (see `lanes.Desk`)."""
+        return not (self._is_stopping or destination.has_lane_too_many() or self._is_asleep(destination))
+
+    def untried(self, destination: Destination, work: Work) -> None:
+        """Give back work that was not tried, to be claimed again (see `lanes.Desk`)."""
+        destination.running -= 1
+        self._give_back([work.lease])
+        self._free(work)
+        self._feeder.expect()
 
     def may_rest(self, lane: Lane) -> bool:
         """Take note of an idle lane (see `lanes.Desk`)."""
@@ -331,8 +342,8 @@ class Manager:
     def _conclude(self, work: Work, attempt: Attempt, sleeping_s: float, *, suspended: bool = False) -> None:
         """Decide how *work* goes on, tell it, and have it stored."""
         now_us, message = self._clock.now_us(), work.lease.message
-        if self._condemned:
-            attempt = self._with_verdict(work, attempt)
+        if self._condemned and (verdict := self._verdict(work)) is not None:
+            attempt = condemned(attempt, verdict)
         if sleeping_s:
             # Not all at the very moment of waking, and the first not before it.
             sleeping_s *= 1 + self._rng.uniform(0.0, self._settings.retry.spread)
@@ -376,23 +387,16 @@ class Manager:
 
     def _execute(self, work: Work) -> bool:
         """End *work* without a try if the operator said so."""
-        item = work.lease.item
-        verdict = self._condemned.pop((item.queue_id, item.destination), None)
+        verdict = self._verdict(work)
         if verdict is None:
             return False
         outcome = Failed(Blame.OURSELVES, verdict)
-        self._conclude(work, Attempt((outcome,) * len(item.pending)), 0.0)
+        self._conclude(work, Attempt((outcome,) * len(work.lease.item.pending)), 0.0)
         return True
 
-    def _with_verdict(self, work: Work, attempt: Attempt) -> Attempt:
-        """Return *attempt* with the operator's verdict, if there is one, for whom it leaves waiting."""
-        item = work.lease.item
-        verdict = self._condemned.pop((item.queue_id, item.destination), None)
-        if verdict is None:
-            return attempt
-        final = Failed(Blame.OURSELVES, verdict)
-        outcomes = (final if isinstance(one, Deferred) else one for one in attempt.outcomes)
-        return Attempt(tuple(outcomes), attempt.host, attempt.remote, attempt.tls)
+    def _verdict(self, work: Work) -> Reply | None:
+        """Return with what the operator has ended *work*, if he has."""
+        return self._condemned.pop((work.lease.item.queue_id, work.lease.item.destination), None)
 
     # --- Keeping house ----------------------------------------------------------------
 

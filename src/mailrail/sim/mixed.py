@@ -9,7 +9,7 @@ is how much befalls it.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mailrail.net import Endpoint, ServerContexts
@@ -125,6 +125,7 @@ def _nodes(fleet: Fleet) -> None:
             "box.example": {"relay_to": str(_STORE), "lmtp": True},
         },
         route=[{"match": "*.slow.example", "next_hop": f"{_OUT.host}:{SMTP}"}],
+        queue={"destination": {"dropping.example": {"connections": 1}}},
     )
     fleet.node(
         "out",
@@ -149,7 +150,12 @@ def _strangers(fleet: Fleet) -> tuple[str, ...]:
         fleet.stranger(
             Throttler(place("mail.throttled"), connections=2, per_hour=30), "192.0.2.33", "throttled.example"
         ),
-        fleet.stranger(Dropper(place("mail.dropping")), "192.0.2.34", "dropping.example"),
+        # Without CHUNKING: there messages go by DATA, and under a burst the next one's envelope behind them.
+        fleet.stranger(
+            Dropper(replace(place("mail.dropping"), offer=("PIPELINING", "8BITMIME", "DSN"))),
+            "192.0.2.34",
+            "dropping.example",
+        ),
         fleet.stranger(BrokenTls(place("mail.broken-tls")), "192.0.2.35", "broken-tls.example"),
         fleet.stranger(Tarpit(place("mail.tar")), "192.0.2.36", "tar.slow.example"),
         fleet.stranger(Liar(place("mail.lying")), "192.0.2.37", "lying.slow.example"),
@@ -178,6 +184,7 @@ async def _traffic(fleet: Fleet, until_s: float) -> None:
     world = fleet.clients("others", _OTHERS)
     people = Kind(("ours.example",), _ELSEWHERE, most_recipients=3, bad_share=0.05, dsn_share=0.3)
     robots = Kind(("ours.example", "good.example"), _ELSEWHERE, bad_share=0.02, eight_bit_share=0.3)
+    burst = Kind(("ours.example",), {"dropping.example": 1.0}, size_bytes=(600, 2000))
     others = Kind(
         ("good.example",),
         {"ours.example": 2.0, "box.example": 1.0},
@@ -187,6 +194,7 @@ async def _traffic(fleet: Fleet, until_s: float) -> None:
     )
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(traffic.people(people, Route(out, (("mx", _MX),), _MEMBERS), 1.6, until_s, BY_DAY))
+        tasks.create_task(traffic.programs(burst, Route(out, (("mx", _MX),), _MEMBERS), 20, 40, until_s))
         tasks.create_task(traffic.people(others, Route(world, (("mx", _MX),)), 1.2, until_s, BY_DAY))
         tasks.create_task(
             traffic.programs(

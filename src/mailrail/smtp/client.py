@@ -13,9 +13,14 @@ it saves the round trip of 354 and the dots. Up to ONE_FLIGHT_OCTETS and with PI
 even leaves in the envelope's write: one round trip for the message, at the price of having sent it in
 vain when every recipient is refused. A binary message has no other way. A streamed text message
 goes by DATA: with BDAT every chunk would cost a reply.
+
+A transaction may *follow* another: behind content that goes by DATA the next envelope leaves in
+the same write (RFC 2920 §3.1). Its commands stand in the ledger behind the end of data, its replies are taken
+once that was answered, and its content is not sent before. Where there is CHUNKING nothing follows: a
+message takes one round trip anyway, and one that is refused leaves a transaction behind.
 """
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -30,10 +35,11 @@ from mailrail.smtp.client_events import (
     Ended,
     Role,
 )
+from mailrail.smtp.client_lines import TextWriter, challenge_of, command_line, initial_response
 from mailrail.smtp.client_states import NEXT, Stage, State, Step
 from mailrail.smtp.client_transaction import Command, Transaction, format_envelope, is_done
 from mailrail.smtp.extensions import Extensions, parse_extensions
-from mailrail.smtp.lines import ChunkReader, DotWriter, is_clean, stuffed
+from mailrail.smtp.lines import is_clean, stuffed
 from mailrail.smtp.replies import ReplyReader
 
 # Bound once: Python 3.11 takes 70 ns to find a member in its class, and a message asks hundreds of times.
@@ -42,8 +48,8 @@ from mailrail.smtp.replies import ReplyReader
     S_CANCELLED, S_ENVELOPE, S_CONTENT, S_CHUNK, S_VERDICT, S_SPENT, S_RSET, S_QUITTING, S_OVER
 ) = State  # fmt: skip
 (
-    T_SAY_HELLO, T_SAY_STARTTLS, T_TLS_UP, T_SAY_AUTH, T_RESPOND, T_CANCEL, T_BEGIN, T_SEND_DATA, T_SEND_CHUNK,
-    T_SEND_LAST, T_SAY_RSET, T_SAY_QUIT, T_CLOSE, T_WELCOMED, T_TURNED_AWAY, T_HELLO_TAKEN,
+    T_SAY_HELLO, T_SAY_STARTTLS, T_TLS_UP, T_SAY_AUTH, T_RESPOND, T_CANCEL, T_BEGIN, T_FOLLOW, T_SEND_DATA,
+    T_SEND_CHUNK, T_SEND_LAST, T_SAY_RSET, T_SAY_QUIT, T_CLOSE, T_WELCOMED, T_TURNED_AWAY, T_HELLO_TAKEN,
     T_HELLO_REFUSED, T_TLS_READY, T_TLS_REFUSED, T_CHALLENGE, T_AUTH_OVER, T_GO_AHEAD, T_SETTLED,
     T_BROKEN_OFF, T_CLEARED, T_GOODBYE
 ) = Step  # fmt: skip
@@ -72,6 +78,7 @@ class ClientConnection:
         self.state = S_GREETING
         self.extensions = Extensions()
         self.transaction: Transaction | None = None
+        self._following: Transaction | None = None
         self._replies = ReplyReader()
         self._ledger = deque([AT_GREETING])
         self._out: list[bytes] = []
@@ -79,8 +86,7 @@ class ClientConnection:
         self._whole: bytes | None = None
         self._is_bdat = False
         self._is_spent = False
-        self._watch = ChunkReader()
-        self._dots = DotWriter()
+        self._text = TextWriter()
 
     # --- bytes -----------------------------------------------------------------------
 
@@ -128,6 +134,14 @@ class ClientConnection:
             return self._ledger[0]
         return AT_CONTENT if self.state is S_CONTENT else None
 
+    @property
+    def may_follow(self) -> bool:
+        """Whether a transaction may begin behind the one under way, whose content has all been given."""
+        if self.state is not S_VERDICT or self._following is not None:
+            return False
+        extensions = self.extensions
+        return extensions.has_pipelining and not extensions.has_chunking
+
     # --- intents ---------------------------------------------------------------------
 
     def hello(self, name: str, *, extended: bool = True) -> None:
@@ -137,7 +151,7 @@ class ClientConnection:
             name: our host name or address literal, as RFC 5321 §4.1.1.1 wants it.
         """
         verb = "LHLO" if self.role is Role.LMTP else "EHLO" if extended else "HELO"
-        self._say(T_SAY_HELLO, AT_HELLO, _line(f"{verb} {name}"))
+        self._say(T_SAY_HELLO, AT_HELLO, command_line(f"{verb} {name}"))
 
     def starttls(self) -> None:
         """Say STARTTLS; on 220 bring TLS up, then call `tls_up`."""
@@ -154,8 +168,8 @@ class ClientConnection:
         Args:
             initial: the initial response, or None when the server speaks first.
         """
-        words = f"AUTH {mechanism}" if initial is None else f"AUTH {mechanism} {_base64(initial)}"
-        self._say(T_SAY_AUTH, AT_AUTH, _line(words))
+        words = f"AUTH {mechanism}" if initial is None else f"AUTH {mechanism} {initial_response(initial)}"
+        self._say(T_SAY_AUTH, AT_AUTH, command_line(words))
 
     def respond(self, response: bytes) -> None:
         """Answer a challenge."""
@@ -176,6 +190,9 @@ class ClientConnection:
     ) -> None:
         """Begin a mail transaction; it ends with one `Ended`.
 
+        Where `may_follow` says so, it is begun behind the one under way, whose `Ended` comes first. If the
+        session ends before that, nothing is told of this one: nobody has got it.
+
         Args:
             recipients: those of the envelope that this transaction is for, at least one.
             size_bytes: octets of the content, line ends as CRLF.
@@ -186,7 +203,8 @@ class ClientConnection:
             LocalProtocolError: out of order; the peer lacks an extension that this needs; or a bare
                 CR or LF in the content (A5). Nothing was sent.
         """
-        if T_BEGIN not in NEXT[self.state]:
+        step = T_FOLLOW if self.may_follow else T_BEGIN
+        if step not in NEXT[self.state]:
             raise LocalProtocolError(f"no transaction can begin in state {self.state.name}")
         extensions = self.extensions
         is_binary = body is Body.BINARY
@@ -202,8 +220,12 @@ class ClientConnection:
             commands.append((AT_END, b"BDAT %d LAST\r\n%b" % (len(whole), whole)))
         self._whole, self._is_spent = whole, False
         self._commands.extend(commands)
-        self.transaction = Transaction(len(recipients))
-        self._intend(T_BEGIN)
+        transaction = Transaction(len(recipients))
+        if step is T_FOLLOW:
+            self._following = transaction
+        else:
+            self.transaction = transaction
+        self._intend(step)
         self._send_window()
 
     def send_content(self, chunk: bytes, *, is_last: bool = False) -> None:
@@ -223,7 +245,11 @@ class ClientConnection:
                 self._ledger.append(AT_CONTENT)
         else:
             self._intend(T_SEND_LAST if is_last else T_SEND_DATA)
-            self._send_stuffed(chunk, is_last=is_last)
+            try:
+                self._out.append(self._text.feed(chunk, is_last=is_last))
+            except LocalProtocolError:
+                self._move(T_CLOSE)
+                raise
         if is_last:
             self._ledger.append(AT_END)
 
@@ -253,7 +279,7 @@ class ClientConnection:
         elif stage is AT_DATA:
             return self._data_answered(transaction, reply)
         elif stage is AT_END:
-            self._end_answered(transaction, reply)
+            return self._end_answered(transaction, reply)
         elif stage is AT_CONTENT:
             return self._chunk_answered(transaction, reply)
         elif not is_done(reply, stage):
@@ -277,7 +303,7 @@ class ClientConnection:
             return Answered(stage, reply)
         if stage is AT_AUTH and reply.code == 334:
             self._move(T_CHALLENGE)
-            return Challenged(_decoded(reply.text))
+            return Challenged(challenge_of(reply.text))
         done = is_done(reply, stage)
         if done and reply.code != _ONLY.get(stage, reply.code):
             raise RemoteProtocolError(f"{reply.code} makes no sense as a reply to {stage.value}")
@@ -315,8 +341,6 @@ class ClientConnection:
 
     def _go_on(self, transaction: Transaction) -> ClientEvent | None:
         """Decide what comes next, now that every reply owed has come."""
-        if self.state is S_VERDICT:
-            return self._end(transaction, T_BROKEN_OFF if self._is_spent else T_SETTLED)
         is_hopeless = transaction.is_refused or not (transaction.accepted or self._asks_more())
         if is_hopeless:
             return self._end(transaction, T_BROKEN_OFF)
@@ -334,7 +358,7 @@ class ClientConnection:
         self._move(T_GO_AHEAD)
         whole, self._whole = self._whole, None
         if whole is None:
-            self._watch, self._dots = ChunkReader(), DotWriter()
+            self._text = TextWriter()
             return ContentWanted()
         self._move(T_SEND_LAST)
         if self._is_bdat:
@@ -343,18 +367,6 @@ class ClientConnection:
             self._out.append(stuffed(whole))
         self._ledger.append(AT_END)
         return None
-
-    def _send_stuffed(self, chunk: bytes, *, is_last: bool) -> None:
-        """Send text that is clean for certain; a CR at a chunk's end waits for its LF."""
-        text = self._watch.feed(chunk)
-        if is_last:
-            text += self._watch.finish()
-        if self._watch.has_bare:
-            self._move(T_CLOSE)
-            raise LocalProtocolError("bare CR or LF in the content (RFC 5321 §2.3.8)")
-        self._out.append(self._dots.feed(text))
-        if is_last:
-            self._out.append(self._dots.finish())
 
     def _data_answered(self, transaction: Transaction, reply: Reply) -> ClientEvent | None:
         if reply.code < 400 and reply.code != 354:
@@ -380,7 +392,7 @@ class ClientConnection:
         transaction.settle_accepted(AT_CONTENT, reply)
         return self._end(transaction, T_BROKEN_OFF)
 
-    def _end_answered(self, transaction: Transaction, reply: Reply) -> None:
+    def _end_answered(self, transaction: Transaction, reply: Reply) -> ClientEvent | None:
         """Take the final reply: one, or in LMTP one for each accepted recipient (RFC 2033 §4.2)."""
         # RFC 3030 §2: a BDAT that failed leaves a transaction behind; DATA never does.
         if not is_done(reply, AT_END) and self._is_bdat:
@@ -390,7 +402,9 @@ class ClientConnection:
         elif transaction.accepted:
             transaction.settle_next(AT_END, reply)
             if transaction.accepted:
-                self._ledger.append(AT_END)
+                self._ledger.appendleft(AT_END)
+                return None
+        return self._end(transaction, T_BROKEN_OFF if self._is_spent else T_SETTLED)
 
     def _break_off(self, stage: Stage, reply: Reply) -> Ended:
         """End the transaction and the session: what is still open gets *reply*."""
@@ -400,9 +414,13 @@ class ClientConnection:
 
     def _end(self, transaction: Transaction, step: Step) -> Ended:
         self._move(step)
-        self._commands.clear()
-        self._whole = None
-        self.transaction = None
+        self.transaction, self._following = self._following, None
+        if self.transaction is not None and self.state is S_IDLE:
+            self._move(T_BEGIN)
+        else:
+            self.transaction = None
+            self._commands.clear()
+            self._whole = None
         return Ended(transaction.settled(), tuple(transaction.stages))
 
     # --- order -----------------------------------------------------------------------
@@ -425,21 +443,3 @@ class ClientConnection:
         self.state = state
         if state is S_OVER:
             self._ledger.clear()
-
-
-def _line(words: str) -> bytes:
-    if not (words.isascii() and words.isprintable()):
-        raise LocalProtocolError(f"{words!r} is not a command line")
-    return words.encode("ascii") + b"\r\n"
-
-
-def _base64(response: bytes) -> str:
-    """RFC 4954 §4: an empty initial response is a single equals sign."""
-    return b64encode(response).decode("ascii") or "="
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return b64decode(text.strip(), validate=True)
-    except ValueError as error:
-        raise RemoteProtocolError(f"a challenge that is not base64 (RFC 4954 §4): {error}") from None

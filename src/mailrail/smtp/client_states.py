@@ -66,6 +66,7 @@ class Step(IntEnum):
     RESPOND = auto()
     CANCEL = auto()
     BEGIN = auto()
+    FOLLOW = auto()
     SEND_DATA = auto()
     SEND_CHUNK = auto()
     SEND_LAST = auto()
@@ -118,7 +119,8 @@ _ROWS: Final[dict[State, dict[Step, State]]] = {
     },
     S.CONTENT: {T.SEND_DATA: S.CONTENT, T.SEND_CHUNK: S.CHUNK, T.SEND_LAST: S.VERDICT},
     S.CHUNK: {T.GO_AHEAD: S.CONTENT, T.BROKEN_OFF: S.SPENT},
-    S.VERDICT: {T.SETTLED: S.IDLE, T.BROKEN_OFF: S.SPENT},
+    # RFC 2920 §3.1: a new group of commands may follow the content; its transaction begins when the verdict is there.
+    S.VERDICT: {T.FOLLOW: S.VERDICT, T.SETTLED: S.IDLE, T.BROKEN_OFF: S.SPENT},
     S.SPENT: {T.BEGIN: S.ENVELOPE, T.SAY_RSET: S.RSET, T.SAY_QUIT: S.QUITTING},
     S.RSET: {T.CLEARED: S.IDLE},
     S.QUITTING: {T.GOODBYE: S.OVER},

@@ -22,6 +22,8 @@ class Carriage:
 
     answer: Answer = lambda job: mail.OK
     takes_s: float = 0.1
+    goes_ahead: bool = False  # asks for the next job while it carries one
+    went_ahead: list[QueueId] = field(default_factory=list)
     carried: list[tuple[float, str, QueueId]] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
     running: dict[str, int] = field(default_factory=dict)
@@ -35,9 +37,11 @@ class FakeCarrier:
         self._carriage = carriage
         self._destination = destination
         self.is_open = False
+        self.has_gone_ahead = False
 
-    async def carry(self, job: Job) -> Attempt:
+    async def carry(self, job: Job, ahead: Callable[[], Job | None]) -> Attempt:
         carriage, key = self._carriage, self._destination
+        self.has_gone_ahead = False
         if not self.is_open:
             carriage.opened.append(key)
         self.is_open = True
@@ -46,6 +50,9 @@ class FakeCarrier:
         loop = asyncio.get_running_loop()
         carriage.carried.append((loop.time(), key, job.lease.item.queue_id))
         try:
+            if carriage.goes_ahead and (following := ahead()) is not None:
+                carriage.went_ahead.append(following.lease.item.queue_id)
+                self.has_gone_ahead = True
             await asyncio.sleep(carriage.takes_s)
             answer = carriage.answer(job)
         except asyncio.CancelledError:
@@ -56,7 +63,7 @@ class FakeCarrier:
         if isinstance(answer, Sequence):
             return Attempt(tuple(answer), "mx.example.org")
         if isinstance(answer, Deferred) and answer.blame in (Blame.HOST, Blame.DESTINATION):
-            self.is_open = False
+            self.is_open = self.has_gone_ahead = False
         return Attempt((answer,) * len(job.lease.item.pending), "mx.example.org")
 
     async def close(self) -> None:
