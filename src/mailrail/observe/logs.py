@@ -1,9 +1,10 @@
 """Floor 0 · observe — events as log lines: JSON for machines, aligned text for people.
 
 Law: a line is one line whatever a peer sent (A78): control characters and escape sequences are
-escaped, a field is cut at FIELD_CHARS. Writing never raises and never waits on the hot path: lines
-gather until the loop's next turn and go out in one write; what cannot be written is counted and
-told when writing works again.
+escaped, a field is cut at FIELD_CHARS, a line fits into LINE_BYTES. Writing never raises and never waits on the
+hot path: lines gather until the loop's next turn and go out in one write; what cannot be written is
+counted and told when writing works again. Several processes may write to one pipe: no write is
+longer than what a pipe takes in one piece, so their lines never tear.
 """
 
 import os
@@ -18,6 +19,8 @@ from mailrail.observe.event import Event, Level
 from mailrail.observe.settings import LogSettings
 
 FIELD_CHARS: Final = 1024  # ours; A78: a peer's megabyte is not worth more of our disk
+LINE_BYTES: Final = 4096  # PIPE_BUF of Linux (pipe(7)): up to here a write to a pipe is in one piece
+_MARK_BYTES: Final = 16  # of them for the number of the worker
 PENDING_BYTES: Final = 1 << 20  # ours; a log that takes nothing may not eat the memory
 _MANY: Final = 20  # elements of a list that a line shows
 _COLOURS: Final = {Level.DEBUG: "\x1b[2m", Level.INFO: "", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
@@ -116,23 +119,49 @@ class LogLinesLost(Event, frozen=True, kw_only=True):
     lines: int
 
 
-def open_log(settings: LogSettings, descriptor: int, clock: Clock, call_soon: CallSoon | None = None) -> Log:
+def open_log(
+    settings: LogSettings,
+    descriptor: int,
+    clock: Clock,
+    call_soon: CallSoon | None = None,
+    worker: int | None = None,
+) -> Log:
     """Make the log that *settings* ask for.
 
     Args:
         descriptor: an open file, usually 2, standard error; it stays open.
         call_soon: the loop's, to write once a turn.
+        worker: the number that every line carries; None: it would be the same in all.
     """
     is_terminal = os.isatty(descriptor)
     is_text = settings.format == "text" or (settings.format == "auto" and is_terminal)
     line = text_line(colours=is_terminal) if is_text else json_line
+    if worker is not None:
+        line = _marked(line, f" worker={worker}\n" if is_text else f',"worker":{worker}}}\n')
     level = Level[settings.level.upper()]
     return Log(lambda data: _write_all(descriptor, data), line, clock, level=level, call_soon=call_soon)
 
 
+def _marked(line: Format, end: str) -> Format:
+    """Return *line* with another *end*: the line's own end, and a closing brace where there is one, stand in it."""
+    mark = end.encode()
+    own = 2 if mark.startswith(b",") else 1
+    return lambda event, now_us: line(event, now_us)[:-own] + mark
+
+
 def _write_all(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]
+    for piece in _pieces(data):
+        while piece:
+            piece = piece[os.write(descriptor, piece) :]
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """Cut *data* behind lines, so that each piece is written whole or not at all."""
+    while len(data) > LINE_BYTES:
+        end = data.rfind(b"\n", 0, LINE_BYTES) + 1 or len(data)
+        yield data[:end]
+        data = data[end:]
+    yield data
 
 
 def json_line(event: Event, now_us: int) -> bytes:
@@ -145,7 +174,7 @@ def json_line(event: Event, now_us: int) -> bytes:
     except UnicodeEncodeError:
         fields = b""
     if not fields or len(fields) > FIELD_CHARS:
-        fields = _encode({field: _capped(value) for field, value in _fields(event)})
+        fields = _fitting(lambda chars: _encode(_record(event, chars)), LINE_BYTES - _MARK_BYTES - len(head))
     return head + (b"," if len(fields) > 2 else b"") + fields[1:] + b"\n"
 
 
@@ -159,11 +188,28 @@ def text_line(*, colours: bool = False) -> Format:
     def line(event: Event, now_us: int) -> bytes:
         colour = _COLOURS[event.level] if colours else ""
         name = f"{type(event).__name__:<{_NAME_COLUMNS}}"
-        fields = " ".join(f"{field}={_quoted(value)}" for field, value in _fields(event))
-        words = f"{_stamp(now_us)} {colour}{event.level.name:<7} {name}{_PLAIN if colour else ''} {fields}"
-        return words.rstrip().encode("utf-8", "backslashreplace") + b"\n"
+        head = f"{_stamp(now_us)} {colour}{event.level.name:<7} {name}{_PLAIN if colour else ''} ".encode()
+        fields = _fitting(lambda chars: _words(event, chars), LINE_BYTES - _MARK_BYTES - len(head))
+        return (head + fields).rstrip() + b"\n"
 
     return line
+
+
+def _fitting(write: Callable[[int], bytes], room: int) -> bytes:
+    """Return what *write* makes of values cut at FIELD_CHARS, or shorter ones until it has *room*."""
+    chars = FIELD_CHARS
+    while len(written := write(chars)) > room and chars > 1:
+        chars //= 4
+    return written
+
+
+def _record(event: Event, chars: int) -> dict[str, object]:
+    return {field: _capped(value, chars) for field, value in _fields(event)}
+
+
+def _words(event: Event, chars: int) -> bytes:
+    words = " ".join(f"{field}={_quoted(value, chars)}" for field, value in _fields(event))
+    return words.encode("utf-8", "backslashreplace")
 
 
 @lru_cache(maxsize=256)
@@ -189,12 +235,12 @@ def _fields(event: Event) -> Iterator[tuple[str, Any]]:
             yield name, value
 
 
-def _capped(value: object) -> object:
+def _capped(value: object, chars: int) -> object:
     match value:
-        case str() if len(value) > FIELD_CHARS:
-            return f"{value[:FIELD_CHARS]}... ({len(value)} characters)"
+        case str() if len(value) > chars:
+            return f"{value[:chars]}... ({len(value)} characters)"
         case tuple() | list():
-            shown = [_capped(item) for item in value[:_MANY]]
+            shown = [_capped(item, chars) for item in value[:_MANY]]
             return shown if len(value) <= _MANY else [*shown, f"... ({len(value)} in all)"]
         case _:
             return value
@@ -219,11 +265,11 @@ def _clean(value: object) -> object:
             return value
 
 
-def _quoted(value: object) -> str:
+def _quoted(value: object, chars: int) -> str:
     """Write *value* on one line, in quotes where it has spaces, with nothing a terminal would obey."""
-    capped = _capped(value)
+    capped = _capped(value, chars)
     if isinstance(capped, list):
-        return "[" + ",".join(_quoted(item) for item in capped) + "]"
+        return "[" + ",".join(_quoted(item, FIELD_CHARS) for item in capped) + "]"
     text = str(capped)
     if text.isascii() and text.isprintable() and text and not any(mark in text for mark in ' "=\\'):
         return text

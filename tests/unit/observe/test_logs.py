@@ -14,7 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrail.observe import Event, Level
-from mailrail.observe.logs import FIELD_CHARS, PENDING_BYTES, Log, json_line, open_log, text_line
+from mailrail.observe.logs import (
+    FIELD_CHARS,
+    LINE_BYTES,
+    PENDING_BYTES,
+    Format,
+    Log,
+    json_line,
+    open_log,
+    text_line,
+)
 from mailrail.observe.settings import LogSettings
 
 NOON_US = 1_795_435_200_123_456  # 2026-11-23T12:00:00.123456Z
@@ -207,3 +216,58 @@ def test_a_closed_pipe_is_survived() -> None:
     os.close(writer)
     log(Knock())
     assert log.lost_lines == 2
+
+
+class Crowd(Event, frozen=True, kw_only=True):
+    one: str = ""
+    two: str = ""
+    three: tuple[str, ...] = ()
+    four: str = ""
+    five: str = ""
+
+
+@pytest.mark.parametrize("text", ["x", "\x1b", "\U0001f4ec", "\udc80"])
+@pytest.mark.parametrize("line", [json_line, text_line(), text_line(colours=True)])
+def test_a_line_fits_into_what_a_pipe_takes_in_one_piece_a78(text: str, line: Format) -> None:
+    long = text * 5000
+    written = line(Crowd(one=long, two=long, three=(long,) * 50, four=long, five=long), NOON_US)
+    assert 500 < len(written) <= LINE_BYTES - len(b',"worker":63')
+    assert written.count(b"\n") == 1
+
+
+def test_a_worker_writes_its_number_into_each_line_whole_lines_at_a_time() -> None:
+    for style in ("json", "text"):
+        reader, writer = os.pipe()
+        loop = Loop()
+        log = open_log(LogSettings(format=style), writer, NoonClock(), loop.call_soon, worker=3)
+        for number in range(200):
+            log(Knock(peer="x" * number, tries=number))
+        writes = []
+        pieces = os.write
+
+        def write(descriptor: int, data: bytes, pieces: Callable[[int, bytes], int] = pieces) -> int:
+            writes.append(data)  # noqa: B023 - called within this turn
+            return pieces(descriptor, data)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "write", write)
+            loop.turn()
+        assert len(writes) > 1
+        assert all(len(data) <= LINE_BYTES and data.endswith(b"\n") for data in writes)
+        os.close(writer)
+        with open(reader, "rb") as stream:
+            lines = stream.read().splitlines()
+        assert len(lines) == 200
+        if style == "json":
+            assert [json.loads(line)["worker"] for line in lines] == [3] * 200
+            assert json.loads(lines[7])["tries"] == 7
+        else:
+            assert all(line.endswith(b" worker=3") for line in lines)
+
+
+def test_an_event_without_fields_gets_its_worker_too() -> None:
+    reader, writer = os.pipe()
+    open_log(LogSettings(format="json", level="debug"), writer, NoonClock(), worker=0)(Whisper())
+    os.close(writer)
+    with open(reader, "rb") as stream:
+        assert json.loads(stream.read())["worker"] == 0
