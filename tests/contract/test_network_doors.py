@@ -10,7 +10,9 @@ from tests.support.memory_net import MemoryNetwork
 from tests.support.net_world import LOOPBACK, Recorder, World, run, silent_endpoint, until
 
 from mailrail.model import NetError, NetTrouble
-from mailrail.net import Connection, Endpoint, Network, SocketNetwork
+from mailrail.net import Connection, Endpoint, Handed, Network, SocketNetwork
+from mailrail.net.handed import make_listening
+from mailrail.net.listener import endpoint_of
 
 
 @pytest.fixture(params=["memory", "sockets"])
@@ -217,13 +219,24 @@ def test_a_socket_opened_by_somebody_else_is_taken_over() -> None:
         sock = socket.socket()
         sock.bind(("127.0.0.1", 0))
         accepted: list[Connection] = []
-        network = SocketNetwork()
-        listener = network.listen_on(sock, accepted.append)
-        client = await network.connect(listener.endpoint, timeout_s=5)
+        make_listening(sock, 10)
+        here = endpoint_of(sock)
+        network = SocketNetwork(handed=Handed([(here, sock)]))
+        listener = network.listen(here, accepted.append)
+        client = await network.connect(here, timeout_s=5)
         await until(lambda: bool(accepted))
         listener.close()
         client.abort()
         accepted[0].abort()
+        waiting = await network.connect(
+            here, timeout_s=5
+        )  # it stays open: clients wait for the next who listens
+        listener = network.listen(here, accepted.append)
+        await until(lambda: len(accepted) == 2)
+        listener.close()
+        waiting.abort()
+        accepted[1].abort()
+        sock.close()
 
     run(scenario())
 

@@ -14,6 +14,7 @@ from mailrail.net.binding import end_point_binding
 from mailrail.net.certificates import CertificateFacts, certificate_facts, self_signed
 from mailrail.net.contexts import ClientCertificates, ServerContexts, client_context, server_context
 from mailrail.net.events import AcceptRested
+from mailrail.net.handed import Handed, sockets_of_service_manager
 from mailrail.net.identity import Identity
 from mailrail.net.keyfile import keep_self_signed, write_private
 from mailrail.net.machine import host_name, outgoing_addresses
@@ -21,7 +22,7 @@ from mailrail.net.proxied import ProxiedConnection
 from mailrail.net.secure import secure
 from mailrail.net.sessions import SessionCache
 from mailrail.net.settings import CertificateFiles, NetSettings, TlsSettings
-from mailrail.net.sockets import SocketNetwork
+from mailrail.net.sockets import SocketNetwork, open_listening
 from mailrail.net.tls import TlsConnection
 from mailrail.net.trouble import listening_mend
 
@@ -33,6 +34,7 @@ __all__ = [
     "Connection",
     "Datagrams",
     "Endpoint",
+    "Handed",
     "Identity",
     "Listener",
     "NetSettings",
@@ -53,9 +55,11 @@ __all__ = [
     "is_own_address",
     "keep_self_signed",
     "listening_mend",
+    "open_listening",
     "outgoing_addresses",
     "secure",
     "self_signed",
     "server_context",
+    "sockets_of_service_manager",
     "write_private",
 ]

@@ -18,10 +18,22 @@ from mailrail.net.trouble import OUT_OF_RESOURCES
 from mailrail.observe import Bus
 
 _ACCEPTS_PER_WAKE: Final = 32
+_LET_OTHERS_S: Final = 0.001  # ours; another process that is idle is awake long before
 
 
 class SocketListener:
-    """A Listener: hands each accepted connection over by a plain call."""
+    """A Listener: hands each accepted connection over by a plain call.
+
+    Args:
+        sock: listens already, and does not block.
+        shared: what all connections of the loop have in common.
+        accept: takes each connection.
+        rest_s: the pause when the system has nothing left.
+        bus: told of it.
+        is_ahead: where other processes accept from the same socket: tells that they should come first now. One
+            connection at a time is taken then, so that clients are served also when all others are stuck.
+        owns_file: the file of a Unix socket is ours to remove.
+    """
 
     def __init__(
         self,
@@ -31,6 +43,8 @@ class SocketListener:
         *,
         rest_s: float,
         bus: Bus | None = None,
+        is_ahead: Callable[[], bool] | None = None,
+        owns_file: bool = True,
     ) -> None:
         self.endpoint = endpoint_of(sock)
         self._sock = sock
@@ -39,9 +53,10 @@ class SocketListener:
         self._accept = accept
         self._rest_s = rest_s
         self._bus = bus
+        self._is_ahead = is_ahead
         self._rest: asyncio.TimerHandle | None = None
         self._is_wild = self.endpoint.host in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
-        self._file = _identity(self.endpoint.host) if self.endpoint.is_unix else None
+        self._file = _identity(self.endpoint.host) if owns_file and self.endpoint.is_unix else None
         shared.watch.add_reader(self._fd, self._acceptable)
 
     def close(self) -> None:
@@ -72,6 +87,9 @@ class SocketListener:
                 continue  # the peer gave up while it waited (accept(2): treat like EAGAIN)
             sock.setblocking(False)
             self._accept(self._connection(sock, address))
+            if self._is_ahead is not None and self._fd >= 0 and self._is_ahead():
+                self._pause(_LET_OTHERS_S)
+                return
 
     def _connection(self, sock: socket.socket, address: object) -> SocketConnection:
         local = peer = self.endpoint
@@ -82,11 +100,14 @@ class SocketListener:
         return SocketConnection(sock, self._shared, local, peer)
 
     def _take_a_rest(self, error: OSError) -> None:
-        self._shared.watch.remove_reader(self._fd)
-        self._rest = self._shared.loop.call_later(self._rest_s, self._go_on)
+        self._pause(self._rest_s)
         if self._bus is not None:
             reason = error.strerror or str(error)
             self._bus.emit(AcceptRested(endpoint=str(self.endpoint), reason=reason, wait_s=self._rest_s))
+
+    def _pause(self, wait_s: float) -> None:
+        self._shared.watch.remove_reader(self._fd)
+        self._rest = self._shared.loop.call_later(wait_s, self._go_on)
 
     def _go_on(self) -> None:
         self._rest = None

@@ -19,6 +19,7 @@ from typing import Final
 from mailrail.model import NetError, NetTrouble
 from mailrail.net.api import Connection, Endpoint
 from mailrail.net.datagrams import SocketDatagrams
+from mailrail.net.handed import Handed, make_listening
 from mailrail.net.listener import SocketListener, endpoint_of
 from mailrail.net.settings import NetSettings
 from mailrail.net.stream import Shared, SocketConnection
@@ -30,17 +31,26 @@ _BIND_ADDRESS_NO_PORT: Final = 24  # ip(7), Linux: choose the port at connect, w
 
 
 class SocketNetwork:
-    """Makes listeners, connections and datagram sockets; belongs to the loop that first uses it."""
+    """Makes listeners, connections and datagram sockets; belongs to the loop that first uses it.
 
-    def __init__(self, settings: NetSettings | None = None, bus: Bus | None = None) -> None:
+    Args:
+        settings: how sockets behave.
+        bus: told when accepting rests.
+        handed: listening sockets that somebody else has opened.
+    """
+
+    def __init__(
+        self, settings: NetSettings | None = None, bus: Bus | None = None, handed: Handed | None = None
+    ) -> None:
         self._settings = settings or NetSettings()
         self._bus = bus
+        self._handed = handed
         self._common: Shared | None = None
 
     def listen(
         self, endpoint: Endpoint, accept: Callable[[Connection], None], *, unix_mode: int = 0o600
     ) -> SocketListener:
-        """Open a listening socket.
+        """Open a listening socket, or accept from the one that was handed down for this address.
 
         The file that a dead server left at the path of a Unix socket is removed first; anything that
         is not a socket, or still answers, is not.
@@ -48,35 +58,21 @@ class SocketNetwork:
         Raises:
             NetError: the address is taken, forbidden or not ours.
         """
-        what = f"listen on {endpoint}"
-        try:
-            with _kept_if_good(socket.socket(_family(endpoint), socket.SOCK_STREAM)) as sock:
-                if endpoint.is_unix:
-                    _remove_stale(endpoint.host)
-                    sock.bind(endpoint.host)
-                    os.chmod(endpoint.host, unix_mode)  # nobody can connect before listen()
-                else:
-                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    _only_ipv6(sock)
-                    sock.bind((endpoint.host, endpoint.port))
-                return self.listen_on(sock, accept)
-        except OSError as error:
-            raise net_error(error, what) from error
+        handed = self._handed.take(endpoint) if self._handed is not None else None
+        if handed is not None:
+            return self._listener(handed, accept, is_handed=True)
+        sock = open_listening(endpoint, self._settings.backlog, unix_mode=unix_mode)
+        return self._listener(sock, accept)
 
-    def listen_on(self, sock: socket.socket, accept: Callable[[Connection], None]) -> SocketListener:
-        """Accept from a bound socket that somebody else opened (service manager, supervisor); it becomes ours.
-
-        Raises:
-            OSError: it cannot listen.
-        """
-        sock.setblocking(False)
-        if sock.family != socket.AF_UNIX:
-            # Accepted sockets inherit it (Linux, BSD), which saves a system call for each.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.listen(self._settings.backlog)
+    def _listener(
+        self, sock: socket.socket, accept: Callable[[Connection], None], *, is_handed: bool = False
+    ) -> SocketListener:
+        shared, settings = self._shared(), self._settings
+        turn = self._handed.is_ahead if is_handed and self._handed is not None else None
         return SocketListener(
-            sock, self._shared(), accept, rest_s=self._settings.accept_rest_s, bus=self._bus
-        )
+            sock, shared, accept,
+            rest_s=settings.accept_rest_s, bus=self._bus, is_ahead=turn, owns_file=not is_handed,
+        )  # fmt: skip
 
     async def connect(
         self, endpoint: Endpoint, *, timeout_s: float, source: str | None = None
@@ -138,6 +134,28 @@ class SocketNetwork:
             loop = asyncio.get_running_loop()
             self._common = Shared(loop, self._settings, watch_on(loop))
         return self._common
+
+
+def open_listening(endpoint: Endpoint, backlog: int, *, unix_mode: int = 0o600) -> socket.socket:
+    """Open a socket that listens; needs no loop. Clients wait in it until somebody accepts.
+
+    Raises:
+        NetError: the address is taken, forbidden or not ours.
+    """
+    try:
+        with _kept_if_good(socket.socket(_family(endpoint), socket.SOCK_STREAM)) as sock:
+            if endpoint.is_unix:
+                _remove_stale(endpoint.host)
+                sock.bind(endpoint.host)
+                os.chmod(endpoint.host, unix_mode)  # nobody can connect before listen()
+            else:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                _only_ipv6(sock)
+                sock.bind((endpoint.host, endpoint.port))
+            make_listening(sock, backlog)
+            return sock
+    except OSError as error:
+        raise net_error(error, f"listen on {endpoint}") from error
 
 
 class _kept_if_good:  # noqa: N801 - reads as a phrase in its `with`

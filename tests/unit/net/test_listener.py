@@ -96,3 +96,28 @@ def test_closing_inside_accept_stops_the_batch() -> None:
     )
     bench.wake()
     assert len(sock.accepts) == 1
+
+
+def test_who_is_ahead_of_the_others_takes_one_connection_and_lets_them_come_first(bench: Bench) -> None:
+    bench.listener.close()
+    is_ahead = True
+    listener = SocketListener(
+        cast(socket.socket, bench.sock),
+        bench.loop.shared(NetSettings()),
+        bench.accepted.append,
+        rest_s=0.25,
+        is_ahead=lambda: is_ahead,
+    )
+    bench.sock.accepts = [FakeSocket() for _ in range(5)]
+    bench.wake()
+    assert len(bench.accepted) == 1
+    assert bench.loop.readers == {}
+    assert [timer.delay_s for timer in bench.loop.timers] == [0.001]
+    bench.loop.timers[0].callback()
+    bench.wake()  # nobody else came: clients are served all the same
+    assert len(bench.accepted) == 2
+    is_ahead = False
+    bench.loop.timers[1].callback()
+    bench.wake()
+    assert len(bench.accepted) == 5
+    listener.close()
