@@ -1,6 +1,6 @@
 """Floor 3 · policy — may it pass: the decisions about a session, a sender, a recipient."""
 
-from mailrail.policy.buckets import Buckets, Limit
+from mailrail.policy.buckets import Buckets, Limit, Poured
 from mailrail.policy.guessing import Guessing, Tried
 from mailrail.policy.members import Member, Members
 from mailrail.policy.quotas import Quotas
@@ -16,6 +16,7 @@ __all__ = [
     "Limit",
     "Member",
     "Members",
+    "Poured",
     "QuotaSettings",
     "Quotas",
     "RelayRules",

@@ -5,6 +5,7 @@ three minutes, and nobody waits for a full hour to turn. A limit comes with each
 wall time, for a level must mean the same after a restart; a clock that goes back only makes a bucket leak later.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,10 +34,34 @@ class Limit:
     span_s: float
 
 
-class Buckets:
-    """All buckets of one process; of one loop."""
+@dataclass(frozen=True, slots=True)
+class Poured:
+    """A change: so much was put into one bucket, or all whose names begin so were emptied.
 
-    def __init__(self, clock: Clock, most: int = MOST_BUCKETS) -> None:
+    Attributes:
+        key: of the bucket, or how the names begin.
+        limit: how it leaks; None: emptied.
+        amount: how much.
+    """
+
+    key: str
+    limit: Limit | None = None
+    amount: float = 1.0
+
+
+class Buckets:
+    """All buckets of one process; of one loop.
+
+    Args:
+        clock: wall time.
+        most: whoever has been quiet longest is forgotten beyond them.
+        told: called with each change that is made here, so that other processes can make it too.
+    """
+
+    def __init__(
+        self, clock: Clock, most: int = MOST_BUCKETS, told: Callable[["Poured"], None] | None = None
+    ) -> None:
+        self._told = told
         self._clock = clock
         self._most = most
         self._levels: _Stored = {}
@@ -60,6 +85,18 @@ class Buckets:
 
     def pour(self, key: str, limit: Limit, amount: float = 1.0) -> None:
         """Put *amount* in, over the brim if need be."""
+        self._pour(key, limit, amount)
+        if self._told is not None:
+            self._told(Poured(key, limit, amount))
+
+    def repeat(self, change: "Poured") -> None:
+        """Make a change that another process has made."""
+        if change.limit is None:
+            self._empty(change.key)
+        else:
+            self._pour(change.key, change.limit, change.amount)
+
+    def _pour(self, key: str, limit: Limit, amount: float) -> None:
         level = self.level(key, limit) + amount
         key = key[:LONGEST_KEY]
         self._levels.pop(key, None)  # to the end of the order: forgotten last
@@ -70,6 +107,11 @@ class Buckets:
 
     def empty(self, prefix: str) -> int:
         """Forget every bucket whose name begins so; return how many had something in them."""
+        if self._told is not None:
+            self._told(Poured(prefix))
+        return self._empty(prefix)
+
+    def _empty(self, prefix: str) -> int:
         keys = [key for key in self._levels if key.startswith(prefix)]
         for key in keys:
             del self._levels[key]

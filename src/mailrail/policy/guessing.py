@@ -6,7 +6,7 @@ for nothing, so a lock ends by itself.
 
 - Who could lock others out by failing in their name? Nobody: a network from which an account has logged in of late has a count of its own for it.
 - A telephone with an old password says the same wrong thing for days. It counts once an hour, not each time; that takes a digest of what was
-  tried, under a key that only this process knows.
+  tried, under a key that only this process and its fellow workers know.
 - Networks of ours are exempt: behind them are many people and one webmail.
 """
 
@@ -42,7 +42,15 @@ class Tried:
 
 
 class Guessing:
-    """Counts failures, and knows who is locked out."""
+    """Counts failures, and knows who is locked out.
+
+    Args:
+        settings: how many.
+        buckets: where they are counted.
+        rng: draws the key of digests.
+        trusted: networks that are never locked out, beside those of the settings.
+        key: of digests, where several processes must agree on them.
+    """
 
     def __init__(
         self,
@@ -50,11 +58,12 @@ class Guessing:
         buckets: Buckets,
         rng: Rng,
         trusted: Sequence[IPv4Network | IPv6Network] = (),
+        key: bytes = b"",
     ) -> None:
         self.settings = settings
         self._buckets = buckets
         self._exempt = (*trusted, *settings.exempt)
-        self._key = rng.getrandbits(8 * _KEY_OCTETS).to_bytes(_KEY_OCTETS, "big")
+        self._key = key or rng.getrandbits(8 * _KEY_OCTETS).to_bytes(_KEY_OCTETS, "big")
         self._of_client = Limit(settings.client_failures, settings.span_s)
         self._of_network = Limit(settings.network_failures, settings.span_s)
         self._of_account = Limit(settings.account_failures, settings.span_s)

@@ -1,5 +1,6 @@
 """Floor 2 · server — the async shell of a mail server: listeners, sessions, limits, deadlines."""
 
+from mailrail.server.board import Board, Seat
 from mailrail.server.gate import ConnectionGate, Networks
 from mailrail.server.handler import Answer, EndAnswer, Handler, SessionFacts, Transaction
 from mailrail.server.login import AuthExchange, Verifier
@@ -10,6 +11,7 @@ from mailrail.server.settings import LimitSettings, ServerSettings, TimeoutSetti
 __all__ = [
     "Answer",
     "AuthExchange",
+    "Board",
     "ConnectionGate",
     "EndAnswer",
     "Handler",
@@ -17,6 +19,7 @@ __all__ = [
     "LimitSettings",
     "Networks",
     "Port",
+    "Seat",
     "Server",
     "ServerSettings",
     "Session",

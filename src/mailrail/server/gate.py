@@ -1,7 +1,8 @@
 """Floor 2 · server — who may connect at all: the limits on connections (A39).
 
 Counting is by address; an IPv6 client is counted by its /64, for that is what one customer gets.
-Loopback and networks that are trusted are not counted against themselves, only against the whole.
+Loopback and networks that are trusted are not counted against themselves, only against the whole. Where several
+processes serve the same addresses, each counts its own and adds what the others have written down (board.py).
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from mailrail.model import Reply
 from mailrail.model import reply as say
 from mailrail.net import Endpoint
+from mailrail.server.board import Seat
 from mailrail.server.settings import LimitSettings
 
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -22,10 +24,12 @@ class ConnectionGate:
     Args:
         limits: the bounds.
         trusted: networks exempt from the bounds for one client.
+        seat: where other processes that serve the same clients are seen; None: there are none.
     """
 
-    def __init__(self, limits: LimitSettings, trusted: Networks = ()) -> None:
+    def __init__(self, limits: LimitSettings, trusted: Networks = (), seat: Seat | None = None) -> None:
         self._limits = limits
+        self._seat = seat
         self._trusted = trusted
         self._total = 0
         self._open: dict[str, int] = {}
@@ -39,6 +43,11 @@ class ConnectionGate:
     def total(self) -> int:
         """Sessions now."""
         return self._total
+
+    def take(self, *, is_taking: bool) -> None:
+        """Let other processes know whether this one takes connections."""
+        if self._seat is not None:
+            self._seat.take(is_taking=is_taking)
 
     def is_trusted(self, host: str) -> bool:
         """Tell whether *host* (an IP address, or a Unix socket's path) is exempt."""
@@ -62,21 +71,31 @@ class ConnectionGate:
         Args:
             now: the loop's time, seconds.
         """
-        if self._total >= self._limits.connections:
+        elsewhere = 0 if self._seat is None else self._seat.elsewhere()
+        if self._total + elsewhere >= self._limits.connections:
             return say.TOO_MANY_CONNECTIONS
         refusal = self._enter_as_client(host, now)
         if refusal is None:
-            self._total += 1
+            self._count(1)
         return refusal
+
+    def _count(self, change: int) -> None:
+        self._total += change
+        if self._seat is not None:
+            self._seat.serve(self._total)
 
     def _enter_as_client(self, host: str, now: float) -> Reply | None:
         if self.is_stranger(host):
-            client = _client(host)
-            if self._open.get(client, 0) >= self._limits.connections_per_client:
+            client, seat = _client(host), self._seat
+            here = self._open.get(client, 0)
+            elsewhere = 0 if seat is None else seat.open_elsewhere(client)
+            if here + elsewhere >= self._limits.connections_per_client:
                 return say.TOO_MANY_FROM_YOU
             if self._is_too_fast(client, now):
                 return say.TOO_FAST_FROM_YOU
-            self._open[client] = self._open.get(client, 0) + 1
+            self._open[client] = here + 1
+            if seat is not None:
+                seat.opened(client)
         return None
 
     def speaks_for(self, proxy: str, host: str, now: float) -> Reply | None:
@@ -94,12 +113,14 @@ class ConnectionGate:
 
     def leave(self, host: str) -> None:
         """Forget a connection that `enter` counted."""
-        self._total -= 1
+        self._count(-1)
         self._leave_as_client(host)
 
     def _leave_as_client(self, host: str) -> None:
         if self.is_stranger(host):
             client = _client(host)
+            if self._seat is not None:
+                self._seat.closed(client)
             left = self._open.get(client, 1) - 1
             if left > 0:
                 self._open[client] = left
@@ -119,7 +140,12 @@ class ConnectionGate:
         if now - since >= _WINDOW_S:
             since, count = now, 0
         self._recent[client] = (since, count + 1)
-        return count + 1 > self._limits.connections_per_minute
+        elsewhere = 0
+        if self._seat is not None:
+            minute = int(now // _WINDOW_S)
+            elsewhere = self._seat.came_elsewhere(client, minute)
+            self._seat.came(client, minute)
+        return count + 1 + elsewhere > self._limits.connections_per_minute
 
     def _sweep(self, now: float) -> None:
         """Forget clients that have been quiet for a minute, so that memory stays bounded: those of two minutes are kept."""

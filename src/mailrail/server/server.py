@@ -22,6 +22,7 @@ from mailrail.net import (
     TlsInfo,
 )
 from mailrail.observe import Bus
+from mailrail.server.board import Seat
 from mailrail.server.events import ClientTold, ConnectionRefused, SessionFailed, SessionOpened, SessionSecured
 from mailrail.server.gate import ConnectionGate, Networks, is_named
 from mailrail.server.handler import Handler
@@ -94,6 +95,7 @@ class Server:
         tls: certificates for STARTTLS and implicit TLS, or None.
         trusted: networks exempt from the limits on one client.
         network, clock, bus: the world; real by default.
+        seat: where other processes that serve the same addresses are seen; None: there are none.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Server:
         network: Network | None = None,
         clock: Clock | None = None,
         bus: Bus | None = None,
+        seat: Seat | None = None,
     ) -> None:
         settings = settings or ServerSettings()
         self.limits = settings.limits
@@ -120,8 +123,8 @@ class Server:
         self._tls = tls
         self._network = network
         self.clock = clock or SystemClock()
-        self._ids = QueueIds(self.clock)
-        self._gate = ConnectionGate(settings.limits, trusted)
+        self._ids = QueueIds(self.clock, node=seat.number if seat else 0)
+        self._gate = ConnectionGate(settings.limits, trusted, seat)
         self._listeners: list[Listener] = []
         self._ports: list[Port] = []
         self._sessions: dict[Session, Port] = {}
@@ -161,6 +164,7 @@ class Server:
         self.loop = asyncio.get_running_loop()
         if self._network is None:
             self._network = SocketNetwork()
+        self._gate.take(is_taking=True)
         if self._listen:
             self.listen_on(Port(endpoint=Endpoint.parse(self._listen)))
 
@@ -220,10 +224,6 @@ class Server:
         except LookupError:
             text = "its client_certificates must be among those given to server_context(..., ask=)"
             raise ValueError(f"{port.endpoint}: {text}") from None
-
-    def adopt(self, listener: Listener) -> None:
-        """Close *listener* with the others."""
-        self._listeners.append(listener)
 
     # --- New connections ------------------------------------------------------------------
 
@@ -447,6 +447,7 @@ class Server:
         *Cancel-safe:* yes: what is left is closed at once.
         """
         self._is_draining = True
+        self._gate.take(is_taking=False)
         for listener in self._listeners:
             listener.close()
         self._listeners.clear()

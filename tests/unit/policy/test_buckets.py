@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrail.model import SECOND_US
-from mailrail.policy import Buckets, Limit
+from mailrail.policy import Buckets, Limit, Poured
 
 LIMIT = Limit(10, 3600)
 
@@ -75,3 +75,16 @@ def test_nonsense_is_not_restored() -> None:
     for stored in (b"", b"[]", b'{"a": 3}', b"\xff", b'{"a":["x",1]}'):
         with pytest.raises(ValueError):  # noqa: PT011 -- msgspec's, and nobody reads more of it
             Buckets(HandClock()).restore(stored)
+
+
+def test_what_one_process_counts_can_be_repeated_by_another_and_is_told_once() -> None:
+    clock, told = HandClock(), list[Poured]()
+    one, two = Buckets(clock, told=told.append), Buckets(clock, told=told.append)
+    one.pour("a", LIMIT, 3)
+    one.pour("b", LIMIT)
+    one.empty("b")
+    assert told == [Poured("a", LIMIT, 3), Poured("b", LIMIT), Poured("b")]
+    for change in tuple(told):
+        two.repeat(change)
+    assert len(told) == 3
+    assert (two.level("a", LIMIT), two.level("b", LIMIT)) == (3, 0)
