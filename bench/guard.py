@@ -61,7 +61,7 @@ def count_relay(*, keep: bool) -> int:
         smtp_sink("-m", "2000") as sink,
     ):
         folder = Path(name)
-        counter, plan = Counter(folder), Plan(next_hop=(sink.host, sink.port))
+        counter, plan = Counter(folder), Plan(next_hop=(sink.host, sink.port), workers=1)
         with start_mailrail(
             plan, folder, under=counter.command, environment=counting.environment()
         ) as server:

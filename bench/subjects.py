@@ -60,6 +60,7 @@ class Plan:
     dns: tuple[str, int] | None = None  # mailrail only; Postfix asks the machine's resolver
     hold: bool = False  # accept and keep; deliver nothing
     tls: bool = False  # offer STARTTLS, with the same kind of certificate
+    workers: int = 0  # mailrail only; 0: its default
 
 
 Start = Callable[[Plan, Path], contextlib.AbstractContextManager[Subject]]
@@ -69,6 +70,7 @@ def _toml(plan: Plan, folder: Path, port: int) -> str:
     lines = [
         'hostname = "mx1.bench.example"',
         f"spool.path = {json.dumps(str(folder / 'spool'))}",
+        f"workers = {plan.workers}",
         "[[listener]]",
         f'address = "127.0.0.1:{port}"',
         'role = "mx"',

@@ -10,9 +10,10 @@ import asyncio
 import hashlib
 import os
 import random
+import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ MOST_A_ROUND = 1500  # taken; beyond it the draining at the end would take longe
 LARGE_BYTES = 300 * 1024  # over the 256 KiB that stand in the database
 LIFE_S = (0.02, 1.2)  # from its greeting to the kill
 DRAIN_S = 120.0
+RESTART_S = 90.0  # the wait before a worker is started again doubles each time that it lives short
 # Every kill may repeat what was on its way or not yet settled: at most the connections, and one batch of results.
 REPEATED_A_KILL = 250
 
@@ -126,10 +128,25 @@ async def kill_again_and_again(daemon: Daemon, client: LoadClient, chance: rando
         await asyncio.to_thread(daemon.start)
 
 
-def kill_under_load(daemon: Daemon, seed: int) -> Load:
+async def kill_workers(daemon: Daemon, client: LoadClient, chance: random.Random) -> None:
+    """Kill one worker each time, whichever; the supervisor has another take its place, and the others go on."""
+    await asyncio.to_thread(daemon.wait_for, "DaemonStarted", 2)
+    for number in range(1, ROUNDS + 1):
+        life_s = chance.uniform(*LIFE_S)
+        client.allow(len(client.load.taken) + MOST_A_ROUND)
+        await asyncio.sleep(life_s)
+        os.kill(chance.choice(daemon.worker_pids()), signal.SIGKILL)
+        print(f"  kill {number:3} after {life_s:.3f} s: {len(client.load.taken)} taken so far", flush=True)
+        await asyncio.to_thread(daemon.wait_for, "DaemonStarted", 2 + number, timeout_s=RESTART_S)
+
+
+Killing = Callable[[Daemon, LoadClient, random.Random], Awaitable[None]]
+
+
+def kill_under_load(daemon: Daemon, seed: int, killing: Killing = kill_again_and_again) -> Load:
     chance = random.Random(seed)
     client = LoadClient(daemon.host, daemon.port, letters(chance), sessions=SESSIONS, most_taken=MOST_A_ROUND)
-    asyncio.run(under_load(client, lambda: kill_again_and_again(daemon, client, chance)))
+    asyncio.run(under_load(client, lambda: killing(daemon, client, chance)))
     return client.load
 
 
@@ -157,7 +174,7 @@ def judge(tally: Tally, load: Load, daemon: Daemon) -> None:
     assert repeated <= ROUNDS * REPEATED_A_KILL
     assert len(load.taken) > 10 * ROUNDS, "too little load to show anything"
     daemon.stop()
-    assert daemon.errors() == []
+    assert [event for event in daemon.errors() if event["event"] != "WorkerEnded"] == []
 
 
 def settings(left: str, right: str) -> dict[str, Any]:
@@ -179,6 +196,40 @@ def test_every_message_answered_250_survives_kill_9_while_it_is_relayed(tmp_path
         running(tmp_path, **settings(left.address, right.address)) as daemon,
     ):
         load = kill_under_load(daemon, SEED)
+        drain(tally, load, daemon)
+        judge(tally, load, daemon)
+        assert tally.missing(load) == set()
+
+
+@pytest.mark.timeout(900)
+def test_every_message_answered_250_survives_kill_9_of_one_worker_after_the_other(tmp_path: Path) -> None:
+    """A66 with two workers: one dies, the other goes on, and nobody is refused."""
+    tally = Tally()
+    with (
+        Receiver(script=refuse_the_gone, on_mail=tally.take) as left,
+        Receiver(script=refuse_the_gone, on_mail=tally.take) as right,
+        running(
+            tmp_path,
+            workers=2,
+            **{**settings(left.address, right.address), "log": {"level": "info", "format": "json"}},
+        ) as daemon,
+    ):
+        load = kill_under_load(daemon, SEED + 3, kill_workers)
+        drain(tally, load, daemon)
+        judge(tally, load, daemon)
+        assert tally.missing(load) == set()
+
+
+@pytest.mark.timeout(900)
+def test_every_message_answered_250_survives_kill_9_of_all_workers_at_once(tmp_path: Path) -> None:
+    """A66 with two workers and their supervisor."""
+    tally = Tally()
+    with (
+        Receiver(script=refuse_the_gone, on_mail=tally.take) as left,
+        Receiver(script=refuse_the_gone, on_mail=tally.take) as right,
+        running(tmp_path, workers=2, **settings(left.address, right.address)) as daemon,
+    ):
+        load = kill_under_load(daemon, SEED + 4)
         drain(tally, load, daemon)
         judge(tally, load, daemon)
         assert tally.missing(load) == set()

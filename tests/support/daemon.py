@@ -5,8 +5,8 @@
         daemon.kill()            # or daemon.stop(): SIGTERM, must end in time with exit code 0
         daemon.start()           # again, on the same spool and port
 
-Unless a test says otherwise the daemon relays for loopback, tries again after a second, offers no TLS, and asks
-nobody for names: no test may send a question to the world.
+Unless a test says otherwise the daemon is one process, whatever the machine, relays for loopback, tries again after
+a second, offers no TLS, and asks nobody for names: no test may send a question to the world.
 """
 
 import contextlib
@@ -33,6 +33,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 DEFAULTS: Values = {
     "hostname": "mail.test.example",
+    "workers": 1,
     "relay": {"networks": ["127.0.0.0/8"]},
     "dns": {"servers": [NOBODY_TO_ASK], "timeout_s": "1s", "tries": 1, "deadline_s": "2s"},
     "queue": {
@@ -148,15 +149,22 @@ class Daemon:
             raise PeerError(f"it ended with {code}:\n{self.log()}")
 
     def kill(self) -> None:
-        """End it by SIGKILL, as a power cut of the process."""
+        """End it by SIGKILL, all of its processes, as a power cut of the program."""
         program = self._running()
-        os.kill(program.pid, signal.SIGKILL)
+        workers = self.worker_pids()
+        os.killpg(program.pid, signal.SIGKILL)  # it has a session of its own
         program.wait(STOP_TIMEOUT_S)
+        while any(map(is_alive, workers)):  # until then they hold the port
+            time.sleep(PAUSE_S)
 
     def end(self) -> None:
         """End it by any means; for when a test is over."""
         if self._program is not None:
             self._program.stop()
+
+    def worker_pids(self) -> list[int]:
+        """Return the processes of its workers, the oldest first; none where it is one process."""
+        return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     # --- What it tells ----------------------------------------------------------------
 
@@ -227,6 +235,14 @@ class Daemon:
         """Return the most memory it ever had in use (VmHWM)."""
         status = Path(f"/proc/{self.pid}/status").read_text()
         return int(status.partition("VmHWM:")[2].split()[0])
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process is there and has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
 
 
 def mailrail(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:

@@ -15,6 +15,7 @@ from mailrail.admin.messages import (
     Status,
     Trouble,
     Wanted,
+    WorkerRow,
     row_of,
     wanted_of,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "Status",
     "Trouble",
     "Wanted",
+    "WorkerRow",
     "row_of",
     "wanted_of",
 ]

@@ -209,17 +209,44 @@ class Reloaded(_Model):
     waiting: tuple[str, ...] = ()
 
 
-class Status(_Model):
-    """How the daemon is.
+class WorkerRow(_Model):
+    """One of several workers.
 
     Attributes:
+        worker: its number.
+        pid: its process.
+        trouble: why it takes no new mail now; "" while it does.
+        is_leftover: it takes none on purpose, and ends when its spool is empty.
+    """
+
+    worker: int
+    pid: int
+    started_us: int
+    sessions: int
+    items: int
+    trouble: str = ""
+    is_leftover: bool = False
+
+
+class Status(_Model):
+    """How the daemon is, or one worker of it, or all of them together.
+
+    Attributes:
+        pid: the process that answers; of all together: `main_pid`.
+        main_pid: the process to send signals to.
+        worker: which worker answers.
+        is_leftover: it takes no new mail, and ends when its spool is empty.
         trouble: why new mail is refused now; "" while it is taken.
         certificates: those in force, the one for unknown names first; none where TLS is not offered.
+        workers: each of them, where there are several and this is the sum.
     """
 
     version: str
     hostname: str
     pid: int
+    main_pid: int = 0
+    worker: int = 0
+    is_leftover: bool = False
     started_us: int
     now_us: int
     listeners: tuple[str, ...] = ()
@@ -227,6 +254,7 @@ class Status(_Model):
     items: int = 0
     trouble: str = ""
     certificates: tuple[CertificateRow, ...] = ()
+    workers: tuple[WorkerRow, ...] = ()
 
 
 class Trouble(Enum):

@@ -1,20 +1,15 @@
 """Floor 5 · cli — `mailrail certificate`: which certificates are shown to clients, and a new one now."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
 from mailrail.admin import AdminClient, CertificateRow
+from mailrail.cli.everywhere import ask
 from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.status import certificate_words
-from mailrail.config import MailrailSettings
 from mailrail.model import SystemClock
-from mailrail.net import SocketNetwork
-
-T = TypeVar("T")
 
 
 @click.group()
@@ -40,7 +35,7 @@ def show(as_json: bool, config: Path) -> None:
     Example:
       mailrail certificate show --json | jq .ends_us
     """
-    found = asyncio.run(_ask(settings_of(config), AdminClient.status))
+    found = asyncio.run(ask(settings_of(config), 0, AdminClient.status))
     for row in found.certificates:
         click.echo(row.model_dump_json() if as_json else certificate_words(row, found.now_us))
     if not found.certificates and not as_json:
@@ -59,11 +54,5 @@ def renew(config: Path) -> None:
     Example:
       mailrail certificate renew
     """
-    row: CertificateRow = asyncio.run(_ask(settings_of(config), AdminClient.renew))
+    row: CertificateRow = asyncio.run(ask(settings_of(config), 0, AdminClient.renew))
     click.echo(certificate_words(row, SystemClock().now_us()))
-
-
-async def _ask(settings: MailrailSettings, question: Callable[[AdminClient], Awaitable[T]]) -> T:
-    path = settings.admin.path(settings.spool.path)
-    async with await AdminClient.open(SocketNetwork(settings.net), path) as admin:
-        return await question(admin)

@@ -17,7 +17,8 @@ from mailrail.cli.choose import hold_words, is_everything, selection, wanted
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.progress import progress
-from mailrail.cli.source import Queue, open_queue
+from mailrail.cli.source import open_queue
+from mailrail.cli.together import Queue
 from mailrail.cli.words import count_words
 from mailrail.config import MailrailSettings
 

@@ -12,7 +12,8 @@ from mailrail.cli.choose import hold_words, selection, wanted
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.progress import progress
-from mailrail.cli.source import Queue, open_queue
+from mailrail.cli.source import open_queue
+from mailrail.cli.together import Queue
 from mailrail.cli.words import count_words, due_words, one_line, size_words, span_words, table
 from mailrail.config import MailrailSettings
 from mailrail.model import SECOND_US, SystemClock, utc

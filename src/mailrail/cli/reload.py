@@ -6,10 +6,9 @@ from pathlib import Path
 import click
 
 from mailrail.admin import AdminClient, AdminError, Reloaded, Trouble
+from mailrail.cli.everywhere import ask_all
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, settings_of
-from mailrail.config import MailrailSettings
-from mailrail.net import SocketNetwork
 
 
 @click.command()
@@ -26,7 +25,7 @@ def reload(config: Path) -> None:
       mailrail config check && mailrail reload
     """
     try:
-        done = asyncio.run(_ask(settings_of(config)))
+        done = asyncio.run(ask_all(settings_of(config), AdminClient.reload))[0]
     except AdminError as error:
         if error.trouble is not Trouble.SETTINGS:
             raise
@@ -34,12 +33,6 @@ def reload(config: Path) -> None:
             Exit.CONFIG, f"nothing has changed, for the settings are wrong:\n{error}"
         ) from error
     click.echo(_words(done))
-
-
-async def _ask(settings: MailrailSettings) -> Reloaded:
-    path = settings.admin.path(settings.spool.path)
-    async with await AdminClient.open(SocketNetwork(settings.net), path) as admin:
-        return await admin.reload()
 
 
 def _words(done: Reloaded) -> str:

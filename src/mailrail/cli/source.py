@@ -1,14 +1,13 @@
-"""Floor 5 · cli — the queue, through a running daemon, or straight from its spool while none runs.
+"""Floor 5 · cli — the queue, through a running daemon, or straight from its spools while none runs.
 
-The spool's lock decides: whoever holds it speaks for the queue, so the two ways never meet.
+A spool's lock decides: whoever holds it speaks for what is in it, so the two ways never meet.
 """
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from pwd import getpwuid
-from typing import Protocol
 
 from mailrail.admin import (
     AdminClient,
@@ -21,40 +20,14 @@ from mailrail.admin import (
     row_of,
     wanted_of,
 )
+from mailrail.cli.everywhere import workers
 from mailrail.cli.exits import CommandFailed, Exit
-from mailrail.config import MailrailSettings
+from mailrail.cli.together import Queue, Together
+from mailrail.config import MailrailSettings, is_used, socket_of, spool_of
 from mailrail.model import QueueId, StoreError, StoreTrouble, SystemClock
 from mailrail.net import SocketNetwork
 from mailrail.observe import Bus
 from mailrail.spool import Change, Filter, Spool, open_spool
-
-
-class Queue(Protocol):
-    """What the commands need of a queue."""
-
-    async def page(self, wanted: Wanted, after: tuple[str, str] | None = None, limit: int = 100) -> list[Row]:
-        """Return one page of items."""
-        ...
-
-    async def show(self, queue_id: str) -> list[Row]:
-        """Return every item of one message."""
-        ...
-
-    async def count(self, wanted: Wanted) -> int:
-        """Return how many items *wanted* means."""
-        ...
-
-    async def stats(self, limit: int = 1000) -> list[DestinationRow]:
-        """Return the destinations with most items."""
-        ...
-
-    async def holds(self) -> list[Wanted]:
-        """Return which mail is held as it comes."""
-        ...
-
-    async def change(self, request: ChangeRequest) -> int:
-        """Do something to items."""
-        ...
 
 
 class StoppedQueue:
@@ -109,33 +82,41 @@ class StoppedQueue:
 
 @asynccontextmanager
 async def open_queue(settings: MailrailSettings) -> AsyncIterator[Queue]:
-    """Reach the queue that *settings* speak of.
+    """Reach the queue that *settings* speak of, of all workers.
 
     Raises:
-        CommandFailed: neither the daemon nor the spool can be reached; the text says what to do.
+        CommandFailed: a worker and its spool cannot be reached; the text says what to do.
     """
-    path = settings.admin.path(settings.spool.path)
+    async with AsyncExitStack() as stack:
+        queues = []
+        for number in workers(settings):
+            queue = await _open_one(settings, number, stack)
+            if queue is not None:
+                queues.append(queue)
+        yield queues[0] if len(queues) == 1 else Together(queues)
+
+
+async def _open_one(settings: MailrailSettings, number: int, stack: AsyncExitStack) -> Queue | None:
+    """Return the queue of one worker, None where there is nothing but a socket that it left."""
+    path, directory = socket_of(settings, number), spool_of(settings, number)
     try:
-        client = await AdminClient.open(SocketNetwork(settings.net), path)
+        return await stack.enter_async_context(await AdminClient.open(SocketNetwork(settings.net), path))
     except AdminError as error:
         if error.trouble is not Trouble.DOWN:
             raise
-        _check_ownership(path, settings.spool.path)
-    else:
-        async with client:
-            yield client
-        return
+        if number and not is_used(settings, number):
+            return None
+        _check_ownership(path, directory)
+    own = settings.spool.model_copy(update={"path": directory})
     try:
-        spool = await open_spool(settings.spool, SystemClock(), Bus())
+        spool = await open_spool(own, SystemClock(), Bus())
     except StoreError as refusal:
         if refusal.trouble is StoreTrouble.LOCKED:
             text = f"{refusal}\nit does not answer at {path}: is admin.socket another one in its settings?"
             raise CommandFailed(Exit.UNAVAILABLE, text) from refusal
         raise
-    try:
-        yield StoppedQueue(spool)
-    finally:
-        await spool.close()
+    stack.push_async_callback(spool.close)
+    return StoppedQueue(spool)
 
 
 def _check_ownership(socket: Path, spool: Path) -> None:

@@ -1,44 +1,53 @@
 """Floor 5 · cli — `mailrail status`: is the server there, since when, and what does it do."""
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from mailrail.admin import AdminClient, CertificateRow, Status
+from mailrail.cli.everywhere import ask_all
+from mailrail.cli.everywhere import workers as known
 from mailrail.cli.options import config_option, settings_of
-from mailrail.cli.words import count_words, one_line, span_words
-from mailrail.config import MailrailSettings
+from mailrail.cli.together import status_of_all
+from mailrail.cli.words import count_words, one_line, span_words, table
 from mailrail.model import SECOND_US
-from mailrail.net import SocketNetwork
 
 
 @click.command()
+@click.option("--workers", is_flag=True, help="Tell of each worker, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 @config_option
-def status(as_json: bool, config: Path) -> None:
+def status(workers: bool, as_json: bool, config: Path) -> None:
     """Ask the running server how it is. Ends with 69 when none answers.
+
+    Of several workers it tells the sum.
 
     \b
     Examples:
       mailrail status
+      mailrail status --workers
       mailrail status --json | jq .items
     """
-    found = asyncio.run(_ask(settings_of(config)))
-    click.echo(found.model_dump_json() if as_json else _words(found))
+    settings = settings_of(config)
+    found = status_of_all(asyncio.run(ask_all(settings, AdminClient.status)))
+    if as_json:
+        click.echo(found.model_dump_json())
+        return
+    silent = set(known(settings)) - {row.worker for row in found.workers or (found,)}
+    click.echo(_words(found, sorted(silent)))
+    if workers:
+        for line in each_of(found):
+            click.echo(line)
 
 
-async def _ask(settings: MailrailSettings) -> Status:
-    path = settings.admin.path(settings.spool.path)
-    async with await AdminClient.open(SocketNetwork(settings.net), path) as admin:
-        return await admin.status()
-
-
-def _words(found: Status) -> str:
+def _words(found: Status, silent: Sequence[int]) -> str:
     up = span_words((found.now_us - found.started_us) / SECOND_US)
     return "\n".join(
         (
             f"mailrail {found.version} on {found.hostname}, process {found.pid}, up {up}",
+            *workers_words(found, silent),
             f"  listens at  {', '.join(found.listeners)}",
             f"  sessions    {found.sessions:,}",
             f"  queue       {count_words(found.items, 'item')}",
@@ -46,6 +55,35 @@ def _words(found: Status) -> str:
             f"  TLS         {_tls_words(found)}",
         )
     )
+
+
+def workers_words(found: Status, silent: Sequence[int]) -> Iterator[str]:
+    """Say in one line how many workers there are, if there are several."""
+    if not found.workers:
+        return
+    words = [str(sum(not row.is_leftover for row in found.workers))]
+    words += [
+        f"number {row.worker} takes no mail and empties its spool" for row in found.workers if row.is_leftover
+    ]
+    words += [f"number {number} does not answer" for number in silent]
+    yield f"  workers     {', '.join(words)}"
+
+
+def each_of(found: Status) -> Iterator[str]:
+    """Say a line of each worker."""
+    heads = ("WORKER", "PROCESS", "UP", "SESSIONS", "ITEMS", "STATE")
+    cells = [
+        (
+            str(row.worker),
+            str(row.pid),
+            span_words((found.now_us - row.started_us) / SECOND_US),
+            f"{row.sessions:,}",
+            f"{row.items:,}",
+            "takes no mail, empties its spool" if row.is_leftover else one_line(row.trouble or "takes mail"),
+        )
+        for row in found.workers
+    ]
+    yield from table(heads, cells, right=frozenset({0, 1, 2, 3, 4})) if cells else ("There is one process.",)
 
 
 def _tls_words(found: Status) -> str:

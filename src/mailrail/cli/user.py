@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from mailrail.admin import AdminClient
+from mailrail.cli.everywhere import ask_all
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.words import table
@@ -35,7 +35,6 @@ from mailrail.directory import (
     write_user,
 )
 from mailrail.model import system_rng
-from mailrail.net import SocketNetwork
 from mailrail.sasl import SALT_OCTETS, PreparationError, ScramKeys, derive_keys, opaque_string
 
 LEAST_PASSWORD: Final = 8  # characters; NIST SP 800-63B §5.1.1.2
@@ -336,14 +335,8 @@ def unlock(name: str, config: Path) -> None:
     settings = settings_of(config)
     with contextlib.suppress(PreparationError):
         name = login_name(name)
-    count = asyncio.run(_unlock(settings, name))
+    count = sum(asyncio.run(ask_all(settings, lambda admin: admin.unlock(name))))
     click.echo(f"{name} is locked no more." if count else f"There were no failed logins of {name}.")
-
-
-async def _unlock(settings: MailrailSettings, name: str) -> int:
-    path = settings.admin.path(settings.spool.path)
-    async with await AdminClient.open(SocketNetwork(settings.net), path) as admin:
-        return await admin.unlock(name)
 
 
 def _file(settings: MailrailSettings) -> Path:

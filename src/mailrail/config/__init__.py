@@ -8,8 +8,19 @@ from mailrail.config.reference import json_schema, markdown_reference, show, tom
 from mailrail.config.relay import RelaySettings
 from mailrail.config.settings import MailrailSettings
 from mailrail.config.starter import complaint, starter
+from mailrail.config.workers import (
+    DRAINED,
+    is_used,
+    leftovers,
+    part_of,
+    socket_of,
+    spool_of,
+    spools,
+    worker_count,
+)
 
 __all__ = [
+    "DRAINED",
     "BadSettingsError",
     "ClientCertificate",
     "KeyPath",
@@ -20,12 +31,19 @@ __all__ = [
     "Role",
     "Where",
     "complaint",
+    "is_used",
     "json_schema",
+    "leftovers",
     "load",
     "load_as",
     "markdown_reference",
+    "part_of",
     "show",
+    "socket_of",
     "spell",
+    "spool_of",
+    "spools",
     "starter",
     "toml_reference",
+    "worker_count",
 ]

@@ -13,6 +13,7 @@ from mailrail.config.lines import KeyPath
 from mailrail.config.problems import Problem, spell
 from mailrail.config.schema import is_secret_name
 from mailrail.config.settings import MailrailSettings
+from mailrail.config.workers import bounds
 from mailrail.directory import able_mechanisms, check_users
 from mailrail.model import SettingsError, parse_domain
 from mailrail.net import CertificateFiles, TlsSettings, client_context, server_context
@@ -22,6 +23,7 @@ from mailrail.sasl import BY_TOKEN
 
 def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     """Find the problems between settings that are each valid."""
+    yield from _workers(settings, source)
     yield from _listeners(settings, source)
     yield from _domains(source)
     yield from _certificates(settings, source)
@@ -34,6 +36,15 @@ def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
 
 def _problem(source: Source, path: KeyPath, text: str, mend: str = "") -> Problem:
     return Problem(source.where(path), spell(path), text, mend)
+
+
+def _workers(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    """A limit that is split must be enough for every worker to get something, or it would not hold."""
+    for bound in bounds(settings):
+        if settings.workers > bound.most:
+            text = f"{settings.workers} workers share {spell(bound.key)}, which is enough for {bound.most}"
+            mend = "set fewer workers, or a higher limit"
+            yield _problem(source, ("workers",), text, mend)
 
 
 def _listeners(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

@@ -55,6 +55,15 @@ class MailrailSettings(Settings):
         source="RFC 5321 §4.1.1.1",
         examples=["mx1.example.org"],
     )
+    workers: int = setting(
+        0,
+        "Processes that share the work; 0: one for each core, at most 8 and no more than every limit that they "
+        "split is enough for.",
+        unit="processes",
+        source="practice",
+        ge=0,
+        le=64,
+    )
     spool: SpoolSettings = setting(SpoolSettings(), "Where mail is kept.")
     listener: tuple[ListenerSettings, ...] = setting(
         (ListenerSettings(address="0.0.0.0:25"),), "Where mail is taken; one table for each address."

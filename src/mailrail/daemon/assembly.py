@@ -1,7 +1,8 @@
 """Floor 5 · daemon — the map: every object of a running mailrail, made and joined in one place.
 
 Read top to bottom it is the journey of a message backwards: spool, routing, delivery, notices,
-queue, intake, listeners, operator. Rooms that may not import one another meet here only.
+queue, intake, listeners, operator. Rooms that may not import one another meet here only, which is why the
+file is longer than others.
 """
 
 import asyncio
@@ -24,9 +25,13 @@ from mailrail.daemon.events import (
     HousekeepingFailed,
     SettingsRefused,
     SettingsReloaded,
+    SpoolDrained,
 )
+from mailrail.daemon.hearsay import Hearsay
+from mailrail.daemon.leftover import is_empty
 from mailrail.daemon.reload import Change, compare
 from mailrail.daemon.tallies import Tallies
+from mailrail.daemon.worker import ALONE, Worker
 from mailrail.delivery import ClientContexts, SmtpCourier
 from mailrail.directory import open_directory
 from mailrail.dns import DnsResolver
@@ -45,6 +50,7 @@ from mailrail.spool import Disk, Filter, Spool, open_spool
 HOUSEKEEPING_S: Final = 60.0  # certificates, and a disk that failed; the manual promises it
 _MAINTAIN_S: Final = 600.0  # the spool; all of its files are looked at, and strays are rare
 LOGINS: Final = "logins"  # directory beside the spool for what is kept about logins
+_EMPTY_S: Final = 1.0  # how often a leftover spool is asked whether it is empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +59,7 @@ class World:
 
     Attributes:
         is_own_address: tells whether an IP address is this machine's, beside loopback.
+        worker: which of several processes this is.
     """
 
     network: Network
@@ -60,6 +67,7 @@ class World:
     rng: Rng
     disk: Disk
     is_own_address: Callable[[str], bool]
+    worker: Worker = ALONE
 
 
 class Daemon:
@@ -78,12 +86,15 @@ class Daemon:
         self._wants_reload = asyncio.Event()
         self.bus = bus
         self.spool = spool
+        self.when_started: Callable[[], object] = lambda: None
         self._stop = asyncio.Event()
         self._reason = ""
         self._endpoints: tuple[Endpoint, ...] = ()
         self._began_us = world.clock.now_us()
         self._world = world
-        self._ids = ids = QueueIds(world.clock, after=spool.newest())
+        self.worker = worker = world.worker
+        self._ids = ids = QueueIds(world.clock, node=worker.number, after=spool.newest())
+        self.is_drained = False
 
         # Where to next, and one try to get there.
         self.resolver = DnsResolver(world.network, settings.dns, world.rng, bus)
@@ -131,12 +142,13 @@ class Daemon:
             bus=bus,
             heeds_tls_required=_asks_for_tls(settings),
         )
-        self.directory = open_directory(
-            settings.users, settings.spool.path / LOGINS, bus, world.rng, world.network, world.clock
-        )
-        buckets = Buckets(world.clock)
-        self.tallies = Tallies(settings.spool.path / LOGINS / "tallies", buckets, bus)
-        self.guessing = Guessing(settings.guessing, buckets, world.rng, settings.relay.networks)
+        logins = (worker.home or settings.spool.path) / LOGINS
+        self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
+        self.hearsay = Hearsay(worker)
+        buckets = Buckets(world.clock, told=self.hearsay.tell)
+        self.hearsay.listen(buckets)
+        self.tallies = Tallies(logins / "tallies", buckets, bus)
+        self.guessing = Guessing(settings.guessing, buckets, world.rng, settings.relay.networks, worker.key)
         self.members = Members(settings.submission, Quotas(settings.quota, buckets), tuple(settings.domain))
         if self.directory is not None:
             self.tallies.load()
@@ -151,8 +163,9 @@ class Daemon:
             network=world.network,
             clock=world.clock,
             bus=bus,
+            seat=worker.seat,
         )
-        self.renewal = self._renewal() if settings.acme.is_on else None
+        self.renewal = self._renewal() if settings.acme.is_on and worker.number == 0 else None
         self._admin = AdminServer(
             world.network,
             settings.admin.path(settings.spool.path),
@@ -255,17 +268,26 @@ class Daemon:
                     tasks.create_task(self._keep_house())
                     tasks.create_task(self._heed_reloads())
                     tasks.create_task(self._keep_certificate())
+                    if self.worker.is_leftover:
+                        tasks.create_task(self._leave_when_empty())
+                    self.when_started()
                     await self._stop.wait()
                 finally:
                     await self._wind_down(queue)
         finally:
             if self.directory is not None:
                 await self.directory.close()
-                await self.tallies.save()
+                await self._save_tallies()
             await self.spool.close()
             self.bus.emit(DaemonStopped())
 
     def _listen(self, tasks: asyncio.TaskGroup) -> None:
+        if not self.worker.is_leftover:
+            self._take_mail()
+        self._endpoints = self.server.endpoints
+        self._admin.open(tasks)
+
+    def _take_mail(self) -> None:
         self.server.start()
         for listener in self.settings.listener:
             port = Port(
@@ -281,8 +303,6 @@ class Daemon:
                 xclient_from=listener.xclient_from,
             )
             self.server.listen_on(port, Reception.for_duty(self._duty(listener)))
-        self._endpoints = self.server.endpoints
-        self._admin.open(tasks)
 
     def _mechanisms(self, listener: ListenerSettings) -> tuple[str, ...]:
         """Return how people may log in: as they were asked to in so many words, else as all of them can."""
@@ -327,7 +347,7 @@ class Daemon:
             await self._try_spool(self.spool.cure)
             await self._look_at_certificates()
             if self.directory is not None:
-                await self.tallies.save()
+                await self._save_tallies()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HOUSEKEEPING_S):
                     await self._stop.wait()
@@ -337,6 +357,22 @@ class Daemon:
             await chore()
         except StoreError as error:
             self.bus.emit(HousekeepingFailed(reason=str(error)))
+
+    async def _leave_when_empty(self) -> None:
+        """Stop when nothing is left in a spool that gets nothing new: notices go into it while mail is settled."""
+        while not self._stop.is_set():
+            if await is_empty(self.spool):
+                self.is_drained = True
+                self.bus.emit(SpoolDrained(spool=str(self.settings.spool.path)))
+                self.ask_to_stop("its spool is empty")
+                return
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_EMPTY_S):
+                    await self._stop.wait()
+
+    async def _save_tallies(self) -> None:
+        if self.worker.number == 0:  # the others have counted the same
+            await self.tallies.save()
 
     # --- What changes under way ---------------------------------------------------------------
 
@@ -402,6 +438,9 @@ class Daemon:
             version=version("mailrail"),
             hostname=self.settings.hostname,
             pid=os.getpid(),
+            main_pid=self.worker.main_pid or os.getpid(),
+            worker=self.worker.number,
+            is_leftover=self.worker.is_leftover,
             started_us=self._began_us,
             now_us=self._world.clock.now_us(),
             listeners=tuple(map(str, self._endpoints)),

@@ -68,7 +68,9 @@ def read(settings: MailrailSettings, clock: Clock) -> Reading:
         made = keep_self_signed(tls.kept_in(settings.spool.path), settings.hostname, clock)
         files, is_self_signed = (made,), True
     asked = frozenset(listener.asks_for for listener in settings.listener if listener.asks_for is not None)
-    stamps = tuple(map(_stamp, (*_paths(files), *(clients.ca_file for clients in asked))))
+    # Another worker may fetch the one by ACME: that it comes into being is a change, too.
+    awaited = (acme_file(settings),) if settings.acme.is_on else ()
+    stamps = tuple(map(_stamp, (*_paths(files), *awaited, *(clients.ca_file for clients in asked))))
     if not files:
         return Reading(None, stamps=stamps)
     contexts = server_context(tls.model_copy(update={"certificate": files}), asked)

@@ -28,6 +28,33 @@ class SessionsBounded(Event, frozen=True, kw_only=True):
     descriptors: int
 
 
+class WorkerEnded(Event, frozen=True, kw_only=True):
+    """A worker has died; another process takes its place and its spool. The other workers take mail meanwhile.
+
+    Attributes:
+        number: which one.
+        process: the id that it had.
+        how: its exit code, or the signal that killed it.
+        wait_s: until it is started again.
+    """
+
+    level: ClassVar[Level] = Level.ERROR
+    number: int
+    process: int
+    how: str
+    wait_s: float
+
+
+class SpoolDrained(Event, frozen=True, kw_only=True):
+    """The spool of a worker that there is no more is empty: its last message has gone. It can be deleted.
+
+    Attributes:
+        spool: its directory.
+    """
+
+    spool: str
+
+
 class DaemonStopping(Event, frozen=True, kw_only=True):
     """The daemon was asked to stop: running transactions and tries may finish."""
 

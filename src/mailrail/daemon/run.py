@@ -1,24 +1,36 @@
-"""Floor 5 · daemon — `mailrail serve`: one process, one loop, until it is asked to stop."""
+"""Floor 5 · daemon — `mailrail serve`: one process and one loop, or a supervisor and several, until it is asked to stop."""
 
 import asyncio
+import contextlib
 import gc
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from mailrail.config import MailrailSettings
+from mailrail.config import MailrailSettings, leftovers, part_of, worker_count
 from mailrail.daemon.assembly import Daemon, World
 from mailrail.daemon.descriptors import raise_limit, within
-from mailrail.daemon.events import SessionsBounded
+from mailrail.daemon.events import DaemonStopping, SessionsBounded
+from mailrail.daemon.handing import opened, passed, put_away
+from mailrail.daemon.hearsay import pairs
+from mailrail.daemon.leftover import begin_spool, end_spool, take_over_holds
+from mailrail.daemon.processes import Born, SystemProcesses
+from mailrail.daemon.supervisor import Supervisor
+from mailrail.daemon.worker import ALONE, Worker
 from mailrail.model import SystemClock, system_rng
-from mailrail.net import SocketNetwork, is_own_address
+from mailrail.net import Handed, SocketNetwork, is_own_address
 from mailrail.observe import Bus, Level
 from mailrail.observe.logs import open_log
+from mailrail.server import Board
 from mailrail.spool import SystemDisk
 
+Reread = Callable[[], MailrailSettings]
 
-def run(settings: MailrailSettings, reread: Callable[[], MailrailSettings] | None = None) -> None:
+
+def run(settings: MailrailSettings, reread: Reread | None = None) -> None:
     """Serve mail until SIGTERM or SIGINT; SIGHUP reads settings and certificates again.
 
     Args:
@@ -27,8 +39,59 @@ def run(settings: MailrailSettings, reread: Callable[[], MailrailSettings] | Non
 
     Raises:
         StoreError, SettingsError, or an ExceptionGroup of them and NetError: why it cannot serve.
+        SystemExit: why a worker cannot serve, which has told it.
     """
-    _runner()(_serve(settings, reread))
+    given, count = passed(settings), worker_count(settings)
+    left = leftovers(settings, count)
+    if count == 1 and not left:
+        _runner()(_serve(settings, reread, ALONE, Handed(given)))
+        return
+    made = opened(settings, [endpoint for endpoint, _ in given])
+    try:
+        code = _supervise(settings, count, left, stopping=lambda: put_away(made))
+    except Born as birth:
+        worker = birth.worker
+    else:
+        if code:
+            raise SystemExit(code)
+        return
+    _runner()(_serve(settings, reread, worker, Handed((*given, *made), worker.is_ahead)))
+
+
+def _supervise(
+    settings: MailrailSettings, count: int, left: list[int], stopping: Callable[[], object]
+) -> int:
+    """Keep workers until the end, and return the exit code.
+
+    Raises:
+        Born: in each worker.
+    """
+    bus, board, supervisor_pid = Bus(), Board(count), os.getpid()
+    hearing, key = pairs(count), system_rng().getrandbits(256).to_bytes(32, "big")
+    bus.listen(open_log(settings.log, sys.stderr.fileno(), SystemClock()))
+    numbers = [*range(count), *left]
+
+    def made(number: int, lifeline: socket.socket, *, is_again: bool) -> Worker:
+        return Worker(
+            number=number,
+            rank=numbers.index(number),
+            parts=len(numbers),
+            is_leftover=number >= count,
+            is_again=is_again,
+            main_pid=supervisor_pid,
+            seat=board.seat(number) if number < count else None,
+            home=settings.spool.path,
+            hears=hearing[number][0] if number < count else None,
+            tells=tuple(told for other, (_, told) in enumerate(hearing) if other != number),
+            key=key,
+            lifeline=lifeline,
+        )
+
+    def gone(number: int) -> None:
+        if number < count:
+            board.clear(number)
+
+    return Supervisor(range(count), left, SystemProcesses(made), bus, gone, stopping).run()
 
 
 def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
@@ -40,37 +103,72 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     return uvloop.run  # type: ignore[no-any-return,unused-ignore]
 
 
-async def _serve(settings: MailrailSettings, reread: Callable[[], MailrailSettings] | None) -> None:
+async def _serve(settings: MailrailSettings, reread: Reread | None, worker: Worker, handed: Handed) -> None:
     loop = asyncio.get_running_loop()
     clock, bus = SystemClock(), Bus()
-    log = open_log(settings.log, sys.stderr.fileno(), clock, loop.call_soon)
+    number = None if worker.is_alone else worker.number
+    log = open_log(settings.log, sys.stderr.fileno(), clock, loop.call_soon, number)
     bus.listen(log, level=Level[settings.log.level.upper()])
+    bus.listen(lambda _: handed.close(), (DaemonStopping,))
     world = World(
-        network=SocketNetwork(settings.net, bus),
+        network=SocketNetwork(settings.net, bus, handed),
         clock=clock,
         rng=system_rng(),
         disk=SystemDisk(),
         is_own_address=is_own_address,
+        worker=worker,
     )
     _tame_collector()
     descriptors = raise_limit()
-    bounded = within(settings, descriptors)
-    if bounded is not settings:
+
+    def own(whole: MailrailSettings) -> MailrailSettings:
+        return within(part_of(whole, worker.number, worker.rank, worker.parts), descriptors)
+
+    mine = own(settings)
+    if mine.limits.connections < settings.limits.connections:
         bus.emit(
             SessionsBounded(
-                asked=settings.limits.connections, most=bounded.limits.connections, descriptors=descriptors
+                asked=settings.limits.connections, most=mine.limits.connections, descriptors=descriptors
             )
         )
     try:
-        again = None if reread is None else lambda: within(reread(), descriptors)
-        daemon = await Daemon.build(bounded, world, bus, again)
-        for signal_number in (signal.SIGTERM, signal.SIGINT):
-            name = signal.Signals(signal_number).name
-            loop.add_signal_handler(signal_number, daemon.ask_to_stop, name)
-        loop.add_signal_handler(signal.SIGHUP, daemon.ask_to_reload)
+        begin_spool(mine.spool.path)
+        daemon = await Daemon.build(mine, world, bus, None if reread is None else lambda: own(reread()))
+        try:
+            await take_over_holds(daemon.spool, settings, worker, world.network)
+        except BaseException:
+            await daemon.spool.close()
+            raise
+        _heed_signals(daemon, worker)
         await daemon.run()
+        if daemon.is_drained:
+            end_spool(mine.spool.path)
     finally:
         log.flush()
+
+
+def _heed_signals(daemon: Daemon, worker: Worker) -> None:
+    loop = asyncio.get_running_loop()
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        name = signal.Signals(signal_number).name
+        loop.add_signal_handler(signal_number, daemon.ask_to_stop, name)
+    loop.add_signal_handler(signal.SIGHUP, daemon.ask_to_reload)
+    if worker.is_again:  # the settings that it was born with are those of the supervisor's start
+        daemon.ask_to_reload()
+    lifeline = worker.lifeline
+    if lifeline is None:
+        return
+
+    def supervisor_gone() -> None:
+        loop.remove_reader(lifeline)
+        daemon.ask_to_stop("the supervisor is gone")
+
+    def ready() -> None:
+        with contextlib.suppress(OSError):  # then it is gone already
+            lifeline.send(b"1")
+
+    loop.add_reader(lifeline, supervisor_gone)
+    daemon.when_started = ready
 
 
 def _tame_collector() -> None:

@@ -1,8 +1,8 @@
 """Floor 2 · net — listening sockets that somebody else opened: a service manager, or our own supervisor.
 
 Several processes may accept from one socket, so that nothing that waits in it is lost while one of them starts again
-(sockets of their own on one port, SO_REUSEPORT, would each take what waits in them along). All of them are woken
-for a connection, and the first takes it; who has more than its share lets the others come first.
+(sockets of their own on one port, SO_REUSEPORT, would each take what waits in them along). The first of the idle
+takes a connection; who has more than its share lets the others come first.
 """
 
 import os

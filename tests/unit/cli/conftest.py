@@ -73,10 +73,11 @@ def mailrail(capsys: pytest.CaptureFixture[str], config: Path, monkeypatch: pyte
     return program
 
 
-async def _fill(path: Path, senders: tuple[str, ...]) -> list[QueueId]:
+async def fill(path: Path, senders: tuple[str, ...], node: int = 0) -> list[QueueId]:
+    """Store a message of each of *senders* and return their ids."""
     clock = SystemClock()
     spool = await open_spool(SpoolSettings(path=path), clock, Bus())
-    ids, made = QueueIds(clock), []
+    ids, made = QueueIds(clock, node), []
     for number, sender in enumerate(senders):
         draft = spool.begin(ids.make())
         draft.write(b"Subject: x\r\n\r\nhello\r\n")
@@ -104,4 +105,4 @@ async def _fill(path: Path, senders: tuple[str, ...]) -> list[QueueId]:
 @pytest.fixture
 def stored(config: Path) -> list[QueueId]:
     """Three messages in the spool; returns their ids."""
-    return asyncio.run(_fill(config.parent / "spool", ("alice@example.com", "", "eve@example.net")))
+    return asyncio.run(fill(config.parent / "spool", ("alice@example.com", "", "eve@example.net")))
