@@ -240,7 +240,7 @@ def test_a_plan_is_the_seeds_and_in_the_order_of_time() -> None:
 def test_in_three_days_a_fleet_meets_every_kind_of_fault(seed: int) -> None:
     plan = draw(seeded(seed), 3, ("mx", "out"), ("one", "two"), crashes_a_day=3.0)
     kinds = Counter(type(fault) for _, fault in plan)
-    assert set(kinds) == {Crash, DiskFull, SlowDisk, ClockStep, NamesOut, Partition, LinkDown}
+    assert set(kinds) == {Crash, DiskFull, SlowDisk, FailingSyncs, ClockStep, NamesOut, Partition, LinkDown}
     assert kinds[Crash] > 2
 
 
