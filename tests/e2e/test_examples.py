@@ -57,7 +57,14 @@ class Served:
 def serving(name: str, *arguments: object) -> Iterator[Served]:
     """Run a server of the examples; afterwards stop it as Ctrl-C does, and see that it stops in good order."""
     command = [sys.executable, "-W", "error", str(EXAMPLES / f"{name}.py"), *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background of a shell inherit that Ctrl-C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads here
+    ) as process:
         try:
             yield Served(process)
             process.send_signal(signal.SIGINT)
