@@ -83,3 +83,7 @@ def test_a_campaign_counts_all_seeds() -> None:
     assert tally.seeds == 2
     assert "2 seeds, 2 simulated hours" in out.getvalue()
     assert "mailrail sim --seed 1 " in replay_command(1, 3)
+
+
+def test_a_campaign_goes_on_when_its_processes_have_had_their_share() -> None:
+    assert run_campaign(range(1, 6), 0.01, 2, io.StringIO(), fresh_after=1).seeds == 5

@@ -9,8 +9,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from typing import Final, TextIO
 
 from mailrail.sim.mixed import DAY_S, Report, run_mixed
@@ -61,12 +62,19 @@ def replay_command(seed: int, days: float) -> str:
     return f"mailrail sim --seed {seed} --days {days:g} --timeline"
 
 
-def run_campaign(seeds: Iterable[int], days: float, processes: int, out: TextIO) -> Tally:
-    """Run the mixed scenario from each of *seeds*, and tell on *out* how it goes."""
+def run_campaign(
+    seeds: Iterable[int], days: float, processes: int, out: TextIO, *, fresh_after: int = _SEEDS_A_PROCESS
+) -> Tally:
+    """Run the mixed scenario from each of *seeds*, and tell on *out* how it goes.
+
+    Args:
+        fresh_after: so many seeds of one process, then a new one takes its place.
+    """
     tally, began_s, wanted = Tally(), time.perf_counter(), list(seeds)
-    with ProcessPoolExecutor(processes, max_tasks_per_child=_SEEDS_A_PROCESS) as pool:
-        for done in as_completed([pool.submit(_run, seed, days) for seed in wanted]):
-            report = done.result()
+    # Not concurrent.futures: until Python 3.12.3 its pool stands still for ever once every process has had its
+    # share of tasks (CPython gh-115634).
+    with get_context("spawn").Pool(processes, maxtasksperchild=fresh_after) as pool:
+        for report in pool.imap_unordered(partial(_run, days), wanted):
             tally.add(report)
             if report.seed in tally.broken:
                 print(f"\nseed {report.seed} broke a rule: {tally.broken[report.seed]}", file=out)
@@ -77,7 +85,7 @@ def run_campaign(seeds: Iterable[int], days: float, processes: int, out: TextIO)
     return tally
 
 
-def _run(seed: int, days: float) -> Report:
+def _run(days: float, seed: int) -> Report:
     return run_mixed(seed, days=days)
 
 
