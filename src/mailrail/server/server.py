@@ -10,7 +10,6 @@ from typing import Final, Self
 from mailrail.model import Clock, NetError, QueueIds, Reply, SystemClock
 from mailrail.model import reply as say
 from mailrail.net import (
-    ClientCertificates,
     Connection,
     Endpoint,
     Listener,
@@ -26,6 +25,7 @@ from mailrail.server.board import Seat
 from mailrail.server.events import ClientTold, ConnectionRefused, SessionFailed, SessionOpened, SessionSecured
 from mailrail.server.gate import ConnectionGate, Networks, is_named
 from mailrail.server.handler import Handler
+from mailrail.server.port import Port
 from mailrail.server.session import Result, Session
 from mailrail.server.settings import ServerSettings
 from mailrail.smtp import Offer, Offers, ServerConnection
@@ -36,38 +36,6 @@ _TURNS_AT_ONCE: Final = 2
 SWEEP_S: Final = 1.0  # how often deadlines are looked at; a deadline is kept to this precision
 
 HandlerFactory = Callable[[Session], Handler]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Port:
-    """One listening address and how it behaves.
-
-    Attributes:
-        endpoint: where to listen; port 0 takes any free one.
-        implicit_tls: TLS from the first byte (RFC 8314).
-        is_lmtp: speak LMTP.
-        auth_mechanisms: SASL mechanisms to offer, strongest first (the handler does the exchange); one with -PLUS is
-            left out where it cannot be known which certificate a client will see.
-        may_auth_in_clear: offer them without TLS too: only for who reads this machine's loopback anyway.
-        client_certificates: what clients are asked for in the handshake, None for nothing; the server's
-            certificates must have been loaded with it.
-        proxy_from: the proxies that bring all connections, each with a PROXY header; None: clients come by themselves.
-        future_release_s: for how long a sender may have a message kept back (FUTURERELEASE); the handler finds the wish in
-            `Envelope.hold`. 0: not offered.
-        requiretls: offer REQUIRETLS under TLS; whoever offers it passes the message on under verified TLS only, or not at all.
-        xclient_from: clients that may say by XCLIENT for whom they speak.
-    """
-
-    endpoint: Endpoint
-    implicit_tls: bool = False
-    is_lmtp: bool = False
-    auth_mechanisms: tuple[str, ...] = ()
-    may_auth_in_clear: bool = False
-    client_certificates: ClientCertificates | None = None
-    proxy_from: Networks | None = None
-    requiretls: bool = False
-    future_release_s: int = 0
-    xclient_from: Networks = ()
 
 
 @dataclass(frozen=True, slots=True)

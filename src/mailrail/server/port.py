@@ -1,0 +1,38 @@
+"""Floor 2 · server — one address that a server listens at, and what is different there."""
+
+from dataclasses import dataclass
+
+from mailrail.net import ClientCertificates, Endpoint
+from mailrail.server.gate import Networks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Port:
+    """One listening address and how it behaves.
+
+    Attributes:
+        endpoint: where to listen; port 0 takes any free one.
+        implicit_tls: TLS from the first byte (RFC 8314).
+        is_lmtp: speak LMTP.
+        auth_mechanisms: SASL mechanisms to offer, strongest first (the handler does the exchange); one with -PLUS is
+            left out where it cannot be known which certificate a client will see.
+        may_auth_in_clear: offer them without TLS too: only for who reads this machine's loopback anyway.
+        client_certificates: what clients are asked for in the handshake, None for nothing; the server's
+            certificates must have been loaded with it.
+        proxy_from: the proxies that bring all connections, each with a PROXY header; None: clients come by themselves.
+        future_release_s: for how long a sender may have a message kept back (FUTURERELEASE); the handler finds the wish in
+            `Envelope.hold`. 0: not offered.
+        requiretls: offer REQUIRETLS under TLS; whoever offers it passes the message on under verified TLS only, or not at all.
+        xclient_from: clients that may say by XCLIENT for whom they speak.
+    """
+
+    endpoint: Endpoint
+    implicit_tls: bool = False
+    is_lmtp: bool = False
+    auth_mechanisms: tuple[str, ...] = ()
+    may_auth_in_clear: bool = False
+    client_certificates: ClientCertificates | None = None
+    proxy_from: Networks | None = None
+    requiretls: bool = False
+    future_release_s: int = 0
+    xclient_from: Networks = ()
