@@ -33,6 +33,31 @@ class ClientMechanism(Protocol):
         ...
 
 
+class _OneMessage:
+    """The message of a mechanism that has just one.
+
+    Args:
+        no_challenges: what to say of a server that challenges.
+    """
+
+    def __init__(self, message: bytes, no_challenges: str) -> None:
+        self.message = message
+        self._no_challenges = no_challenges
+        self._has_repeated = False
+
+    def again(self, challenge: bytes) -> bytes:
+        """Return it, once more, to a server that did not take it as initial response.
+
+        Raises:
+            RemoteProtocolError: a real challenge, or a second one.
+        """
+        # LENIENT: seen from servers that ignore initial responses and ask with an empty challenge.
+        if challenge or self._has_repeated:
+            raise RemoteProtocolError(self._no_challenges)
+        self._has_repeated = True
+        return self.message
+
+
 class Plain:
     """PLAIN: everything in one message (RFC 4616)."""
 
@@ -47,12 +72,11 @@ class Plain:
         """
         if not user or not password or "\0" in user + password:
             raise LocalProtocolError("user and password may be neither empty nor contain NUL (RFC 4616 §2)")
-        self._message = f"\0{user}\0{password}".encode()
-        self._has_repeated = False
+        self._said = _OneMessage(f"\0{user}\0{password}".encode(), "PLAIN has no challenges (RFC 4616 §2)")
 
     def start(self) -> bytes | None:
         """Return the one message; the authorisation identity is left to the server."""
-        return self._message
+        return self._said.message
 
     def step(self, challenge: bytes) -> bytes:
         """Return the message, once more, to a server that did not take it as initial response.
@@ -60,11 +84,7 @@ class Plain:
         Raises:
             RemoteProtocolError: a real challenge, or a second one.
         """
-        # LENIENT: seen from servers that ignore initial responses and ask with an empty challenge.
-        if challenge or self._has_repeated:
-            raise RemoteProtocolError("PLAIN has no challenges (RFC 4616 §2)")
-        self._has_repeated = True
-        return self._message
+        return self._said.again(challenge)
 
 
 class Login:
@@ -104,12 +124,11 @@ class External:
         """
         if "\0" in user:
             raise LocalProtocolError("a name may not contain NUL (RFC 4422 §A.1)")
-        self._message = user.encode()
-        self._has_repeated = False
+        self._said = _OneMessage(user.encode(), "EXTERNAL has no challenges (RFC 4422 §A.1)")
 
     def start(self) -> bytes | None:
         """Return the one message."""
-        return self._message
+        return self._said.message
 
     def step(self, challenge: bytes) -> bytes:
         """Return the message to a server that did not take it as initial response.
@@ -117,7 +136,4 @@ class External:
         Raises:
             RemoteProtocolError: a real challenge, or a second one.
         """
-        if challenge or self._has_repeated:
-            raise RemoteProtocolError("EXTERNAL has no challenges (RFC 4422 §A.1)")
-        self._has_repeated = True
-        return self._message
+        return self._said.again(challenge)

@@ -1,6 +1,6 @@
 """Floor 5 · sim — what befalls a fleet, and when: a plan by script, or drawn from a seed.
 
-Each fault is a value with a time; `Plan.carry_out` has loop timers do it, and undo it where it lasts. Faults overlap as they like.
+Each fault is a value with a time; `carry_out` has loop timers do it, and undo it where it lasts. Faults overlap as they like.
 """
 
 import asyncio
