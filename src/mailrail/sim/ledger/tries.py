@@ -47,6 +47,7 @@ class Tries:
         self._due: dict[tuple[str, str, str], tuple[float, int, float]] = {}
         self._set_back_s: dict[str, float] = {}  # when each node last noticed that its clock was set back
         self._offsets: defaultdict[str, set[int]] = defaultdict(set)  # that each node's clock had
+        self._steps: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)  # noticed: when, new offset
         self._judges: dict[type[Event], Callable[[NodeFacts, Event], None]] = {
             ClockStepped: self._stepped,
             AttemptCrashed: self._own_fault,
@@ -83,8 +84,10 @@ class Tries:
 
     def _stepped(self, node: NodeFacts, event: Event) -> None:
         assert isinstance(event, ClockStepped)
+        now_s = self._books.now_s()
+        self._steps[node.name].append((now_s, self._offset_s(node)))
         if event.step_s < 0:  # then everything is tried, also what was put off since
-            self._set_back_s[node.name] = self._books.now_s()
+            self._set_back_s[node.name] = now_s
 
     def _not_stored(self, node: NodeFacts, event: Event) -> None:
         assert isinstance(event, ResultNotStored)
@@ -168,14 +171,18 @@ class Tries:
         name = (node.name, event.queue_id, event.recipient)
         due_s, offset_s, told_s = self._due.pop(name, (0.0, 0, 0.0))
         now_us = node.now_us()
-        offset_now_s = round(now_us / SECOND_US - books.now_s())
+        offset_now_s = self._offset_s(node)
         self._offsets[node.name].add(offset_now_s)
         is_early = books.now_s() < due_s - _EARLY_S and abs(offset_now_s - offset_s) <= _STEP_S
+        # A try is told of at its end: it may have begun while the clock stood ahead.
+        stood_ahead = any(
+            at_s >= told_s and ahead_s > offset_s + _STEP_S for at_s, ahead_s in self._steps[node.name]
+        )
         # What could not be stored before it died, a node does not know afterwards.
         wanted_s = max(
             books.acts_s.get(event.queue_id, -math.inf), self._set_back_s.get(node.name, -math.inf)
         )
-        is_wanted = told_s <= wanted_s + _ACT_S
+        is_wanted = stood_ahead or told_s <= wanted_s + _ACT_S
         if is_early and not is_wanted and not books.has_died(node.name, told_s, event.queue_id):
             words = f"{node.name} tried {event.recipient} {due_s - books.now_s():.0f} s before it was due"
             books.break_rule("retry", words, books.copy_of(event.queue_id))
@@ -184,6 +191,10 @@ class Tries:
             self._due[name] = (books.now_s() + wait_s, offset_now_s, books.now_s())
             if fault := _wait_fault(node, event, wait_s, is_notice=event.queue_id in books.notices):
                 books.break_rule("retry", f"{node.name}: {fault}", books.copy_of(event.queue_id))
+
+    def _offset_s(self, node: NodeFacts) -> int:
+        """Return by how much the clock of *node* differs from the time of the simulation."""
+        return round(node.now_us() / SECOND_US - self._books.now_s())
 
 
 def _wait_fault(node: NodeFacts, event: RecipientDeferred, wait_s: float, *, is_notice: bool) -> str:

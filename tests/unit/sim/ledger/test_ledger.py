@@ -404,6 +404,25 @@ def test_what_was_put_off_before_a_node_noticed_that_its_clock_was_set_back_may_
     check(scenario, *rules)
 
 
+@pytest.mark.parametrize(("was_ahead", "rules"), [(True, []), (False, ["retry"])])
+def test_a_try_that_began_while_the_clock_stood_ahead_may_end_before_its_time(
+    was_ahead: bool, rules: list[str]
+) -> None:
+    """Found by seed 293 of the mixed scenario: the clock was set back two seconds before the try ended."""
+
+    async def scenario(desk: Desk) -> None:
+        desk.bus.emit(_deferred(desk, 600))
+        await asyncio.sleep(300)
+        if was_ahead:
+            desk.step_us = 2469 * SECOND_US
+            desk.bus.emit(ClockStepped(step_s=2469.0))
+            await asyncio.sleep(90)
+            desk.step_us = 0
+        desk.bus.emit(_deferred(desk, 600))
+
+    check(scenario, *rules)
+
+
 def test_what_an_operator_deletes_is_not_lost_and_the_rest_is() -> None:
     def scenario(desk: Desk) -> None:
         desk.take(1)
