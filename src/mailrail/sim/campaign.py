@@ -5,6 +5,7 @@ where a rule was broken; what to type to see it again is printed.
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -26,6 +27,7 @@ class Tally:
 
     Attributes:
         broken: for each seed that broke a rule, the first words of it.
+        is_whole: no Ctrl-C came before the last seed.
     """
 
     seeds: int = 0
@@ -33,6 +35,7 @@ class Tally:
     worked_s: float = 0.0
     counts: Counter[str] = field(default_factory=Counter)
     broken: dict[int, str] = field(default_factory=dict)
+    is_whole: bool = True
 
     def add(self, report: Report) -> None:
         """Count one seed."""
@@ -65,7 +68,7 @@ def replay_command(seed: int, days: float) -> str:
 def run_campaign(
     seeds: Iterable[int], days: float, processes: int, out: TextIO, *, fresh_after: int = _SEEDS_A_PROCESS
 ) -> Tally:
-    """Run the mixed scenario from each of *seeds*, and tell on *out* how it goes.
+    """Run the mixed scenario from each of *seeds*, and tell on *out* how it goes; Ctrl-C ends it with what there is.
 
     Args:
         fresh_after: so many seeds of one process, then a new one takes its place.
@@ -73,16 +76,24 @@ def run_campaign(
     tally, began_s, wanted = Tally(), time.perf_counter(), list(seeds)
     # Not concurrent.futures: until Python 3.12.3 its pool stands still for ever once every process has had its
     # share of tasks (CPython gh-115634).
-    with get_context("spawn").Pool(processes, maxtasksperchild=fresh_after) as pool:
-        for report in pool.imap_unordered(partial(_run, days), wanted):
-            tally.add(report)
-            if report.seed in tally.broken:
-                print(f"\nseed {report.seed} broke a rule: {tally.broken[report.seed]}", file=out)
-                print(f"  see it: {replay_command(report.seed, days)}", file=out)
-            words = f"{tally.seeds}/{len(wanted)} seeds, {tally.counts['taken']:,} messages"
-            print(f"\r{words}", end="", file=out, flush=True)
+    try:
+        with get_context("spawn").Pool(processes, _hear_no_ctrl_c, maxtasksperchild=fresh_after) as pool:
+            for report in pool.imap_unordered(partial(_run, days), wanted):
+                tally.add(report)
+                if report.seed in tally.broken:
+                    print(f"\nseed {report.seed} broke a rule: {tally.broken[report.seed]}", file=out)
+                    print(f"  see it: {replay_command(report.seed, days)}", file=out)
+                words = f"{tally.seeds}/{len(wanted)} seeds, {tally.counts['taken']:,} messages"
+                print(f"\r{words}", end="", file=out, flush=True)
+    except KeyboardInterrupt:
+        tally.is_whole = False
     print(f"\n{tally.words(time.perf_counter() - began_s)}", file=out)
     return tally
+
+
+def _hear_no_ctrl_c() -> None:
+    """Leave it to the process that counts, which ends this one."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _run(days: float, seed: int) -> Report:
@@ -98,7 +109,8 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--processes", type=int, default=_PROCESSES, help="at once (default: 2)")
     chosen = parser.parse_args(arguments)
     seeds = range(chosen.first, chosen.first + chosen.seeds)
-    return 1 if run_campaign(seeds, chosen.days, chosen.processes, sys.stdout).broken else 0
+    tally = run_campaign(seeds, chosen.days, chosen.processes, sys.stdout)
+    return 0 if tally.is_whole and not tally.broken else 1
 
 
 if __name__ == "__main__":

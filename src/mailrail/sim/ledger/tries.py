@@ -47,7 +47,7 @@ class Tries:
         self._due: dict[tuple[str, str, str], tuple[float, int, float]] = {}
         self._set_back_s: dict[str, float] = {}  # when each node last noticed that its clock was set back
         self._offsets: defaultdict[str, set[int]] = defaultdict(set)  # that each node's clock had
-        self._steps: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)  # noticed: when, new offset
+        self._steps: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)  # when, new offset
         self._judges: dict[type[Event], Callable[[NodeFacts, Event], None]] = {
             ClockStepped: self._stepped,
             AttemptCrashed: self._own_fault,
