@@ -56,7 +56,10 @@ def test_postfix_logs_in_to_us_and_relays_its_mail(tmp_path: Path, is_wrapped: b
         wrong = postfix_with_password(tmp_path, submission, "wrong password", is_wrapped=is_wrapped)
         with postfix(relay_to=("127.0.0.1", submission), parameters=wrong) as client:
             give(client)
-            assert "SASL authentication failed" in client.wait_for_log("status=deferred")
+            log = client.wait_for_log("status=deferred")
+            assert "535 5.7.8 Authentication failed" in log, (
+                "Postfix is to see our refusal, not a broken exchange"
+            )
             assert daemon.wait_for("LoginRefused", claimed=ANN)
         right = postfix_with_password(tmp_path, submission, SECRET, is_wrapped=is_wrapped)
         with postfix(relay_to=("127.0.0.1", submission), parameters=right) as client:

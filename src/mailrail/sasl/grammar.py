@@ -26,15 +26,7 @@ MOST_NONCE: Final = 128
 
 
 class GrammarError(MailrailError):
-    """A message of a mechanism does not follow its grammar; never contains what was read.
-
-    Attributes:
-        error: the server-error-value that tells it to the peer (RFC 5802 §7).
-    """
-
-    def __init__(self, text: str, error: str = "other-error") -> None:
-        super().__init__(text)
-        self.error = error
+    """A message of a mechanism does not follow its grammar; never contains what was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +73,7 @@ def unescape_name(text: str) -> str:
     """
     parts = text.split("=")
     if any(not part.startswith(("2C", "3D")) for part in parts[1:]):
-        raise GrammarError("a bad escape in a name (RFC 5802 §5.1)", "invalid-username-encoding")
+        raise GrammarError("a bad escape in a name (RFC 5802 §5.1)")
     name = parts[0] + "".join(("," if part[:2] == "2C" else "=") + part[2:] for part in parts[1:])
     return checked_name(name)
 
@@ -93,9 +85,7 @@ def checked_name(name: str) -> str:
         GrammarError: empty, too long, or with NUL.
     """
     if not name or "\0" in name or len(name.encode()) > NAME_OCTETS:
-        raise GrammarError(
-            f"a name has 1 to {NAME_OCTETS} octets, none of them NUL", "invalid-username-encoding"
-        )
+        raise GrammarError(f"a name has 1 to {NAME_OCTETS} octets, none of them NUL")
     return name
 
 
@@ -108,7 +98,7 @@ def text_of(message: bytes) -> str:
     try:
         return message.decode()
     except UnicodeDecodeError:
-        raise GrammarError("not UTF-8 (RFC 4422 §3.8)", "invalid-encoding") from None
+        raise GrammarError("not UTF-8 (RFC 4422 §3.8)") from None
 
 
 def attributes(text: str, *names: str) -> tuple[list[str], str]:
@@ -123,7 +113,7 @@ def attributes(text: str, *names: str) -> tuple[list[str], str]:
     parts = text.split(",")
     # RFC 5802 §5.1: "m" is an extension that must be understood, and there is none.
     if any(part.startswith("m=") for part in parts):
-        raise GrammarError("a mandatory extension (RFC 5802 §5.1)", "extensions-not-supported")
+        raise GrammarError("a mandatory extension (RFC 5802 §5.1)")
     is_good = len(parts) >= len(names) and all(map(_ATTRIBUTE.fullmatch, parts))
     found = [part[:1] for part in parts]
     if not is_good or found[: len(names)] != list(names) or not _RESERVED.isdisjoint(found[len(names) :]):
@@ -153,7 +143,7 @@ def octets(text: str) -> bytes:
     except ValueError:
         value = b""
     if not value or b64encode(value).decode() != text:
-        raise GrammarError("not base64 (RFC 5802 §7)", "invalid-encoding")
+        raise GrammarError("not base64 (RFC 5802 §7)")
     return value
 
 

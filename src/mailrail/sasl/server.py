@@ -65,8 +65,8 @@ class Mechanism(Protocol):
         """
         ...
 
-    def failure(self, reason: str, error: str) -> Failure:
-        """Make a Failure; *error*, a word of RFC 5802 §7, is for mechanisms that tell the client why."""
+    def failure(self, reason: str) -> Failure:
+        """Make a Failure, with what the mechanism tells the client of it."""
         ...
 
 
@@ -98,10 +98,8 @@ class ServerExchange:
             return self._given(Challenge(self._mechanism.prompt))
         try:
             return self._given(self._mechanism.take(response))
-        except GrammarError as error:
-            return self._given(self._mechanism.failure(str(error), error.error))
-        except PreparationError as error:
-            return self._given(self._mechanism.failure(str(error), "invalid-username-encoding"))
+        except (GrammarError, PreparationError) as error:
+            return self._given(self._mechanism.failure(str(error)))
 
     def tell(self, answer: Told) -> Step:
         """Take the answer to the last question; None: no.
@@ -148,7 +146,7 @@ class PlainServer:
             return Failure(OTHERS)
         return step
 
-    def failure(self, reason: str, error: str) -> Failure:
+    def failure(self, reason: str) -> Failure:
         """Tell the client nothing."""
         return Failure(reason)
 
@@ -174,7 +172,7 @@ class LoginServer:
         """Let in or refuse."""
         return settled(self, answer)
 
-    def failure(self, reason: str, error: str) -> Failure:
+    def failure(self, reason: str) -> Failure:
         """Tell the client nothing."""
         return Failure(reason)
 
@@ -194,7 +192,7 @@ class ExternalServer:
         """Let in or refuse."""
         return settled(self, answer)
 
-    def failure(self, reason: str, error: str) -> Failure:
+    def failure(self, reason: str) -> Failure:
         """Tell the client nothing."""
         return Failure(reason)
 
@@ -203,7 +201,7 @@ def settled(mechanism: Mechanism, answer: Told) -> Success | Failure:
     """Return the end that *answer* means where yes or no was asked."""
     if isinstance(answer, KeyRecord):
         raise LocalProtocolError(f"{mechanism.name} asked for no keys")
-    return mechanism.failure(NO, "other-error") if answer is None else Success(answer)
+    return mechanism.failure(NO) if answer is None else Success(answer)
 
 
 def is_oneself(authzid: str, authcid: str, user: str) -> bool:

@@ -39,7 +39,7 @@ class OAuthBearerServer:
         """Let in or refuse."""
         return settled(self, answer)
 
-    def failure(self, reason: str, error: str) -> Failure:
+    def failure(self, reason: str) -> Failure:
         """Tell the client in JSON that the token is not good."""
         # RFC 7628 §3.2.2: a status of RFC 6750 §3.1; the same for a bad token and for a bad message.
         return Failure(reason, json.dumps({"status": "invalid_token"}).encode())
@@ -66,7 +66,7 @@ class XOAuth2Server:
         """Let in or refuse."""
         return settled(self, answer)
 
-    def failure(self, reason: str, error: str) -> Failure:
+    def failure(self, reason: str) -> Failure:
         """Tell the client in JSON that the token is not good."""
         return Failure(reason, json.dumps({"status": "401", "schemes": "bearer"}).encode())
 

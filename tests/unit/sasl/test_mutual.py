@@ -92,7 +92,7 @@ def test_a_user_that_does_not_exist_is_challenged_like_any_other() -> None:
     real, fake = server_of("SCRAM-SHA-256"), server_of("SCRAM-SHA-256")
     wrong = talk(client_of("SCRAM-SHA-256", Login("ann", "x")), real, Store("ann", "secret"))
     none = talk(client_of("SCRAM-SHA-256", Login("nobody", "x")), fake, Store("ann", "secret"))
-    assert wrong == none == Failure("wrong password or no such user", b"e=invalid-proof")
+    assert wrong == none == Failure("wrong password or no such user")
 
 
 def test_nobody_in_the_middle_takes_plus_out_of_the_list_unseen() -> None:
@@ -100,8 +100,7 @@ def test_nobody_in_the_middle_takes_plus_out_of_the_list_unseen() -> None:
     client = client_of("SCRAM-SHA-256", login, binding=BINDING)  # sees no -PLUS, so says "y"
     server = server_of("SCRAM-SHA-256", offered=("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"), binding=BINDING)
     result = talk(client, server, Store("ann", "secret"))
-    assert isinstance(result, Failure)
-    assert result.data == b"e=server-does-support-channel-binding"
+    assert result == Failure("the client saw no -PLUS, and it was offered")
 
 
 def test_a_client_that_is_told_not_to_use_plus_does_not_claim_that_there_was_none() -> None:
@@ -119,8 +118,7 @@ def test_a_client_without_a_binding_gets_in_where_plus_is_offered() -> None:
 def test_a_binding_to_another_certificate_is_refused() -> None:
     client = client_of("SCRAM-SHA-256-PLUS", Login("ann", "secret"), binding=b"the attacker's certificate")
     result = talk(client, server_of("SCRAM-SHA-256-PLUS", binding=BINDING), Store("ann", "secret"))
-    assert isinstance(result, Failure)
-    assert result.data == b"e=channel-bindings-dont-match"
+    assert result == Failure("another binding than ours")
 
 
 def test_a_changed_flag_does_not_fit_the_signed_header() -> None:
@@ -131,9 +129,7 @@ def test_a_changed_flag_does_not_fit_the_signed_header() -> None:
     server.step(b"n" + first[1:])  # was "y"
     challenge = server.tell(Store("ann", "secret").answer(FindKeys("ann", "sha256")))
     assert hasattr(challenge, "data")
-    assert server.step(client.step(challenge.data)) == Failure(
-        "another binding than ours", b"e=channel-bindings-dont-match"
-    )
+    assert server.step(client.step(challenge.data)) == Failure("another binding than ours")
 
 
 def test_plus_is_impossible_without_a_binding() -> None:

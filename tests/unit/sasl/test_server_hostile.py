@@ -71,7 +71,7 @@ def test_a_message_out_of_the_grammar_is_a_failure(name: str, message: bytes) ->
     server = server_of(name, binding=b"hash")
     failure = server.step(message)
     assert isinstance(failure, Failure)
-    assert failure.data.startswith(b"e=") is name.startswith("SCRAM")
+    assert bool(failure.data) is ("OAUTH" in name)
     assert "secret" not in repr(failure)
     with pytest.raises(LocalProtocolError):
         server.step(b"once more")
@@ -82,43 +82,46 @@ PROOF = "A" * 43 + "="
 
 
 @pytest.mark.parametrize(
-    ("final", "error"),
+    "final",
     [
-        (f"{GOOD},p={PROOF}", b"e=invalid-proof"),
-        (f"{GOOD},p=AAAA", b"e=invalid-proof"),
-        (f"{GOOD},p=", b"e=invalid-encoding"),
-        (f"{GOOD},p={PROOF[:-1]}", b"e=invalid-encoding"),
-        (f"{GOOD},p={'A' * 42}B=", b"e=invalid-encoding"),
-        (f"{GOOD},p={PROOF},x=y", b"e=invalid-encoding"),
-        (f"{GOOD},p={PROOF},p={PROOF}", b"e=other-error"),
-        (f"{GOOD},m=x,p={PROOF}", b"e=extensions-not-supported"),
-        (f"p={PROOF},{GOOD}", b"e=other-error"),
-        (GOOD, b"e=other-error"),
-        (f"r={NONCE}server/nonce/456,c=biws,p={PROOF}", b"e=other-error"),
-        (f"c=biws,r={NONCE},p={PROOF}", b"e=other-error"),
-        (f"c=biws,r={NONCE}server/nonce/45\u00e4,p={PROOF}", b"e=other-error"),
-        (f"c=eSws,r={NONCE}server/nonce/456,p={PROOF}", b"e=channel-bindings-dont-match"),
-        (f"n,,n=ann,r={NONCE}", b"e=other-error"),
-        ("", b"e=other-error"),
+        f"{GOOD},p={PROOF}",
+        f"{GOOD},p=AAAA",
+        f"{GOOD},p=",
+        f"{GOOD},p={PROOF[:-1]}",
+        f"{GOOD},p={'A' * 42}B=",
+        f"{GOOD},p={PROOF},x=y",
+        f"{GOOD},p={PROOF},p={PROOF}",
+        f"{GOOD},m=x,p={PROOF}",
+        f"p={PROOF},{GOOD}",
+        GOOD,
+        f"r={NONCE}server/nonce/456,c=biws,p={PROOF}",
+        f"c=biws,r={NONCE},p={PROOF}",
+        f"c=biws,r={NONCE}server/nonce/45\u00e4,p={PROOF}",
+        f"c=eSws,r={NONCE}server/nonce/456,p={PROOF}",
+        f"n,,n=ann,r={NONCE}",
+        "",
     ],
 )
-def test_a_final_message_that_proves_nothing_is_told_why_in_the_words_of_the_rfc(
-    final: str, error: bytes
+def test_a_final_message_that_proves_nothing_ends_the_exchange_and_tells_the_client_nothing(
+    final: str,
 ) -> None:
+    reasons = set()
     for store in (Store("ann", "secret"), Store("somebody else", "secret")):
         server = server_of("SCRAM-SHA-256")
         server.step(f"n,,n=ann,r={NONCE}".encode())
         server.tell(store.answer(FindKeys("ann", "sha256")))
         failure = server.step(final.encode())
         assert isinstance(failure, Failure)
-        assert failure.data == error
+        assert failure.data == b""
+        reasons.add(failure.reason)
+    assert len(reasons) == 1
 
 
 def test_a_final_message_that_is_no_utf8_is_a_failure() -> None:
     server = server_of("SCRAM-SHA-256")
     server.step(f"n,,n=ann,r={NONCE}".encode())
     server.tell(None)
-    assert server.step(b"\xff") == Failure("not UTF-8 (RFC 4422 §3.8)", b"e=invalid-encoding")
+    assert server.step(b"\xff") == Failure("not UTF-8 (RFC 4422 §3.8)")
 
 
 @pytest.mark.parametrize("name", SERVER_MECHANISMS)
