@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.support.spools import DISKS, MINUTE_US, Disk, Mail, ids_of, in_loop, keep, store
 
-from mailrail.model import Pending, QueueId, StoreError, StoreTrouble
+from mailrail.model import Address, Pending, QueueId, StoreError, StoreTrouble
 from mailrail.spool import SMALL_BYTES, Change, Content, Filter, Lease, Settlement, Spool, Want
 
 EVERYTHING = Filter()
@@ -49,7 +49,11 @@ async def whole(content: Content) -> bytes:
 @in_loop
 async def test_what_was_committed_is_there_after_a_restart(disk: Disk, mail: Mail) -> None:
     """P1."""
-    message = mail.message(["bob@example.org", "eve@example.net"], size_bytes=13)
+    plain = mail.message(["bob@example.org", "eve@example.net"], size_bytes=13)
+    bob, eve = plain.envelope.recipients
+    owner = Address("owner-news", "example.com")
+    expanded = (replace(bob, target="|/bin/cat"), replace(eve, returns_to=owner, is_forwarded=True))
+    message = replace(plain, envelope=replace(plain.envelope, recipients=expanded))
     items = mail.items(message)
     spool = await disk.open()
     await store(spool, message, items, b"Hello World\r\n")

@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final, Protocol
 
 from mailrail.client import ClientSession, SendResult, SessionError, SessionFailed, SessionTerms
-from mailrail.delivery import classify, demands
+from mailrail.delivery import classify, demands, reverse_paths
 from mailrail.delivery.fit import Fit, as_it_is, cleaned, fit
 from mailrail.delivery.parcel import Parcel, Progress, part_of
 from mailrail.delivery.plans import DeadEndpoints
@@ -118,6 +118,8 @@ class SmtpCarrier:
         if gone_ahead is not None and self.has_gone_ahead:
             assert gone_ahead.message is parcel.lease.message, "what went ahead is carried next"
             progress, is_open = gone_ahead, True
+        elif reverse_paths.has_several(parcel):
+            return await self._carry_split(parcel)
         elif astray := self._astray(parcel):
             return await self._carry_astray(parcel, astray)
         elif (route := self._route_for(parcel)) is not self._route:
@@ -214,7 +216,9 @@ class SmtpCarrier:
         self._ahead = None  # another host may ask again
         progress = Progress(parcel)
         fitted = as_it_is(progress.message, progress.content, session.extensions)
-        if fitted is None or self._astray(parcel) or self._route_for(parcel) is not self._route:
+        if fitted is None or reverse_paths.has_several(parcel):
+            return
+        if self._astray(parcel) or self._route_for(parcel) is not self._route:
             return
         if session.announce(fitted.envelope, fitted.source, recipients=progress.recipients, body=fitted.body):
             self._gone_ahead = progress
@@ -327,6 +331,15 @@ class SmtpCarrier:
         finally:
             await carrier.close()
 
+    async def _carry_split(self, parcel: Parcel) -> Attempt:
+        """Carry to the recipients of each reverse-path by a transaction of its own, over the same session."""
+        outcomes: dict[int, Outcome] = {}
+        attempt = Attempt(())
+        for places, part in reverse_paths.split(parcel):
+            attempt = await self.carry(part)
+            outcomes.update(zip(places, attempt.outcomes, strict=True))
+        return in_order(outcomes, attempt)
+
     # --- When the settings have changed ---------------------------------------------------
 
     def _astray(self, parcel: Parcel) -> dict[str, tuple[Route, list[int]]]:
@@ -354,8 +367,13 @@ class SmtpCarrier:
             finally:
                 await carrier.close()
             outcomes.update(zip(places, attempt.outcomes, strict=True))
-        ordered = tuple(outcomes[place] for place in sorted(outcomes))
-        return Attempt(ordered, attempt.host, attempt.remote, attempt.tls)
+        return in_order(outcomes, attempt)
+
+
+def in_order(outcomes: dict[int, Outcome], last: Attempt) -> Attempt:
+    """Return one attempt for several: *outcomes* by place; *last* tells whom we talked to last."""
+    ordered = tuple(outcomes[place] for place in sorted(outcomes))
+    return Attempt(ordered, last.host, last.remote, last.tls)
 
 
 def send(

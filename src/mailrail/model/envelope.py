@@ -48,11 +48,20 @@ class Recipient:
         notify: NEVER alone, or any of the others together.
         orcpt: the original recipient, "type;address" with the xtext already decoded
             (RFC 3461 §4.2); empty when none was given.
+        target: what an alias named instead of an address: "|program argument", "/file" or "/Maildir/"; "expanded" or
+            "list" for an address of ours that others stand for, of which only the sender's notice is left
+            (RFC 3461 §5.2.7); empty: as routing says.
+        returns_to: the reverse-path for this recipient instead of the envelope's, as a list has one of its own
+            (RFC 5321 §3.9.2); never beside a null one.
+        is_forwarded: an address of ours led out of our domains to this one.
     """
 
     forward_path: Address
     notify: Notify = Notify.DEFAULT
     orcpt: str = ""
+    target: str = ""
+    returns_to: Address | None = None
+    is_forwarded: bool = False
 
 
 @value

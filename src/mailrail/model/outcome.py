@@ -30,12 +30,14 @@ class Delivered:
             it owes the success notice now, not we.
         is_final: the mailbox itself took it (LMTP, a local agent), not one more hop: "delivered"
             in a success notice, else "relayed" (RFC 3464 §2.3.3).
+        is_expanded: the address stood for several others, of which no more is told: "expanded" there.
     """
 
     reply: Reply
     host: str
     passed_dsn: bool = False
     is_final: bool = False
+    is_expanded: bool = False
 
 
 @value

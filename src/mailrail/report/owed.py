@@ -27,6 +27,8 @@ def final_action(recipient: Recipient, outcome: Outcome | None) -> Action | None
         case Failed() if wants_failure(recipient):
             return Action.FAILED
         case Delivered(passed_dsn=False) if Notify.SUCCESS in recipient.notify:
+            if outcome.is_expanded:
+                return Action.EXPANDED
             return Action.DELIVERED if outcome.is_final else Action.RELAYED
         case _:
             return None

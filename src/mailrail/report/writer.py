@@ -59,6 +59,13 @@ class _Original(NamedTuple):
     is_full: bool
 
 
+class _Told(NamedTuple):
+    """What is told of a recipient, and to whom: None is the sender."""
+
+    returns_to: Address | None
+    status: RecipientStatus
+
+
 class NoticeWriter:
     """Knows whom we owe a word, and writes it: the queue's Notifier.
 
@@ -126,24 +133,31 @@ class NoticeWriter:
         if envelope.reverse_path is None:
             return await self._double_bounce(message, content, outcomes)
         told = [
-            recipient_status(envelope.recipients[index], outcome, action, now_us=now_us)
+            _Told(
+                envelope.recipients[index].returns_to,
+                recipient_status(envelope.recipients[index], outcome, action, now_us=now_us),
+            )
             for index, outcome, action in owed_finals(envelope, outcomes)
         ]
-        failed = [one for one in told if one.action is Action.FAILED]
+        failed = [one for one in told if one.status.action is Action.FAILED]
         silent = sum(isinstance(outcome, Failed) for _, outcome in outcomes) - len(failed)
         if silent:
             self._bus.emit(NoticeSuppressed(queue_id=message.queue_id, reason="NOTIFY", recipients=silent))
         waiting = list(self._delayed(message, dict(outcomes), delayed, now_us, retry_until_us))
-        succeeded = [one for one in told if one.action is not Action.FAILED]
+        succeeded = [one for one in told if one.status.action is not Action.FAILED]
         made: list[NewMessage] = []
         for group in (failed, waiting, succeeded):
-            if group:
+            for returns_to in dict.fromkeys([one.returns_to for one in group]):
+                # The owner of a list never saw what the sender wished.
+                wished = envelope if returns_to is None else replace(envelope, ret=None, envid="")
                 # RFC 3461 §4.3: only a failure returns content; without RET the choice is ours.
-                is_full = group is failed and envelope.ret is not Ret.HDRS and not envelope.requiretls
+                is_full = group is failed and wished.ret is not Ret.HDRS and not envelope.requiretls
                 original = await self._read(content, is_full=is_full)
                 if envelope.requiretls:
                     original = _redacted(original)
-                made += self._write(message, envelope.reverse_path, group, original)
+                statuses = [one.status for one in group if one.returns_to == returns_to]
+                to = returns_to or envelope.reverse_path
+                made += self._write(replace(message, envelope=wished), to, statuses, original)
         return tuple(made)
 
     def _delayed(
@@ -153,19 +167,21 @@ class NoticeWriter:
         delayed: Iterable[int],
         now_us: int,
         retry_until_us: int,
-    ) -> Iterator[RecipientStatus]:
+    ) -> Iterator[_Told]:
         kind = self._settings.delay_notices
-        by_default = kind == "all" or (kind == "local" and message.origin.is_local)
         for index in delayed:
             recipient = message.envelope.recipients[index]
-            if wants_delay(recipient, by_default=by_default):
-                yield recipient_status(
+            # "local" means the sender, not the owner of a list that he wrote to.
+            is_local = message.origin.is_local and recipient.returns_to is None
+            if wants_delay(recipient, by_default=kind == "all" or (kind == "local" and is_local)):
+                status = recipient_status(
                     recipient,
                     outcomes.get(index),
                     Action.DELAYED,
                     now_us=now_us,
                     retry_until_us=retry_until_us,
                 )
+                yield _Told(recipient.returns_to, status)
 
     async def _double_bounce(
         self, message: Message, content: Content, outcomes: Sequence[tuple[int, Outcome]]
@@ -238,7 +254,8 @@ class NoticeWriter:
         )
         made = []
         for part, content in _small_enough(report, self._ids):
-            kind = Action.DELIVERED if told[0].action is Action.RELAYED else told[0].action
+            is_done = told[0].action not in (Action.FAILED, Action.DELAYED)
+            kind = Action.DELIVERED if is_done else told[0].action
             self._bus.emit(
                 NoticeMade(
                     queue_id=message.queue_id,

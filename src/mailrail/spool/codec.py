@@ -42,6 +42,22 @@ _Seconds = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
 _Instant = Annotated[int, msgspec.Meta(ge=0, le=LAST_INSTANT_US)]
 
 
+class _Target(msgspec.Struct, array_like=True, frozen=True):
+    """The array of a recipient.
+
+    What stands behind `orcpt` is written only where an alias made it. A version that does not know it takes the record for damaged and
+    keeps the mail back: better than to send it to the wrong place.
+    """
+
+    local_part: str
+    domain: str
+    notify: _Count
+    orcpt: str
+    target: str = ""
+    returns_to: tuple[str, str] | None = None
+    is_forwarded: bool = False
+
+
 class _Record(msgspec.Struct, array_like=True, frozen=True):
     """The array of a message, field by field; `encode_message` writes the same order."""
 
@@ -51,7 +67,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     crc: int
     flags: int
     reverse_path: tuple[str, str] | None
-    recipients: tuple[tuple[str, str, _Count, str], ...]
+    recipients: tuple[_Target, ...]
     body: Body
     ret: Ret | None
     envid: str
@@ -103,6 +119,8 @@ def encode_message(message: Message, crc: int) -> bytes:
                 0 if one.notify is _DEFAULT else one.notify.value,
                 one.orcpt,
             )
+            if not (one.target or one.returns_to or one.is_forwarded)
+            else _expanded(one)
             for one in envelope.recipients
         ],
         envelope.body,
@@ -115,6 +133,20 @@ def encode_message(message: Message, crc: int) -> bytes:
         origin.session_id,
     )
     return _encode(fields if hold is None else (*fields, (hold.for_s, hold.until_us)))
+
+
+def _expanded(one: Recipient) -> tuple[object, ...]:
+    path, owner = one.forward_path, one.returns_to
+    returns_to = None if owner is None else (owner.local_part, owner.domain)
+    return (
+        path.local_part,
+        path.domain,
+        one.notify.value,
+        one.orcpt,
+        one.target,
+        returns_to,
+        one.is_forwarded,
+    )
 
 
 def decode_message(queue_id: QueueId, data: bytes) -> tuple[Message, int]:
@@ -141,10 +173,7 @@ def _message(queue_id: QueueId, record: _Record) -> Message:
         record.arrived_us,
         Envelope(
             None if record.reverse_path is None else Address(*record.reverse_path),
-            tuple(
-                Recipient(Address(local_part, domain), Notify(notify), orcpt)
-                for local_part, domain, notify, orcpt in record.recipients
-            ),
+            tuple(map(_recipient, record.recipients)),
             record.body,
             bool(flags & _SMTPUTF8),
             record.ret,
@@ -164,6 +193,17 @@ def _message(queue_id: QueueId, record: _Record) -> Message:
         ),
         bool(flags & _IS_NOTICE),
         bool(flags & _IS_TLS_OPTIONAL),
+    )
+
+
+def _recipient(one: _Target) -> Recipient:
+    return Recipient(
+        Address(one.local_part, one.domain),
+        Notify(one.notify),
+        one.orcpt,
+        one.target,
+        None if one.returns_to is None else Address(*one.returns_to),
+        one.is_forwarded,
     )
 
 

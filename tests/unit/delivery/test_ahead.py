@@ -9,7 +9,7 @@ from tests.unit.delivery.world import ONE, TWO, World, run
 
 from mailrail.delivery import DeliverySettings, SmtpCarrier
 from mailrail.delivery.parcel import Part
-from mailrail.model import Attempt, Deferred, Delivered, Failed
+from mailrail.model import Attempt, Deferred, Delivered, Failed, Recipient, parse_address
 
 Make = Callable[[World], tuple[Part, Part]]
 
@@ -148,6 +148,11 @@ def big(world: World) -> tuple[Part, Part]:
     return world.part(), world.part(content=b"x" * 70 + b"\r\n")
 
 
+def for_a_list(world: World) -> tuple[Part, Part]:
+    member = Recipient(parse_address("bob@example.org"), returns_to=parse_address("owner-news@example.com"))
+    return world.part(), world.part(recipients=(member,))
+
+
 @pytest.mark.parametrize(
     ("keywords", "make"),
     [
@@ -157,6 +162,7 @@ def big(world: World) -> tuple[Part, Part]:
         (("PIPELINING", "SIZE 50"), big),
         (("PIPELINING",), eight_bit),
         (("PIPELINING",), bare),
+        (("PIPELINING",), for_a_list),
     ],
 )
 def test_what_cannot_go_ahead_waits_for_its_turn(keywords: tuple[str, ...], make: Make) -> None:

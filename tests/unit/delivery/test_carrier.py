@@ -1,6 +1,7 @@
 """A carrier against next hops in memory."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,18 @@ from tests.unit.delivery.world import DNS, ONE, TWO, World, one_try, run
 
 from mailrail.client import ClientSettings
 from mailrail.delivery import DeliverySettings, SessionOpenedOut, TlsFellBack
-from mailrail.model import Blame, Body, Deferred, Delivered, Failed, Notify, Outcome, Recipient, parse_address
+from mailrail.model import (
+    Blame,
+    Body,
+    Deferred,
+    Delivered,
+    Failed,
+    Notify,
+    Outcome,
+    Recipient,
+    Ret,
+    parse_address,
+)
 from mailrail.net import Connection, Endpoint, ServerContexts
 from mailrail.routing import RouteSettings
 
@@ -47,6 +59,38 @@ def test_one_session_carries_many_messages() -> None:
     assert len(server.contents) == 10
     assert len(server.sessions) == 1
     assert server.heard[-1] == "QUIT"
+
+
+def test_each_reverse_path_has_a_transaction_of_its_own_in_one_session() -> None:
+    """RFC 5321 §3.9.2; for the list the message has arrived: neither ENVID nor RET go on (RFC 3461 §5.2.7.1)."""
+    server = ToyServer(
+        keywords=("PIPELINING", "DSN"), script={"RCPT TO:<c@example.org>": ["550 5.1.1 no such user"]}
+    )
+    owner = parse_address("owner-news@example.com")
+
+    async def scenario(world: World) -> None:
+        part = world.part("a@example.org", "b@example.org", "c@example.org", envid="E1", ret=Ret.HDRS)
+        envelope = part.lease.message.envelope
+        a, b, c = envelope.recipients
+        several = replace(
+            envelope, recipients=(replace(a, returns_to=owner), b, replace(c, returns_to=owner))
+        )
+        message = replace(part.lease.message, envelope=several)
+        carrier = world.carrier(part)
+        attempt = await carrier.carry(replace(part, lease=replace(part.lease, message=message)))
+        assert [type(outcome) for outcome in attempt.outcomes] == [Delivered, Delivered, Failed]
+        await carrier.close()
+
+    run(World({ONE: server}), scenario)
+    assert len(server.sessions) == 1
+    envelopes = [line for line in server.heard if line.startswith(("MAIL", "RCPT"))]
+    assert envelopes == [
+        "MAIL FROM:<owner-news@example.com>",
+        "RCPT TO:<a@example.org>",
+        "RCPT TO:<c@example.org>",
+        "MAIL FROM:<ann@example.com> RET=HDRS ENVID=E1",
+        "RCPT TO:<b@example.org>",
+    ]
 
 
 def test_a_session_is_given_up_after_enough_messages_and_when_it_is_old() -> None:

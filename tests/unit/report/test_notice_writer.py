@@ -219,6 +219,7 @@ def test_a65_all_that_failed_in_one_settlement_stand_in_one_notice(world: World)
         (Notify.NEVER, TAKEN, None),
         (Notify.SUCCESS, TAKEN, Action.RELAYED),
         (Notify.SUCCESS, replace(TAKEN, is_final=True), Action.DELIVERED),
+        (Notify.SUCCESS, replace(TAKEN, is_final=True, is_expanded=True), Action.EXPANDED),
         (Notify.SUCCESS, replace(TAKEN, passed_dsn=True), None),
         (Notify.SUCCESS, WAITING, None),
     ],
@@ -230,6 +231,26 @@ def test_a65_notify_decides_what_is_told(
     made = world.notices(message, [(0, outcome)])
     assert actions(made) == ([action] if action else [])
     assert world.writer.is_owed(message, [(0, outcome)]) or not made
+
+
+def test_what_fails_behind_a_list_is_told_to_its_owner_who_knows_no_wishes(world: World) -> None:
+    """RFC 5321 §3.9.2, RFC 3461 §5.2.7.1."""
+    owner = Address("owner-news", "example.org")
+    plain = mail(*[Notify.DEFAULT] * 3, ret=Ret.HDRS, is_local=True)
+    recipients = plain.envelope.recipients
+    members = (recipients[0], *(replace(one, returns_to=owner) for one in recipients[1:]))
+    message = replace(plain, envelope=replace(plain.envelope, recipients=members))
+    to_sender, to_owner = world.notices(message, [(0, GONE), (1, GONE), (2, GONE)])
+    for notice, address, envid, indexes in ((to_sender, SENDER, "ENV1", [0]), (to_owner, owner, "", [1, 2])):
+        (to,) = notice.message.envelope.recipients
+        assert (to.forward_path, told(notice).envid) == (address, envid)
+        assert [one.final_recipient for one in told(notice).recipients] == [
+            f"rfc822;user{index}@example.org" for index in indexes
+        ]
+    assert b"Body text" not in to_sender.content
+    assert b"Body text" in to_owner.content
+    delayed = world.notices(message, [(0, WAITING), (1, WAITING)], delayed=[0, 1])
+    assert [one.message.envelope.recipients[0].forward_path for one in delayed] == [SENDER]
 
 
 def test_nothing_is_owed_for_what_simply_arrives(world: World) -> None:

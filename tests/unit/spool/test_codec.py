@@ -28,7 +28,11 @@ notifies = st.integers(0, 15).map(Notify)
 envelopes = st.builds(
     Envelope,
     st.none() | addresses,
-    st.lists(st.builds(Recipient, addresses, notifies, texts), max_size=5).map(tuple),
+    st.lists(
+        st.builds(Recipient, addresses, notifies, texts)
+        | st.builds(Recipient, addresses, notifies, texts, texts, st.none() | addresses, st.booleans()),
+        max_size=5,
+    ).map(tuple),
     st.sampled_from(Body),
     st.booleans(),
     st.none() | st.sampled_from(Ret),
