@@ -36,11 +36,15 @@ def check(data: bytes) -> None:
 def _check_mail(text: str) -> None:
     found = parse_mail(text, _ALL)
     assert text.isascii()
-    envelope = Envelope(_PATH, (), found.body, found.smtputf8, found.ret, found.envid, found.requiretls)
+    envelope = Envelope(
+        _PATH, (), found.body, found.smtputf8, found.ret, found.envid, found.requiretls, None, found.priority
+    )
     again = parse_mail(format_mail(envelope, _ALL, found.size_bytes or 0, found.body), _ALL)
     assert again.size_bytes == (found.size_bytes or 0)
     assert (again.body, again.smtputf8, again.ret) == (found.body, found.smtputf8, found.ret)
     assert (again.envid, again.requiretls) == (found.envid, found.requiretls)
+    assert again.priority == found.priority
+    assert -9 <= found.priority <= 9
     assert found.envid.isprintable()
     assert (found.auth or "").isprintable()
     assert found.body in Body

@@ -65,7 +65,7 @@ def seeds() -> Iterator[bytes]:
     yield b"\1" + encode_message(
         Message(_ID, 1, Envelope(None, people[:1]), 0, False, origin, False), 2**32 - 1
     )
-    wishes = Envelope(None, people[:1], requiretls=True, hold=Hold(until_us=2**50))
+    wishes = Envelope(None, people[:1], requiretls=True, hold=Hold(until_us=2**50), priority=-9)
     yield b"\1" + encode_message(Message(_ID, 1, wishes, 0, is_tls_optional=True), 0)
     yield b"\0" + encode_pending((Pending(0),))
     yield b"\0" + encode_pending((Pending(1, "450 later"), Pending(300)))

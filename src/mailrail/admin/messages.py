@@ -160,6 +160,7 @@ class Row(_Model):
     envid: str = ""
     release_us: int = 0
     requiretls: bool = False
+    priority: int = 0
     is_tls_optional: bool = False
 
 
@@ -327,6 +328,7 @@ def row_of(listed: Listed) -> Row:
         envid=envelope.envid,
         release_us=0 if envelope.hold is None else message.release_us,
         requiretls=envelope.requiretls,
+        priority=envelope.priority,
         is_tls_optional=message.is_tls_optional,
     )
 

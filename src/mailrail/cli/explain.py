@@ -20,7 +20,7 @@ from mailrail.directory import User, read_file
 from mailrail.dns import DnsResolver
 from mailrail.model import Address, AddressError, SystemClock, parse_address, system_rng
 from mailrail.net import SocketNetwork, is_own_address
-from mailrail.policy import Buckets, Members, Quotas, RelayRules
+from mailrail.policy import Buckets, Members, PriorityRight, Quotas, RelayRules
 from mailrail.routing import Plan, RoutingRules, SettingsRouter, explain_plan, explain_route
 
 
@@ -132,7 +132,10 @@ async def _explain(
     return Explanation(
         recipient=recipient.shown(),
         is_taken=verdict.refusal is None and may_submit,
-        policy=rules.explain(recipient, client, user),
+        policy=[
+            *rules.explain(recipient, client, user),
+            *_priorities(settings, user, may_relay=rules.may_relay(client, user)),
+        ],
         destination=route.destination,
         route=explain_route(route),
         plan=explain_plan(plan),
@@ -140,6 +143,14 @@ async def _explain(
         submission=submission,
         notices=explain_route(router.route(sender)) if sender else [],
     )
+
+
+def _priorities(settings: MailrailSettings, user: str, *, may_relay: bool) -> Iterator[str]:
+    """Say where the client may have its mail go before that of others, among the listeners that ask."""
+    for listener in settings.listener:
+        if listener.mt_priority is not PriorityRight.NONE:
+            most = 9 if listener.mt_priority.may_raise(user, may_relay=may_relay) else 0
+            yield f"at {listener.address} it may have a priority from -9 to {most} (MT-PRIORITY)"
 
 
 def _submission(settings: MailrailSettings, name: str, sender: Address | None) -> tuple[bool, list[str]]:

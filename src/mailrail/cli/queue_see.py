@@ -164,6 +164,8 @@ def _message_lines(rows: Sequence[Row]) -> Iterator[str]:
             yield f"  envid     {one_line(first.envid)}"
         if first.release_us:
             yield f"  release   {utc(first.release_us):%Y-%m-%d %H:%M:%S} UTC, as its sender asked (FUTURERELEASE)"
+        if first.priority:
+            yield f"  priority  {first.priority} (MT-PRIORITY)"
         if first.requiretls:
             yield "  TLS       verified at every hop (REQUIRETLS)"
         if first.is_tls_optional:

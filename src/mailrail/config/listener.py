@@ -12,6 +12,7 @@ from pydantic import AfterValidator, model_validator
 
 from mailrail.intake import Treatment
 from mailrail.net import ClientCertificates, Endpoint
+from mailrail.policy import PriorityRight
 from mailrail.settings import Duration, Network, Settings, setting
 
 
@@ -120,6 +121,12 @@ class ListenerSettings(Settings):
         ge=0,
         le=365 * 86_400,
     )
+    mt_priority: PriorityRight = setting(
+        PriorityRight.NONE,
+        "Offer MT-PRIORITY, by which a message asks to go before others (1 to 9) or behind them (-1 to -9). Before others: nobody "
+        "(lower), who has logged in (login), or relay.networks too (relay); none: not offered.",
+        source="RFC 6710",
+    )
     hide_client: bool = setting(
         False,
         "Leave the client's address and name out of the trace of what is submitted here; the log has them.",
@@ -155,6 +162,14 @@ class ListenerSettings(Settings):
         if self.future_release_s and not self._is_for_members:
             raise ValueError(
                 f'a listener of role "{self.role.value}" keeps nothing back for its senders: leave out future_release_s'
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _raises_for_members(self) -> Self:
+        if self.mt_priority is PriorityRight.LOGIN and not self._is_for_members:
+            raise ValueError(
+                f'at a listener of role "{self.role.value}" nobody logs in: write mt_priority = "lower" or "relay"'
             )
         return self
 

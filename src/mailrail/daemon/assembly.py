@@ -39,7 +39,7 @@ from mailrail.intake import HeaderLimits, Intake
 from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, TlsLevel, parse_address
 from mailrail.net import CertificateFacts, Endpoint, Network
 from mailrail.observe import Bus
-from mailrail.policy import Buckets, Guessing, Members, Quotas, RelayRules
+from mailrail.policy import Buckets, Guessing, Members, PriorityRight, Quotas, RelayRules
 from mailrail.queue import Control, Manager
 from mailrail.receive import Doorkeeper, Duty, Reception
 from mailrail.report import NoticeWriter
@@ -220,6 +220,7 @@ class Daemon:
             keeper=self._keeper(),
             may_auth_in_clear=listener.auth_in_clear,
             postmaster=self._postmaster(),
+            priority_right=listener.mt_priority,
         )
 
     def _renewal(self) -> Renewal:
@@ -300,6 +301,7 @@ class Daemon:
                 proxy_from=listener.proxies,
                 requiretls=listener.requiretls,
                 future_release_s=int(listener.future_release_s),
+                mt_priority=listener.mt_priority is not PriorityRight.NONE,
                 xclient_from=listener.xclient_from,
             )
             self.server.listen_on(port, Reception.for_duty(self._duty(listener)))

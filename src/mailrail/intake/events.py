@@ -15,6 +15,7 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
         seconds: from the first content to the commit.
         user: who has logged in, "" for nobody.
         tls: version, cipher and verified client certificate, as in the trace; "" in clear.
+        priority: -9 to 9 (RFC 6710).
     """
 
     client: str
@@ -26,6 +27,7 @@ class MessageAccepted(Event, frozen=True, kw_only=True):
     seconds: float
     user: str = ""
     tls: str = ""
+    priority: int = 0
 
 
 class MessageRefused(Event, frozen=True, kw_only=True):

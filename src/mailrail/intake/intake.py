@@ -142,6 +142,7 @@ class Incoming:
             date_text(self._began_us),
             tls=tls,
             recipient=recipients[0].forward_path if len(recipients) == 1 else None,
+            priority=envelope.priority,
         )
 
     def write(self, content: bytes) -> Awaitable[None] | None:
@@ -258,6 +259,7 @@ class Incoming:
             seconds=(self._intake.clock.now_us() - self._began_us) / SECOND_US,
             user=self._origin.user,
             tls=self._tls,
+            priority=message.envelope.priority,
         )
 
     def _failed(self, error: BaseException) -> Reply:

@@ -43,6 +43,7 @@ def received_line(
     *,
     tls: str = "",
     recipient: Address | None = None,
+    priority: int = 0,
 ) -> bytes:
     """Build our Received field, folded, CRLF at its end.
 
@@ -54,6 +55,7 @@ def received_line(
         tls: version and cipher, for people; "" when there was none.
         recipient: the only recipient, or None: with several, one must not learn of the others
             (RFC 5321 §7.2). Left out too where the field could not stay ASCII.
+        priority: of the message (RFC 6710 §7); 0 goes without saying.
     """
     lines = _from_lines(origin)
     if tls:
@@ -61,6 +63,8 @@ def received_line(
     lines.append(f"by {hostname} with {origin.protocol} id {queue_id}")
     if recipient is not None and (origin.protocol.startswith("UTF8") or not recipient.needs_smtputf8):
         lines.append(f"for <{recipient.text}>")
+    if priority:
+        lines.append(f"PRIORITY {priority}")
     return f"Received: {_FOLD.join(lines)};{_FOLD}{date}\r\n".encode()
 
 

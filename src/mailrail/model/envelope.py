@@ -73,6 +73,7 @@ class Envelope:
         envid: decoded, 1 to 100 printable characters, or empty (RFC 3461 §4.4).
         hold: until when the sender wants it kept back, None: it leaves at once (RFC 4865).
         requiretls: every hop must be under verified TLS and promise the same (RFC 8689 §2).
+        priority: -9 to 9; what is higher goes first (RFC 6710 §5).
     """
 
     reverse_path: Address | None
@@ -83,3 +84,4 @@ class Envelope:
     envid: str = ""
     requiretls: bool = False
     hold: Hold | None = None
+    priority: int = 0

@@ -92,6 +92,9 @@ AUTH_DONE: Final = Reply(235, "2.7.0", "Authentication succeeded", "RFC 4954 §6
 HELLO: Final = Reply(250, "", "Hello", "RFC 5321 §4.1.1.1")
 DONE: Final = Reply(250, "2.0.0", "Ok", "RFC 5321 §4.2.2")
 SENDER_OK: Final = Reply(250, "2.1.0", "Sender ok", "RFC 5321 §4.1.1.2")
+PRIORITY_CHANGED: Final = Reply(
+    250, "2.3.6", "0 is the new priority assigned to the message: more is not for you to ask", "RFC 6710 §4.1"
+)
 RECIPIENT_OK: Final = Reply(250, "2.1.5", "Recipient ok", "RFC 5321 §4.1.1.3")
 CHUNK_OK: Final = Reply(250, "2.0.0", "Chunk received", "RFC 3030 §2")
 QUEUED: Final = Reply(250, "2.0.0", "Queued", "RFC 5321 §4.1.1.4")

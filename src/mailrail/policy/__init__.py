@@ -3,6 +3,7 @@
 from mailrail.policy.buckets import Buckets, Limit, Poured
 from mailrail.policy.guessing import Guessing, Tried
 from mailrail.policy.members import Member, Members
+from mailrail.policy.priority import PriorityRight
 from mailrail.policy.quotas import Quotas
 from mailrail.policy.relay import RelayRules, Verdict
 from mailrail.policy.senders import Rights, rights_of
@@ -17,6 +18,7 @@ __all__ = [
     "Member",
     "Members",
     "Poured",
+    "PriorityRight",
     "QuotaSettings",
     "Quotas",
     "RelayRules",

@@ -1,8 +1,8 @@
 """Floor 4 · queue — one destination: what waits for it, what is busy, and when it sleeps.
 
 Everything here is synchronous and knows no loop: the manager hands the time in and does what is
-returned. Within a destination senders take turns, so that one sender's thousand messages do not
-stand before another's one.
+returned. Within a destination what has the higher priority goes first, but for one turn in so many; and within
+a priority senders take turns, so that one sender's thousand messages do not stand before another's one.
 """
 
 from collections import deque
@@ -14,6 +14,7 @@ from mailrail.queue.settings import WindowSettings
 from mailrail.queue.window import Window
 from mailrail.spool import Content, Lease
 
+GIVES_WAY: Final = 8  # of so many turns the last is not for the highest priority; ours
 REMEMBERED_S: Final = 3600.0  # longer than any rest between two tries of young mail
 
 
@@ -26,18 +27,17 @@ class Work:
     held_bytes: int
 
 
-class Turns:
-    """The waiting work, one line for each sender, served in turns."""
+class Lines:
+    """Waiting work, one line for each sender, served in turns."""
 
-    __slots__ = ("_lines", "_order", "_size")
+    __slots__ = ("_lines", "_order")
 
     def __init__(self) -> None:
         self._lines: dict[str, deque[Work]] = {}
         self._order: deque[str] = deque()
-        self._size = 0
 
-    def __len__(self) -> int:
-        return self._size
+    def __bool__(self) -> bool:
+        return bool(self._order)
 
     def push(self, work: Work) -> None:
         """Put *work* at the end of its sender's line."""
@@ -48,7 +48,6 @@ class Turns:
             self._lines[sender] = line = deque()
             self._order.append(sender)
         line.append(work)
-        self._size += 1
 
     def pop(self) -> Work:
         """Take the first of the line whose turn it is.
@@ -63,7 +62,6 @@ class Turns:
             self._order.append(sender)
         else:
             del self._lines[sender]
-        self._size -= 1
         return work
 
     def first(self) -> Work:
@@ -79,8 +77,89 @@ class Turns:
         taken = [work for line in self._lines.values() for work in line]
         self._lines.clear()
         self._order.clear()
+        return taken
+
+
+class Turns:
+    """The waiting work: of the highest priority first, but for one turn in GIVES_WAY.
+
+    That one is for what has waited longest of all the others, so that nothing waits for ever, whatever comes in
+    above it: the oldest of a line that nobody serves grows older than all that is before it in time.
+
+    *Source:* RFC 6710 §5.1, which leaves the rule to us.
+    """
+
+    __slots__ = ("_others", "_served", "_size", "_usual")
+
+    def __init__(self) -> None:
+        self._usual = Lines()  # of priority 0: nearly always everything
+        self._others: dict[int, Lines] = {}
+        self._served = 0  # turns of the highest since the last one of another
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def push(self, work: Work) -> None:
+        """Put *work* at the end of its sender's line, among what has its priority."""
+        self._size += 1
+        priority = work.lease.message.envelope.priority
+        if not priority:
+            self._usual.push(work)
+            return
+        lines = self._others.get(priority)
+        if lines is None:
+            lines = self._others[priority] = Lines()
+        lines.push(work)
+
+    def pop(self) -> Work:
+        """Take the work whose turn it is.
+
+        Raises:
+            IndexError: nothing waits.
+        """
+        work = self._usual.pop() if not self._others else self._pop_by_priority()
+        self._size -= 1
+        return work
+
+    def first(self) -> Work:
+        """Return what `pop` would take.
+
+        Raises:
+            IndexError: nothing waits.
+        """
+        return (self._usual if not self._others else self._next()[1]).first()
+
+    def clear(self) -> list[Work]:
+        """Take everything out."""
+        taken = self._usual.clear()
+        for lines in self._others.values():
+            taken += lines.clear()
+        self._others.clear()
         self._size = 0
         return taken
+
+    def _next(self) -> tuple[int, Lines, bool]:
+        """Return the priority whose turn it is, its lines, and whether it is the highest."""
+        levels = dict(self._others)
+        if self._usual:
+            levels[0] = self._usual
+        highest = max(levels)
+        if self._served + 1 < GIVES_WAY or len(levels) == 1:
+            return highest, levels[highest], True
+        others = (priority for priority in levels if priority != highest)
+        oldest = min(others, key=lambda priority: levels[priority].first().lease.message.release_us)
+        return oldest, levels[oldest], False
+
+    def _pop_by_priority(self) -> Work:
+        priority, lines, is_highest = self._next()
+        # Where nobody else waits there is nobody to give way to.
+        has_others = len(self._others) + bool(self._usual) > 1
+        self._served = self._served + 1 if is_highest and has_others else 0
+        work = lines.pop()
+        if priority and not lines:
+            del self._others[priority]
+        return work
 
 
 class Destination:

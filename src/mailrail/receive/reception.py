@@ -13,7 +13,7 @@ from mailrail.intake import RELAYED, Incoming, Intake, Treatment, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
 from mailrail.model import reply as say
 from mailrail.net import TlsInfo
-from mailrail.policy import Member, RelayRules
+from mailrail.policy import Member, PriorityRight, RelayRules
 from mailrail.receive.login import Doorkeeper, Login
 from mailrail.server import Answer, EndAnswer, Handler, SessionFacts, Transaction
 
@@ -34,6 +34,7 @@ class Duty:
         keeper: decides about logins; None where nobody can log in.
         may_auth_in_clear: a login needs no TLS.
         postmaster: where the bare `<Postmaster>` goes; None when nobody was named.
+        priority_right: whose messages may go before others.
     """
 
     intake: Intake
@@ -47,6 +48,7 @@ class Duty:
     keeper: Doorkeeper | None = None
     may_auth_in_clear: bool = False
     postmaster: Address | None = None
+    priority_right: PriorityRight = PriorityRight.NONE
 
     def refusal_of_strangers(self, *, is_tls: bool) -> Reply:
         """Say what to do first: STARTTLS, or a login."""
@@ -130,7 +132,14 @@ class Reception(Handler):
             return say.STORE_FULL
         if not spool.has_place():
             return say.QUEUE_FULL
-        return say.SENDER_OK
+        return say.SENDER_OK if transaction.parameters.priority <= 0 else self._prioritised(transaction)
+
+    def _prioritised(self, transaction: Transaction) -> Reply:
+        """Let the message go before others only if the client may ask for that (RFC 6710 §4.1)."""
+        if self._duty.priority_right.may_raise(self.session.user, may_relay=self._may_relay):
+            return say.SENDER_OK
+        transaction.parameters.priority = 0
+        return say.PRIORITY_CHANGED
 
     def rcpt(self, transaction: Transaction, recipient: Recipient) -> Answer:
         """Apply the relay rule."""

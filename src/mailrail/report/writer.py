@@ -264,16 +264,17 @@ class NoticeWriter:
                     recipients=len(part.status.recipients),
                 )
             )
-            made.append(self._new_message(part, content))
+            made.append(self._new_message(part, content, message.envelope.priority))
         return made
 
-    def _new_message(self, report: Report, content: bytes) -> NewMessage:
+    def _new_message(self, report: Report, content: bytes, priority: int) -> NewMessage:
         has_8bit = not content.isascii()
         envelope = Envelope(
             reverse_path=None,
             recipients=(Recipient(report.to),),
             body=Body.EIGHT_BIT if has_8bit else Body.SEVEN_BIT,
             smtputf8=report.to.needs_smtputf8 or needs_smtputf8(content),
+            priority=priority,  # RFC 6710 §4.6
         )
         message = Message(
             queue_id=report.queue_id,

@@ -56,6 +56,7 @@ class Transaction:
             wishes.envid,
             wishes.requiretls,
             wishes.hold,
+            wishes.priority,
         )
 
 

@@ -23,6 +23,8 @@ class Port:
         future_release_s: for how long a sender may have a message kept back (FUTURERELEASE); the handler finds the wish in
             `Envelope.hold`. 0: not offered.
         requiretls: offer REQUIRETLS under TLS; whoever offers it passes the message on under verified TLS only, or not at all.
+        mt_priority: offer MT-PRIORITY; the handler finds the number in `Envelope.priority`, and must see to it that no
+            stranger's is above 0 (RFC 6710 §4.1).
         xclient_from: clients that may say by XCLIENT for whom they speak.
     """
 
@@ -35,4 +37,5 @@ class Port:
     proxy_from: Networks | None = None
     requiretls: bool = False
     future_release_s: int = 0
+    mt_priority: bool = False
     xclient_from: Networks = ()

@@ -161,6 +161,7 @@ class Server:
             auth_mechanisms=self._possible(port.auth_mechanisms),
             has_requiretls=port.requiretls,
             future_release_s=port.future_release_s,
+            has_mt_priority=port.mt_priority,
             may_auth_in_clear=port.may_auth_in_clear,
         )
         in_clear = replace(offer, has_tls=False)

@@ -22,6 +22,7 @@ class Offer:
         has_tls: STARTTLS can be done.
         auth_mechanisms: SASL mechanisms, strongest first; shown only under TLS (RFC 4954 §4).
         has_requiretls: REQUIRETLS is taken; shown only under TLS (RFC 8689 §2).
+        has_mt_priority: MT-PRIORITY is taken (RFC 6710); which values of it, the handler says.
         future_release_s: for how long messages may be kept back for their senders (RFC 4865); 0: not at all. Its line names
             a time too, so each session says it itself.
         may_auth_in_clear: show them without TLS all the same.
@@ -36,6 +37,7 @@ class Offer:
     may_auth_in_clear: bool = False
     messages_of_strangers: int | None = None
     has_requiretls: bool = False
+    has_mt_priority: bool = False
     future_release_s: int = 0
 
     def shows_auth(self, *, is_tls: bool) -> bool:
@@ -66,6 +68,8 @@ class Offer:
             lines.append("STARTTLS")
         if self.has_requiretls and is_tls:
             lines.append("REQUIRETLS")
+        if self.has_mt_priority:
+            lines.append("MT-PRIORITY")  # RFC 6710 §9.2: without a name it is the policy of Appendix B
         if self.shows_auth(is_tls=is_tls):
             lines.append(f"AUTH {' '.join(self.auth_mechanisms)}")
         return tuple(lines)

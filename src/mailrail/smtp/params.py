@@ -18,6 +18,7 @@ HOLD_DIGITS: Final = 9  # RFC 4865
 ENVID_CHARACTERS: Final = 100  # RFC 3461 §4.4
 ORCPT_CHARACTERS: Final = 500  # RFC 3461 §4.2
 _KEYWORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_PRIORITY: Final = re.compile(r"-?[1-9]|0", re.ASCII)  # RFC 6710 §7
 _NOTIFY_WORDS: Final = {"SUCCESS": Notify.SUCCESS, "FAILURE": Notify.FAILURE, "DELAY": Notify.DELAY}
 
 
@@ -41,6 +42,7 @@ class MailParameters:
         size_bytes: what the client says the size is, or None (RFC 1870).
         requiretls: the message may only go on under verified TLS (RFC 8689).
         hold: until when it is to be kept back, or None (RFC 4865).
+        priority: -9 to 9 (RFC 6710 §4.1).
         auth: the AUTH= identity, xtext decoded; "" is `<>`; None when not given (RFC 4954 §5).
         requested: every parameter as it came, keyword in capitals.
     """
@@ -52,6 +54,7 @@ class MailParameters:
     envid: str = ""
     requiretls: bool = False
     hold: Hold | None = None
+    priority: int = 0
     auth: str | None = None
     requested: dict[str, str | None] = field(default_factory=dict)
 
@@ -112,6 +115,12 @@ def _hold_until(found: MailParameters, value: str) -> None:
     _set_hold(found, Hold(until_us=until_us))
 
 
+def _priority(found: MailParameters, value: str) -> None:
+    if _PRIORITY.fullmatch(value) is None:
+        raise ParameterError("MT-PRIORITY wants a number from -9 to 9")
+    found.priority = int(value)
+
+
 def _set_hold(found: MailParameters, hold: Hold) -> None:
     if found.hold is not None:
         raise ParameterError("HOLDFOR and HOLDUNTIL exclude one another")
@@ -166,6 +175,7 @@ _MAIL: Final[Mapping[str, tuple[str, Callable[[MailParameters, str], None]]]] = 
     "AUTH": ("AUTH", _auth),
     "HOLDFOR": ("FUTURERELEASE", _hold_for),
     "HOLDUNTIL": ("FUTURERELEASE", _hold_until),
+    "MT-PRIORITY": ("MT-PRIORITY", _priority),
 }
 _RCPT: Final[Mapping[str, Callable[[RcptParameters, str], None]]] = {"NOTIFY": _notify, "ORCPT": _orcpt}
 
@@ -260,6 +270,9 @@ def format_mail(envelope: Envelope, offered: frozenset[str], size_bytes: int, bo
             words += f" ENVID={xtext.encode(envelope.envid)}"
     if envelope.requiretls and "REQUIRETLS" in offered:
         words += " REQUIRETLS"
+    if "MT-PRIORITY" in offered:
+        # RFC 6710 §4.2: always, for the peer's own policy might give another one to what has none.
+        words += f" MT-PRIORITY={envelope.priority}"
     return words
 
 

@@ -39,6 +39,7 @@ _IS_TLS_OPTIONAL: Final = 32
 
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Seconds = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
+_Priority = Annotated[int, msgspec.Meta(ge=-9, le=9)]
 _Instant = Annotated[int, msgspec.Meta(ge=0, le=LAST_INSTANT_US)]
 
 
@@ -78,6 +79,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     session_id: str
     # Written only where they are needed, so that nearly all records are as short as ever.
     hold: tuple[_Seconds, _Instant] | None = None
+    priority: _Priority = 0
 
 
 _DEFAULT: Final = Notify.DEFAULT
@@ -132,7 +134,10 @@ def encode_message(message: Message, crc: int) -> bytes:
         origin.user,
         origin.session_id,
     )
-    return _encode(fields if hold is None else (*fields, (hold.for_s, hold.until_us)))
+    if hold is None and not envelope.priority:
+        return _encode(fields)
+    held = None if hold is None else (hold.for_s, hold.until_us)
+    return _encode((*fields, held, envelope.priority))
 
 
 def _expanded(one: Recipient) -> tuple[object, ...]:
@@ -180,6 +185,7 @@ def _message(queue_id: QueueId, record: _Record) -> Message:
             record.envid,
             bool(flags & _REQUIRETLS),
             None if record.hold is None else Hold(*record.hold),
+            record.priority,
         ),
         record.size_bytes,
         bool(flags & _HAS_8BIT),

@@ -88,7 +88,7 @@ async def fill(path: Path, senders: tuple[str, ...], node: int = 0) -> list[Queu
         message = Message(
             draft.queue_id,
             clock.now_us(),
-            Envelope(parse_address(sender) if sender else None, recipients, envid="E1"),
+            Envelope(parse_address(sender) if sender else None, recipients, envid="E1", priority=number),
             draft.size_bytes,
             origin=Origin("192.0.2.1", "client.example", "ESMTPSA", user="ann"),
         )

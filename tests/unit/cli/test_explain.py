@@ -106,6 +106,23 @@ def test_who_cannot_log_in_sends_nothing(mailrail: Program, config: Path, name: 
     assert words in found["submission"][0]
 
 
+@pytest.mark.parametrize(
+    ("right", "client", "most"),
+    [
+        ("relay", ["--user", "ann"], 9),
+        ("relay", ["--ip", "192.0.2.9"], 9),
+        ("relay", [], 0),
+        ("lower", ["--user", "ann"], 0),
+    ],
+)
+def test_who_may_go_first_is_told(
+    mailrail: Program, config: Path, right: str, client: list[str], most: int
+) -> None:
+    config.write_text(config.read_text().replace("[[listener]]", f'[[listener]]\nmt_priority = "{right}"'))
+    said = mailrail("explain", "bob@example.org", *client)
+    assert f"at 127.0.0.1:9 it may have a priority from -9 to {most} (MT-PRIORITY)" in said.out
+
+
 def test_checks_that_are_off_are_told(mailrail: Program, config: Path) -> None:
     config.write_text("submission = {check_sender = false, check_from = false}\n" + config.read_text())
     said = mailrail("explain", "x@elsewhere.example", "--user", "ann", "--from", "eve@example.org")

@@ -85,6 +85,7 @@ def test_show_tells_everything_about_a_message(mailrail: Program, stored: list[Q
         "from      eve@example.net",
         "client    192.0.2.1 (client.example) by ESMTPSA, logged in as ann",
         "envid     E1",
+        "priority  2 (MT-PRIORITY)",
         "at mx:example.org: 2 tries, next try in 1h59m",
         "to bob2@example.org\n       451 4.4.1 No answer",
     ):

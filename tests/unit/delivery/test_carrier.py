@@ -420,6 +420,18 @@ def test_a5_a_bare_line_feed_never_goes_out_as_it_is() -> None:
     assert b"base64" in received
 
 
+@pytest.mark.parametrize(("offer", "told"), [((), ""), (("MT-PRIORITY",), " MT-PRIORITY={}")])
+@pytest.mark.parametrize("priority", [-9, 0, 9])
+def test_every_priority_is_passed_on_to_a_hop_that_offers_it_and_held_back_nowhere(
+    offer: tuple[str, ...], told: str, priority: int
+) -> None:
+    """RFC 6710 §4.2, §4.3."""
+    server = ToyServer(keywords=offer)
+    attempt = one_try(World({ONE: server}), "bob@single.example", priority=priority)
+    assert isinstance(attempt.outcomes[0], Delivered)
+    assert f"MAIL FROM:<ann@example.com>{told.format(priority)}" in server.heard
+
+
 def test_a_message_beyond_the_hops_size_is_failed_without_sending_it() -> None:
     server = ToyServer(keywords=("PIPELINING", "SIZE 100"))
     (outcome,) = one_try(World({ONE: server}), content=b"x" * 200 + b"\r\n").outcomes

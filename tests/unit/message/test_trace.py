@@ -30,6 +30,16 @@ def test_a_plain_session_is_told_on_folded_lines() -> None:
     )
 
 
+def test_a_priority_stands_behind_the_recipient_and_0_goes_without_saying() -> None:
+    origin = Origin(helo="app", protocol="ESMTP")
+
+    def text(priority: int) -> str:
+        return received_line(origin, "mx1.example.org", ID, DATE, recipient=USER, priority=priority).decode()
+
+    assert "\tfor <user@example.org>\r\n\tPRIORITY -3;\r\n" in text(-3)
+    assert "PRIORITY" not in text(0)
+
+
 def test_tls_facts_stand_in_a_comment() -> None:
     origin = Origin(client="2001:db8::1", helo="a", protocol="ESMTPS")
     text = line(origin, tls="TLSv1.3 with (evil)\r\nX: y")

@@ -37,6 +37,7 @@ def message(
     arrived_us: int = START_US,
     domain: str = "example.org",
     size_bytes: int = 5,
+    priority: int = 0,
 ) -> Message:
     return Message(
         queue_id(number),
@@ -44,6 +45,7 @@ def message(
         Envelope(
             Address(sender, "example.com") if sender is not None else None,
             tuple(Recipient(Address(f"rcpt{n}", domain)) for n in range(recipients)),
+            priority=priority,
         ),
         size_bytes,
     )

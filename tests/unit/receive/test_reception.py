@@ -9,7 +9,7 @@ from tests.unit.server.lobby import FRIEND, LETTER, STRANGER, FakeConnection, Lo
 
 from mailrail.intake import Treatment
 from mailrail.model import Address, Envelope, LocalProtocolError, StoreTrouble
-from mailrail.policy import RelayRules
+from mailrail.policy import PriorityRight, RelayRules
 from mailrail.receive import Duty, Reception
 from mailrail.server.events import SessionFailed
 
@@ -24,6 +24,7 @@ def make_site(
     is_lmtp: bool = False,
     has_postmaster: bool = True,
     needs_tls: bool = False,
+    priority_right: PriorityRight = PriorityRight.NONE,
 ) -> tuple[Lobby, Doorway]:
     doorway = make_doorway()
     duty = Duty(
@@ -36,8 +37,10 @@ def make_site(
         is_lmtp=is_lmtp,
         needs_tls=needs_tls,
         postmaster=POSTMASTER if has_postmaster else None,
+        priority_right=priority_right,
     )
-    return make_lobby(Reception.for_duty(duty), is_lmtp=is_lmtp), doorway
+    may_ask = priority_right is not PriorityRight.NONE
+    return make_lobby(Reception.for_duty(duty), is_lmtp=is_lmtp, mt_priority=may_ask), doorway
 
 
 async def answers(client: FakeConnection, *lines: bytes) -> list[str]:
@@ -60,6 +63,31 @@ def test_a_listener_that_needs_tls_takes_no_mail_in_clear() -> None:
         client = lobby.arrive()
         _, answer = await answers(client, b"EHLO client.example", MAIL.strip())
         assert answer.startswith("530 5.7.0")
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("host", "asked", "reply", "kept"),
+    [
+        (FRIEND, 9, "250 2.1.0 Sender ok", 9),
+        (STRANGER, 9, "250 2.3.6 0 is the new priority", 0),
+        (STRANGER, -4, "250 2.1.0 Sender ok", -4),
+        (STRANGER, 0, "250 2.1.0 Sender ok", 0),
+    ],
+)
+def test_a_stranger_may_stand_back_but_not_push_forward(host: str, asked: int, reply: str, kept: int) -> None:
+    async def scenario() -> None:
+        lobby, doorway = make_site(priority_right=PriorityRight.RELAY)
+        client = lobby.greeted(host)
+        mail = b"MAIL FROM:<ann@example.org> MT-PRIORITY=%d" % asked
+        said = await answers(client, mail, b"RCPT TO:<bob@example.net>", b"DATA", b"text\r\n.")
+        assert said[0].startswith(reply)
+        assert said[3].startswith("250 2.0.0 Queued")
+        assert [envelope.priority for envelope in envelopes(doorway)] == [kept]
+        (content,) = doorway.stored()
+        assert (b"\r\n\tPRIORITY %d;" % kept in content) is (kept != 0)
+        await lobby.server.stop(0)
 
     play(scenario)
 

@@ -175,6 +175,13 @@ def test_a_notice_about_mail_with_requiretls_gives_nothing_of_it_away(world: Wor
     assert b"Hello" not in notice.content
 
 
+def test_a_notice_has_the_priority_of_what_it_tells_of(world: World) -> None:
+    """RFC 6710 §4.6."""
+    message = replace(mail(), envelope=replace(mail().envelope, priority=4))
+    (notice,) = world.notices(message, [(0, GONE)])
+    assert notice.message.envelope.priority == 4
+
+
 def test_a_notice_repeats_until_when_its_sender_had_the_message_kept_back(world: World) -> None:
     message = replace(mail(), envelope=replace(mail().envelope, hold=Hold(for_s=3600)))
     (notice,) = world.notices(message, [(0, GONE)])

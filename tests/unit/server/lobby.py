@@ -169,6 +169,7 @@ def make_lobby(
     limits: LimitSettings | None = None,
     timeouts: TimeoutSettings | None = None,
     is_lmtp: bool = False,
+    mt_priority: bool = False,
 ) -> Lobby:
     """Start a server; call it in a running loop."""
     bus, door = Bus(), Door()
@@ -185,7 +186,7 @@ def make_lobby(
     lobby = Lobby(server, door)
     bus.listen(lobby.events.append)
     server.start()
-    server.listen_on(Port(endpoint=HERE, is_lmtp=is_lmtp))
+    server.listen_on(Port(endpoint=HERE, is_lmtp=is_lmtp, mt_priority=mt_priority))
     return lobby
 
 

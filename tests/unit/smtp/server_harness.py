@@ -133,6 +133,7 @@ def make_site(
     limits: SmallLimits | None = None,
     requiretls: bool = False,
     future_release_s: int = 0,
+    mt_priority: bool = False,
 ) -> Site:
     """Return a site that has said its greeting."""
     limits = limits or SmallLimits()
@@ -145,6 +146,7 @@ def make_site(
         auth,
         has_requiretls=requiretls,
         future_release_s=future_release_s,
+        has_mt_priority=mt_priority,
     )
     site = Site(ServerConnection(limits, Offers.of(offer), is_lmtp=lmtp))
     site.core.greet(say.GREETING.with_text("mx.example ESMTP"))
@@ -181,6 +183,7 @@ class Dialogue:
             lmtp=self.settings.get("lmtp") == "yes",
             requiretls=self.settings.get("requiretls") == "yes",
             future_release_s=int(self.settings.get("future_release_s", 0)),
+            mt_priority=self.settings.get("mt_priority") == "yes",
         )
         site.core.takes_xclient = self.settings.get("xclient") == "yes"
         site.refused = {self.settings["refuse"]} if "refuse" in self.settings else set()

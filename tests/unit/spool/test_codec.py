@@ -39,6 +39,7 @@ envelopes = st.builds(
     texts,
     st.booleans(),
     st.none() | st.builds(Hold, st.integers(0, 10**9 - 1), st.integers(0, LAST_INSTANT_US)),
+    st.integers(-9, 9),
 )
 messages = st.builds(
     Message,
