@@ -10,7 +10,7 @@ import pytest
 from tests.support.dovecot_auth import dovecot_auth
 
 from mailrail.directory import Source, User, make_hash, write_user
-from mailrail.directory.pool import Pool
+from mailrail.directory.pool import login_pool
 from mailrail.directory.source_dovecot import DovecotSource
 from mailrail.directory.source_file import FileSource
 from mailrail.directory.source_function import FunctionSource
@@ -38,7 +38,7 @@ def from_file(folder: Path) -> Source:
     path.chmod(0o600)
     file = UserFile(path)
     file.begin()
-    return FileSource(file, Pool(threads=1, waiting=10))
+    return FileSource(file, login_pool(1, 10))
 
 
 def from_sql(folder: Path) -> Source:
@@ -52,14 +52,14 @@ def from_sql(folder: Path) -> Source:
             )
     path.chmod(0o600)
     query = "SELECT hash AS password, keys AS scram, gone AS disabled FROM people WHERE login = :name"
-    source = SqlSource(path, query, Pool(threads=1, waiting=10))
+    source = SqlSource(path, query, login_pool(1, 10))
     source.begin()
     return source
 
 
 def from_function(folder: Path) -> Source:
     passwords = {ANN.name: SECRET, BOB.name: "hunter2 hunter2"}
-    return FunctionSource(lambda user, password: passwords.get(user) == password, Pool(threads=1, waiting=10))
+    return FunctionSource(lambda user, password: passwords.get(user) == password, login_pool(1, 10))
 
 
 def from_dovecot(folder: Path) -> Source:

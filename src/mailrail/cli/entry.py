@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "send": Lazy("mailrail.cli.send", "send", "Send one message to a server."),
     "queue": Lazy("mailrail.cli.queue", "queue", "See and change what waits to be delivered."),
     "user": Lazy("mailrail.cli.user", "user", "Add, change and list the users who may log in."),
+    "table": Lazy("mailrail.cli.table", "table", "Ask the lookup tables, and list them."),
     "explain": Lazy(
         "mailrail.cli.explain", "explain", "Say what would happen to mail for an address, and why."
     ),

@@ -19,6 +19,7 @@ from mailrail.model import SettingsError, parse_domain
 from mailrail.net import CertificateFiles, TlsSettings, client_context, server_context
 from mailrail.routing import HopSettings
 from mailrail.sasl import BY_TOKEN
+from mailrail.tables import check_table
 
 
 def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
@@ -26,6 +27,7 @@ def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     yield from _workers(settings, source)
     yield from _listeners(settings, source)
     yield from _domains(source)
+    yield from _tables(settings, source)
     yield from _certificates(settings, source)
     yield from _acme(settings, source)
     yield from _peers(settings, source)
@@ -69,6 +71,16 @@ def _domains(source: Source) -> Iterator[Problem]:
             where = source.where(("domain", first))
             text = f"is the same domain as {spell(('domain', first))} in {where}"
             yield _problem(source, ("domain", name), text, "put both tables into one")
+
+
+def _tables(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    """Read every table's file now, and find every function, as the daemon will."""
+    for name, table in settings.table.items():
+        try:
+            check_table(table)
+        except SettingsError as error:
+            text, _, mend = str(error).partition("; mend it: ")
+            yield _problem(source, ("table", name), text, mend)
 
 
 def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

@@ -30,6 +30,8 @@ def toml_reference() -> str:
     for path, table in walk(describe(MailrailSettings)):
         if path:
             lines += ["", *_comment(table.doc), f"#{header(path, table)}"]
+        if table.variant:
+            lines.append(f"#kind = {quote(table.variant)}")
         for key in table.keys:
             lines += [*_comment(_key_words(key)), _assignment(key, is_live=not path)]
     return "\n".join(lines) + "\n"
@@ -106,7 +108,11 @@ def _markdown() -> Iterator[str]:
     yield 'a size is bytes or text like `"64 KiB"`, `"35 MiB"`.'
     for path, table in walk(describe(MailrailSettings)):
         yield ""
-        if path:
+        if table.variant:
+            yield f"### `kind = {quote(table.variant)}`"
+            yield ""
+            yield table.doc
+        elif path:
             yield f"## `{header(path, table)}`"
             yield ""
             yield f"{table.doc}{_KIND_WORDS[table.kind]}"
@@ -114,7 +120,7 @@ def _markdown() -> Iterator[str]:
             yield "## At the top of the file"
         for key in table.keys:
             yield ""
-            yield from _markdown_key(path, key)
+            yield from _markdown_key(anchor(path, table, key), key)
 
 
 _KIND_WORDS: Final = {
@@ -124,8 +130,14 @@ _KIND_WORDS: Final = {
 }
 
 
-def _markdown_key(path: tuple[str, ...], key: Key) -> Iterator[str]:
-    yield f"({'-'.join(('setting', *(part for part in path if part != PLACEHOLDER), key.name))})="
+def anchor(path: tuple[str, ...], table: Table, key: Key) -> str:
+    """Return the name by which a page of the manual can point at *key*."""
+    parts = ("setting", *(part for part in path if part != PLACEHOLDER), table.variant, key.name)
+    return "-".join(filter(None, parts))
+
+
+def _markdown_key(place: str, key: Key) -> Iterator[str]:
+    yield f"({place})="
     yield f"`{key.name}`"
     yield f": {key.doc}"
     default = "must be given" if key.is_required else f"`{_shown_default(key)}`"
@@ -171,6 +183,9 @@ def show(settings: MailrailSettings) -> str:
 
 
 def _show(table: Table, settings: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if table.variants:
+        table = table.of_kind(settings.kind)
+        yield f"kind = {quote(settings.kind)}"
     for key in table.keys:
         value = getattr(settings, key.name)
         if value is not None:

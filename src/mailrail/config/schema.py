@@ -6,7 +6,7 @@ from this one description, so they cannot disagree with what the program accepts
 
 import types
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network
@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from mailrail.config.lines import KeyPath
-from mailrail.settings import Settings
+from mailrail.settings import KIND, Settings
 
 PLACEHOLDER: Final = "NAME"
 _SECRET_NAMES: Final = ("password", "secret", "token")
@@ -71,13 +71,20 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table of settings: its own keys, then the tables in it."""
+    """One table of settings: its own keys, then the tables in it.
+
+    Attributes:
+        variants: where the key `kind` decides which keys there are, the table of each kind, without that key.
+        variant: the kind that this one is for, "" for a table that has no kinds.
+    """
 
     name: str
     kind: Kind
     doc: str
     keys: tuple[Key, ...]
     tables: tuple["Table", ...]
+    variants: tuple["Table", ...] = ()
+    variant: str = ""
 
     def key(self, name: str) -> Key | None:
         """Return the key *name* of this table."""
@@ -86,6 +93,10 @@ class Table:
     def table(self, name: str) -> "Table | None":
         """Return the table *name* in this table."""
         return next((table for table in self.tables if table.name == name), None)
+
+    def of_kind(self, name: str) -> "Table":
+        """Return what this table is where its key `kind` is *name*; itself where it has no such kind."""
+        return next((table for table in self.variants if table.variant == name), self)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,9 +110,16 @@ def describe(settings: type[Settings]) -> Table:
 
 
 def find(root: Table, path: KeyPath) -> tuple[Table, Key | None]:
-    """Follow *path* as far as it is known: the last table on the way, and the key if it ends in one."""
+    """Follow *path* as far as it is known: the last table on the way, and the key if it ends in one.
+
+    Args:
+        path: as written, or as pydantic tells it: with the kind of a table that has kinds.
+    """
     table = root
     for part in (step for step in path if isinstance(step, str)):
+        if part.startswith(KIND):
+            table = table.of_kind(part.removeprefix(KIND))
+            continue
         if (key := table.key(part)) is not None:
             return table, key
         # A part that is no table's name is the name of an element: domain."example.org".
@@ -112,6 +130,8 @@ def find(root: Table, path: KeyPath) -> tuple[Table, Key | None]:
 def walk(table: Table, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Table]]:
     """Yield every table with its path, outer before inner; PLACEHOLDER stands for a free name."""
     yield path, table
+    for variant in table.variants:
+        yield from walk(variant, path)
     for inner in table.tables:
         name = (inner.name, PLACEHOLDER) if inner.kind is Kind.NAMED else (inner.name,)
         yield from walk(inner, (*path, *name))
@@ -124,26 +144,44 @@ def _table(name: str, kind: Kind, settings: type[Settings], doc: str) -> Table:
     for field_name, field in settings.model_fields.items():
         written = field.alias or field_name
         match _nested(field.annotation):
-            case (inner_kind, inner):
+            case (inner_kind, (inner,)):
                 words = field.description or _first_line(inner)
                 tables.append(_table(written, inner_kind, inner, words))
+            case (inner_kind, several):
+                tables.append(_kinds(written, inner_kind, several, field.description or ""))
             case None:
                 keys.append(_key(written, field))
     return Table(name, kind, doc or _first_line(settings), tuple(keys), tuple(tables))
+
+
+def _kinds(name: str, kind: Kind, several: tuple[type[Settings], ...], doc: str) -> Table:
+    """Describe a table whose key `kind` says which of *several* Settings it is."""
+    fields = [one.model_fields["kind"] for one in several]
+    choices = tuple(choice for field in fields for choice in _choices(field.annotation))
+    words = ", ".join(f'"{choice}"' for choice in choices[:-1]) + f' or "{choices[-1]}"'
+    key = replace(_key("kind", fields[0]), choices=choices, type_words=words)
+    variants = []
+    for one, choice in zip(several, choices, strict=True):
+        whole = _table(name, kind, one, "")
+        variants.append(replace(whole, keys=tuple(k for k in whole.keys if k.name != "kind"), variant=choice))
+    return Table(name, kind, doc, (key,), (), tuple(variants))
 
 
 def _first_line(settings: type[Settings]) -> str:
     return (settings.__doc__ or "").strip().partition("\n")[0]
 
 
-def _nested(annotation: Any) -> tuple[Kind, type[Settings]] | None:
-    """Tell whether *annotation* is a table of settings, and how it is written."""
+def _nested(annotation: Any) -> tuple[Kind, tuple[type[Settings], ...]] | None:
+    """Tell whether *annotation* is a table of settings, how it is written, and which Settings it may be."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
-        return Kind.TABLE, annotation
+        return Kind.TABLE, (annotation,)
     arguments = get_args(annotation)
     origin = get_origin(annotation)
+    if origin is Annotated:
+        return _nested(arguments[0])
     if origin in (Union, types.UnionType):
-        return next((found for found in map(_nested, arguments) if found), None)
+        found = [inner for inner in map(_nested, arguments) if inner]
+        return (found[0][0], tuple(one for _, several in found for one in several)) if found else None
     if origin in (tuple, list) and (inner := _nested(arguments[0])):
         return Kind.ARRAY, inner[1]
     if origin is dict and (inner := _nested(arguments[1])):

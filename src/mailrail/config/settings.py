@@ -22,6 +22,7 @@ from mailrail.routing import DomainRoute, RouteSettings, RoutingSettings
 from mailrail.server.settings import LimitSettings, TimeoutSettings
 from mailrail.settings import Settings, setting
 from mailrail.spool.settings import SpoolSettings
+from mailrail.tables import TableName, TableSettings
 
 
 def _host_name(text: str) -> str:
@@ -77,6 +78,9 @@ class MailrailSettings(Settings):
     quota: QuotaSettings = setting(QuotaSettings(), "How much those who log in may send.")
     domain: dict[DomainName, DomainRoute] = setting(
         {}, "A domain that mail is taken for; one table for each."
+    )
+    table: dict[TableName, TableSettings] = setting(
+        {}, "A table that other settings look something up in by its name; one for each."
     )
     route: tuple[RouteSettings, ...] = setting(
         (), "Where mail goes: the first match wins; where none matches, the MX of the recipient's domain."

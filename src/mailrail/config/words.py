@@ -9,6 +9,7 @@ from typing import Any, Final
 from mailrail.config.lines import KeyPath
 from mailrail.config.problems import quote, spell
 from mailrail.config.schema import PLACEHOLDER, Key, Kind, Table, find, walk
+from mailrail.settings import KIND
 
 _SHOWN: Final = 60  # characters of a wrong value that an error repeats
 _GIVEN: Final[dict[type, str]] = {
@@ -35,11 +36,16 @@ def explain(error: Any, path: KeyPath, root: Table) -> tuple[str, str]:
         path: the key it is about, as written; of a missing key, the table that lacks it.
         root: the description of all settings.
     """
-    table, key = find(root, path)
+    table, key = find(root, error["loc"])
     match error["type"]:
         case "extra_forbidden":
             # The parent knows which keys stand beside it.
-            return _unknown(path, error["input"], root)
+            return _unknown(path, error["input"], root, find(root, error["loc"][:-1])[0])
+        case "union_tag_not_found":
+            return _missing("kind", table)
+        case "union_tag_invalid" if (kind := table.key("kind")) is not None:
+            text, mend = _not_a_choice(error["ctx"]["tag"].removeprefix(KIND), kind)
+            return f"kind {text}", mend
         case "missing":
             return _missing(str(error["loc"][-1]), table)
         case "value_error" | "assertion_error":
@@ -58,14 +64,18 @@ def explain(error: Any, path: KeyPath, root: Table) -> tuple[str, str]:
             return f"is {given}, but must be {_with_article(key)}", _type_mend(error["input"], key)
 
 
-def _unknown(path: KeyPath, given: object, root: Table) -> tuple[str, str]:
+def _unknown(path: KeyPath, given: object, root: Table, table: Table) -> tuple[str, str]:
     name = str(path[-1])
-    table, _ = find(root, path[:-1])
     if table.kind is Kind.NAMED and isinstance(given, dict):
         whole = ".".join(str(part) for part in path[1:])
         return "there is no such table", f"a name with dots stands in quotes: [{path[0]}.{quote(whole)}]"
-    elsewhere = [(*at, name) for at, other in walk(root) if other is not table and name in other.names]
     text = f"there is no such {'table' if isinstance(given, dict) else 'key'}"
+    if table.variant:
+        near = get_close_matches(name, table.names, n=1, cutoff=0.55)
+        return f'{text} for kind = "{table.variant}"', (
+            f'did you mean "{near[0]}"?' if near else f"there are: {', '.join(table.names)}"
+        )
+    elsewhere = [(*at, name) for at, other in walk(root) if other is not table and name in other.names]
     if elsewhere:
         homes = " or ".join(_home(root, home[:-1]) for home in elsewhere[:3])
         return f"{text} here", f"it belongs {homes}"

@@ -46,6 +46,7 @@ from mailrail.report import NoticeWriter
 from mailrail.routing import RoutingRules, SettingsRouter
 from mailrail.server import Port, Server, ServerSettings
 from mailrail.spool import Disk, Filter, Spool, open_spool
+from mailrail.tables import Doors, open_tables
 
 HOUSEKEEPING_S: Final = 60.0  # certificates, and a disk that failed; the manual promises it
 _MAINTAIN_S: Final = 600.0  # the spool; all of its files are looked at, and strays are rare
@@ -95,6 +96,8 @@ class Daemon:
         self.worker = worker = world.worker
         self._ids = ids = QueueIds(world.clock, node=worker.number, after=spool.newest())
         self.is_drained = False
+
+        self.tables = open_tables(settings.table, Doors(bus))
 
         # Where to next, and one try to get there.
         self.resolver = DnsResolver(world.network, settings.dns, world.rng, bus)
@@ -279,6 +282,7 @@ class Daemon:
             if self.directory is not None:
                 await self.directory.close()
                 await self._save_tallies()
+            await self.tables.close()
             await self.spool.close()
             self.bus.emit(DaemonStopped())
 

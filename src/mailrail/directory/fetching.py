@@ -13,7 +13,7 @@ from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 from mailrail.directory.api import DirectoryError
-from mailrail.directory.pool import Pool
+from mailrail.tables import Pool
 
 _MOST_OCTETS: Final = 262_144  # sets of keys have some thousand
 _OK: Final = 200

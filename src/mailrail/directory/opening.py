@@ -8,17 +8,18 @@ from typing import Final
 from mailrail.directory.api import Source
 from mailrail.directory.directory import Directory
 from mailrail.directory.events import UsersLoaded, UsersRefused
-from mailrail.directory.pool import Pool
+from mailrail.directory.pool import login_pool
 from mailrail.directory.settings import UsersSettings
 from mailrail.directory.source_dovecot import DovecotSource
 from mailrail.directory.source_file import FileSource
-from mailrail.directory.source_function import FunctionSource, find_function
+from mailrail.directory.source_function import FunctionSource
 from mailrail.directory.source_sql import SqlSource
 from mailrail.directory.token_opening import open_tokens
 from mailrail.directory.userfile import UserFile, read_file
 from mailrail.model import Clock, Rng, SettingsError, SystemClock
 from mailrail.net import Network, write_private
 from mailrail.observe import Bus
+from mailrail.tables import Pool, find_function
 
 _SECRET_OCTETS: Final = 32
 
@@ -40,7 +41,7 @@ def open_directory(
     if settings.dovecot is not None:
         source = DovecotSource(network, settings.dovecot, rng)
     elif settings.has_source:
-        source = _source(settings, Pool(settings.threads, settings.waiting), bus)
+        source = _source(settings, login_pool(settings.threads, settings.waiting), bus)
     return Directory(
         source,
         secret=keep_secret(kept_in / "secret", rng),
@@ -59,7 +60,7 @@ def check_users(settings: UsersSettings) -> None:
     if settings.file is not None:
         read_file(settings.file)
     elif settings.has_source and settings.dovecot is None:  # that one is asked at each login anew
-        _source(settings, Pool(settings.threads, settings.waiting), Bus())
+        _source(settings, login_pool(settings.threads, settings.waiting), Bus())
     if settings.oauth.is_on:  # and so is who issues tokens
         open_tokens(settings, SystemClock())
 

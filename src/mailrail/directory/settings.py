@@ -1,15 +1,13 @@
 """Floor 3 · directory — who may log in, for people to set."""
 
-import re
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
 from mailrail.settings import Duration, Settings, setting
-
-_FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
+from mailrail.tables import FunctionName
 
 
 class SqlSettings(Settings):
@@ -116,7 +114,7 @@ class UsersSettings(Settings):
     dovecot: Path | None = setting(
         None, "Dovecot's socket for authentication clients, which it may have for Postfix already."
     )
-    function: str = setting(
+    function: FunctionName = setting(
         "",
         'Python function that checks passwords, "module:function"; called in a thread with name and password, returns '
         "True or False.",
@@ -161,8 +159,6 @@ class UsersSettings(Settings):
     def _is_one_source(self) -> Self:
         if sum(self._sources) > 1:
             raise ValueError("users come from one place: keep one of file, sql.file, dovecot and function")
-        if self.function and _FUNCTION.fullmatch(self.function) is None:
-            raise ValueError(f"{self.function!r} names no function: write it like mysite.mail:check")
         return self
 
     @property

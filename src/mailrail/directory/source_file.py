@@ -1,10 +1,10 @@
 """Floor 3 · directory — users from our own file."""
 
 from mailrail.directory.hashes import NOBODY, is_password, scheme_of
-from mailrail.directory.pool import Pool
 from mailrail.directory.records import Users
 from mailrail.directory.user import User
 from mailrail.directory.userfile import UserFile
+from mailrail.tables import Pool
 
 
 class FileSource:

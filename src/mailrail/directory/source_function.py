@@ -7,12 +7,10 @@ operator's own code and has all our rights. What it raises is "not now" to the c
 """
 
 from collections.abc import Callable
-from importlib import import_module
 
 from mailrail.directory.api import DirectoryError
-from mailrail.directory.pool import Pool
 from mailrail.directory.user import User
-from mailrail.model import SettingsError
+from mailrail.tables import Pool
 
 Check = Callable[[str, str], object]
 
@@ -50,19 +48,3 @@ class FunctionSource:
         if not isinstance(answer, bool):
             raise DirectoryError(f"the function answered {type(answer).__name__}, not True or False")
         return User(name) if answer else None
-
-
-def find_function(text: str) -> Check:
-    """Return the function that `module:function` names.
-
-    Raises:
-        SettingsError: there is none.
-    """
-    module_name, _, name = text.partition(":")
-    try:
-        found: object = getattr(import_module(module_name), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SettingsError(f"there is no function {text}: {error}") from error
-    if not callable(found):
-        raise SettingsError(f"{text} is no function")
-    return found

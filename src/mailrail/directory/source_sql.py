@@ -13,12 +13,11 @@ from typing import Final
 import apsw
 
 from mailrail.directory.api import DirectoryError
-from mailrail.directory.pool import Pool
 from mailrail.directory.records import read_entry
 from mailrail.directory.source_file import able, checked
 from mailrail.directory.user import User
-from mailrail.directory.userfile import Stamp, stamp_of
 from mailrail.model import SettingsError
+from mailrail.tables import Pool, Stamp, stamp_of
 
 _BUSY_MS: Final = 2000  # another program writes; a login can wait that long
 Row = dict[str, object]

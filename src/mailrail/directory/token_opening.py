@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mailrail.directory.claims import Terms
 from mailrail.directory.fetching import HttpFetcher, Request
-from mailrail.directory.pool import Pool
+from mailrail.directory.pool import login_pool
 from mailrail.directory.settings import OAuthSettings, UsersSettings
 from mailrail.directory.tokens import IntrospectedTokens, KeySet, SignedTokens, Tokens, basic_authorization
 from mailrail.model import Clock, SettingsError
@@ -20,7 +20,7 @@ def open_tokens(users: UsersSettings, clock: Clock) -> Tokens:
     """
     settings = users.oauth
     # Threads of its own: an issuer that is slow keeps nobody from logging in by password.
-    pool = Pool(users.threads, users.waiting)
+    pool = login_pool(users.threads, users.waiting)
     fetcher = HttpFetcher(pool, client_context(verify=True, ca_file=settings.ca_file), settings.timeout_s)
     if settings.keys_url:
         return SignedTokens(KeySet(settings.keys_url, fetcher), _terms(settings), clock)

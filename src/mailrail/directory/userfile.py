@@ -16,12 +16,10 @@ from typing import Final
 
 from mailrail.directory.records import Users, read_users
 from mailrail.model import SettingsError
+from mailrail.tables import Stamp, stamp_of
 
 MOST_BYTES: Final = 16 * 1024 * 1024  # ours: some 50,000 users; more belong into a database
 _OTHERS: Final = stat.S_IRWXO
-
-Stamp = tuple[int, int, int]
-ABSENT: Final[Stamp] = (0, 0, 0)
 
 
 class UserFile:
@@ -75,16 +73,6 @@ class UserFile:
             self._told(len(self._users), str(error))
         else:
             self._told(len(self._users), "")
-
-
-def stamp_of(path: Path) -> Stamp:
-    """Return what tells that a file is another."""
-    try:
-        status = path.stat()
-    except OSError:
-        return ABSENT
-    # The time of the last change of the entry, not of the content: a chmod may be the mend.
-    return status.st_ino, status.st_size, status.st_ctime_ns
 
 
 def read_file(path: Path) -> Users:

@@ -16,6 +16,7 @@ _SIZE_UNITS: Final = {
     "k": 1000, "kb": 1000, "m": 1000**2, "mb": 1000**2, "g": 1000**3, "gb": 1000**3,
     "kib": 1024, "mib": 1024**2, "gib": 1024**3,
 }  # fmt: skip
+KIND: Final = "kind="  # begins the tag of one of several Settings for one table
 _DURATION_PART: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h|d|w)")
 _SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*")
 
@@ -63,6 +64,15 @@ def parse_size(value: object) -> object:
 
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 Size = Annotated[int, BeforeValidator(parse_size)]
+
+
+def kind_tag(value: Any) -> str | None:
+    """Return which of several Settings a table is, by its key `kind`; for pydantic's Discriminator.
+
+    A tag looks like no key, for pydantic puts it into the place of an error, between the keys.
+    """
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return f"{KIND}{kind}" if isinstance(kind, str) else None
 
 
 class Settings(BaseModel):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mailrail.config import MailrailSettings, load
 from mailrail.config.problems import quote, spell
-from mailrail.config.reference import json_schema, markdown_reference, show, toml_reference
+from mailrail.config.reference import anchor, json_schema, markdown_reference, show, toml_reference
 from mailrail.config.schema import Kind, describe, walk
 
 
@@ -61,6 +61,13 @@ def test_what_is_shown_can_be_read_back(tmp_path: Path) -> None:
         relay_to = "10.0.0.5"
         [queue.destination."example.net"]
         rate = "10/min"
+        [table.staff]
+        kind = "inline"
+        entries = {info = ["ann", "bob"], sales = "carl"}
+        [table.upper]
+        kind = "function"
+        function = "operator:neg"
+        found_s = "5m"
         """,
     )
     settings = load(file)
@@ -99,8 +106,7 @@ def test_the_manual_names_every_key_once() -> None:
     manual = markdown_reference()
     for path, table in walk(describe(MailrailSettings)):
         for key in table.keys:
-            anchor = "-".join(("setting", *(part for part in path if part != "NAME"), key.name))
-            assert manual.count(f"({anchor})=") == 1
+            assert manual.count(f"({anchor(path, table, key)})=") == 1
 
 
 def test_the_json_schema_knows_durations_as_text_and_requires_the_hostname() -> None:

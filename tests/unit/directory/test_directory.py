@@ -12,7 +12,7 @@ from tests.support.memory_net import MemoryNetwork
 from mailrail.directory import Directory, DirectoryError, User, UsersSettings, open_directory, scheme_of
 from mailrail.directory import source_file as source_file_module
 from mailrail.directory.opening import keep_secret
-from mailrail.directory.pool import Pool
+from mailrail.directory.pool import login_pool
 from mailrail.directory.source_file import checked
 from mailrail.model import Reply, SettingsError, SystemClock, system_rng
 from mailrail.model import reply as say
@@ -174,7 +174,7 @@ def test_nobody_costs_what_somebody_costs(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_more_logins_than_may_wait_are_refused_at_once_and_those_that_wait_are_served() -> None:
     async def scenario() -> None:
-        pool, gate = Pool(threads=1, waiting=1), threading.Event()
+        pool, gate = login_pool(1, 1), threading.Event()
         first = asyncio.ensure_future(pool.run(gate.wait))
         second = asyncio.ensure_future(pool.run(lambda: True))
         await asyncio.sleep(0)

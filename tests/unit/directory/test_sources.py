@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from tests.support.memory_net import MemoryNetwork
 
 from mailrail.directory import DirectoryError, Source, User, UsersSettings, open_directory
-from mailrail.directory.pool import Pool
+from mailrail.directory.pool import login_pool
 from mailrail.directory.settings import SqlSettings
-from mailrail.directory.source_function import FunctionSource, find_function
+from mailrail.directory.source_function import FunctionSource
 from mailrail.directory.source_sql import SqlSource
 from mailrail.model import SettingsError, SystemClock, system_rng
 from mailrail.observe import Bus
@@ -31,7 +31,9 @@ def database(path: Path, *rows: tuple[object, ...]) -> Path:
 
 
 def with_name(path: Path, query: str = QUERY) -> SqlSource:
-    return SqlSource(path, query.replace("password", "password, may_send_as, messages_per_day"), Pool(1, 10))
+    return SqlSource(
+        path, query.replace("password", "password, may_send_as, messages_per_day"), login_pool(1, 10)
+    )
 
 
 def find(source: Source, name: str) -> User | None:
@@ -53,7 +55,7 @@ def test_a_row_says_what_a_user_file_says(tmp_path: Path, words: str) -> None:
 
 
 def test_the_default_query_fits_a_table_with_the_names_of_the_user_file(tmp_path: Path) -> None:
-    source = SqlSource(database(tmp_path / "db", ("ann", "{PLAIN}x")), QUERY, Pool(1, 10))
+    source = SqlSource(database(tmp_path / "db", ("ann", "{PLAIN}x")), QUERY, login_pool(1, 10))
     assert find(source, "ann") == User("ann", "{PLAIN}x")
 
 
@@ -101,19 +103,12 @@ def test_a_function_that_fails_or_answers_neither_yes_nor_no_is_out_of_order(
     assert callable(check)
 
     async def ask() -> None:
-        source = FunctionSource(check, Pool(1, 10))
+        source = FunctionSource(check, login_pool(1, 10))
         with pytest.raises(DirectoryError, match=word):
             await source.check_password("ann", "x")
         await source.close()
 
     asyncio.run(ask())
-
-
-def test_a_function_is_found_by_its_name() -> None:
-    assert find_function("operator:eq")("a", "a") is True
-    for text in ("operator:nothing", "no_such_module:check", "string:digits", "operator:"):
-        with pytest.raises(SettingsError):
-            find_function(text)
 
 
 def test_users_come_from_one_place(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from tests.unit.directory.test_directory import FakeSource
 from mailrail.directory import Directory, DirectoryError, UsersSettings
 from mailrail.directory.claims import Refusal, Terms
 from mailrail.directory.fetching import HttpFetcher, Request
-from mailrail.directory.pool import Pool
+from mailrail.directory.pool import login_pool
 from mailrail.directory.settings import OAuthSettings
 from mailrail.directory.token_opening import open_tokens
 from mailrail.directory.tokens import KeySet, SignedTokens, basic_authorization
@@ -201,7 +201,7 @@ def test_what_is_no_token_asks_for_no_keys() -> None:
 def fetched(request: Request, *, ca_file: Path | None = None, timeout_s: float = 10) -> bytes:
     async def ask() -> bytes:
         tls = client_context(verify=True, ca_file=ca_file)
-        fetcher = HttpFetcher(Pool(1, 10), tls, timeout_s)
+        fetcher = HttpFetcher(login_pool(1, 10), tls, timeout_s)
         try:
             return await fetcher.fetch(request)
         finally:

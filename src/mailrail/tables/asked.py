@@ -1,0 +1,119 @@
+"""Floor 2 · tables — a table that is asked elsewhere: remembered answers, one question a key at a time, a limit for everything.
+
+A table that is down is asked again with each new key, for that is how we learn that it is back; those who ask are not kept longer than the time limit, nor
+in greater number than the settings say. What was found before then goes on to serve for a while, for a user does not vanish with the database. That
+somebody was *not* there does not serve: it is said to clients for good.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from mailrail.observe import Bus
+from mailrail.tables.api import Table, TableError
+from mailrail.tables.events import TableFailed, TableRestored
+from mailrail.tables.settings import AskedSettings
+
+Values = tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is remembered of one key.
+
+    Attributes:
+        until_s: on the loop's clock.
+    """
+
+    values: Values
+    until_s: float
+
+
+class AskedTable:
+    """Implements Table around another one."""
+
+    def __init__(self, name: str, inner: Table, settings: AskedSettings, bus: Bus) -> None:
+        self._name = name
+        self._inner = inner
+        self._settings = settings
+        self._bus = bus
+        self._answers: OrderedDict[str, Answer] = OrderedDict()
+        self._asking: dict[str, asyncio.Future[Values]] = {}
+        self._turn = asyncio.Semaphore(settings.at_once)
+        self._failed = 0
+
+    async def look_up(self, key: str) -> Values:
+        """Return what the table holds, or held a moment ago, under *key*."""
+        known = self._answers.get(key)
+        now_s = asyncio.get_running_loop().time()
+        if known is not None and now_s < known.until_s:
+            self._answers.move_to_end(key)
+            return known.values
+        try:
+            return await self._ask_once(key)
+        except TableError:
+            if known is None or known.values is None or now_s >= known.until_s + self._settings.stale_s:
+                raise
+            return known.values
+
+    async def _ask_once(self, key: str) -> Values:
+        """Ask, or wait for who asks the same already."""
+        while (asked := self._asking.get(key)) is not None:
+            await asyncio.wait((asked,))
+            if not asked.cancelled():  # if so, who asked has gone, and one of those who waited asks
+                return asked.result()
+        if len(self._asking) >= self._settings.at_once + self._settings.waiting:
+            raise TableError("too many questions at one time")
+        future: asyncio.Future[Values] = asyncio.get_running_loop().create_future()
+        self._asking[key] = future
+        try:
+            values = await self._ask(key)
+        except TableError as error:
+            future.set_exception(error)
+            future.exception()  # it may be that nobody else waits for it
+            raise
+        else:
+            future.set_result(values)
+            return values
+        finally:
+            del self._asking[key]
+            future.cancel()
+
+    async def _ask(self, key: str) -> Values:
+        limit_s = self._settings.timeout_s
+        try:
+            try:
+                async with asyncio.timeout(limit_s), self._turn:
+                    values = await self._inner.look_up(key)
+            except TimeoutError:
+                raise TableError(f"no answer in {limit_s:g} s") from None
+        except TableError as error:
+            self._has_failed(error)
+            raise
+        if self._failed:
+            self._bus.emit(TableRestored(table=self._name, failed=self._failed))
+            self._failed = 0
+        self._remember(key, values)
+        return values
+
+    def _has_failed(self, error: TableError) -> None:
+        self._failed += 1
+        if self._failed == 1:
+            self._bus.emit(TableFailed(table=self._name, reason=str(error)))
+
+    def _remember(self, key: str, values: Values) -> None:
+        for_s = self._settings.missing_s if values is None else self._settings.found_s
+        self._answers.pop(key, None)
+        if for_s:
+            self._answers[key] = Answer(values, asyncio.get_running_loop().time() + for_s)
+            if len(self._answers) > self._settings.remembered:
+                self._answers.popitem(last=False)
+
+    def describe(self) -> str:
+        """Return what is asked, for people, and whether it answers."""
+        trouble = ", which does not answer now" if self._failed else ""
+        return f"{self._inner.describe()}{trouble}"
+
+    async def close(self) -> None:
+        """Let go of what is asked."""
+        await self._inner.close()

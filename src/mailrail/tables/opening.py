@@ -1,0 +1,135 @@
+"""Floor 2 · tables — from the settings to tables that can be asked."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import assert_never
+
+from mailrail.model import SettingsError
+from mailrail.observe import Bus
+from mailrail.tables.api import Table
+from mailrail.tables.asked import AskedTable
+from mailrail.tables.function import FunctionTable
+from mailrail.tables.functions import find_function
+from mailrail.tables.memory import FileTable, InlineTable
+from mailrail.tables.named import NamedTable
+from mailrail.tables.patterns import PatternTable, Rules, make_rule, read_rules
+from mailrail.tables.pool import Pool
+from mailrail.tables.settings import (
+    AliasesSettings,
+    AskedSettings,
+    FileSettings,
+    FunctionSettings,
+    InlineSettings,
+    RegexSettings,
+    TableSettings,
+    Values,
+)
+from mailrail.tables.targets import TargetError, read_targets
+from mailrail.tables.textfile import TextFile
+from mailrail.tables.textforms import Entries, read_aliases, read_pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What tables need of the world.
+
+    Attributes:
+        bus: hears which tables were read, failed and came back.
+    """
+
+    bus: Bus
+
+
+class Tables(Mapping[str, Table]):
+    """The tables of the settings by their names."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self._tables = dict(tables)
+
+    def __getitem__(self, name: str) -> Table:
+        return self._tables[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tables)
+
+    def __len__(self) -> int:
+        return len(self._tables)
+
+    async def close(self) -> None:
+        """Let go of all of them."""
+        for table in self._tables.values():
+            await table.close()
+
+
+def open_tables(settings: Mapping[str, TableSettings], doors: Doors) -> Tables:
+    """Return the tables that *settings* describe. Blocks while files are read; within the running loop. Nobody is asked yet.
+
+    Raises:
+        SettingsError: one cannot be used; the message names it.
+    """
+    return Tables({name: _named(name, one, doors) for name, one in settings.items()})
+
+
+def check_table(settings: TableSettings) -> None:
+    """Find out whether a table of these *settings* could be opened; blocks.
+
+    Raises:
+        SettingsError: it could not.
+    """
+    _open("", settings, Doors(Bus()))
+
+
+def _named(name: str, settings: TableSettings, doors: Doors) -> Table:
+    try:
+        table = _open(name, settings, doors)
+    except SettingsError as error:
+        raise SettingsError(f"table {name}: {error}") from error
+    if isinstance(settings, AskedSettings):
+        table = AskedTable(name, table, settings, doors.bus)
+    return NamedTable(name, table)
+
+
+def _open(name: str, settings: TableSettings, doors: Doors) -> Table:
+    match settings:
+        case InlineSettings():
+            return InlineTable({key: _values(key, value) for key, value in settings.entries.items()})
+        case FileSettings():
+            return _file(name, settings.file, doors, is_aliases=False)
+        case AliasesSettings():
+            return _file(name, settings.file, doors, is_aliases=True)
+        case RegexSettings():
+            return _patterns(name, settings, doors)
+        case FunctionSettings():
+            pool = Pool(settings.at_once, settings.waiting)
+            return FunctionTable(settings.function, find_function(settings.function), pool)
+        case _:
+            assert_never(settings)
+
+
+def _file(name: str, path: Path, doors: Doors, *, is_aliases: bool) -> FileTable:
+    file: TextFile[Entries] = TextFile(path, name, read_aliases if is_aliases else read_pairs, len, doors.bus)
+    file.begin()
+    return FileTable(file, "aliases in" if is_aliases else "file")
+
+
+def _patterns(name: str, settings: RegexSettings, doors: Doors) -> PatternTable:
+    rules = tuple(make_rule(pattern, _values(pattern, value)) for pattern, value in settings.rules.items())
+    file: TextFile[Rules] | None = None
+    if settings.file is not None:
+        file = TextFile(settings.file, name, read_rules, len, doors.bus)
+        file.begin()
+    return PatternTable(rules, file, Pool(_PATTERN_THREADS, _PATTERN_WAITING), settings.expression_timeout_s)
+
+
+_PATTERN_THREADS = 2  # ours: a match takes microseconds, and a hostile one holds one of these
+_PATTERN_WAITING = 1000
+
+
+def _values(key: str, value: Values) -> tuple[str, ...]:
+    if not isinstance(value, str):
+        return value
+    try:
+        return read_targets(value)
+    except TargetError as error:
+        raise SettingsError(f"{key}: {error}") from None
