@@ -17,7 +17,7 @@ from mailrail.directory.source_sql import SqlSource
 from mailrail.directory.token_opening import open_tokens
 from mailrail.directory.userfile import UserFile, read_file
 from mailrail.model import Clock, Rng, SettingsError, SystemClock
-from mailrail.net import Network, write_private
+from mailrail.net import Network, create_private, write_private
 from mailrail.observe import Bus
 from mailrail.tables import Pool, find_function
 
@@ -102,14 +102,17 @@ def keep_secret(file: Path, rng: Rng) -> bytes:
         SettingsError: it can be neither read nor written.
     """
     try:
-        try:
-            with file.open("rb") as stream:
-                secret = stream.read(_SECRET_OCTETS)
-        except FileNotFoundError:
-            secret = b""
+        if not file.exists():  # of several workers that make one, one wins
+            create_private(file, _secret(rng))
+        with file.open("rb") as stream:
+            secret = stream.read(_SECRET_OCTETS)
         if len(secret) < _SECRET_OCTETS:
-            secret = rng.getrandbits(8 * _SECRET_OCTETS).to_bytes(_SECRET_OCTETS, "big")
+            secret = _secret(rng)
             write_private(file, secret)
     except OSError as error:
         raise SettingsError(f"the secret of logins cannot be kept in {file}: {error.strerror}") from error
     return secret
+
+
+def _secret(rng: Rng) -> bytes:
+    return rng.getrandbits(8 * _SECRET_OCTETS).to_bytes(_SECRET_OCTETS, "big")

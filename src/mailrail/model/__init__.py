@@ -6,6 +6,7 @@ Frozen values and pure functions; nothing here waits, opens or remembers.
 from mailrail.model.address import (
     LOCAL_PART_OCTETS,
     PATH_OCTETS,
+    ROLE_MAILBOXES,
     Address,
     parse_address,
     parse_local_part,
@@ -39,6 +40,7 @@ __all__ = [
     "LAST_INSTANT_US",
     "LOCAL_PART_OCTETS",
     "PATH_OCTETS",
+    "ROLE_MAILBOXES",
     "SECOND_US",
     "Address",
     "AddressError",

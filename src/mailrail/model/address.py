@@ -15,6 +15,8 @@ from mailrail.model.errors import AddressError
 from mailrail.model.value import value
 
 LOCAL_PART_OCTETS: Final = 64  # RFC 5321 §4.5.3.1.1
+# RFC 5321 §4.5.1, RFC 2142: these must be reachable at every domain that takes mail.
+ROLE_MAILBOXES: Final = frozenset({"postmaster", "abuse"})
 PATH_OCTETS: Final = 256  # RFC 5321 §4.5.3.1.3, brackets included
 
 # RFC 5322 §3.2.3 atext; RFC 6531 §3.3 adds every character above US-ASCII.
@@ -26,6 +28,9 @@ _UDOT_STRING: Final = re.compile(rf"{_UATEXT}+(?:\.{_UATEXT}+)*")
 _QUOTED: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\[\x20-\x7e])*)"')
 _UQUOTED: Final = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e\u0080-\U0010ffff]|\\[\x20-\x7e])*)"')
 _QUOTED_PAIR: Final = re.compile(r"\\(.)")
+# LENIENT: seen from postsrsd, libsrs2, Exim and whoever tags by BATV: a return address that holds another, with its domain, passes
+# 64 octets often, and a server that refuses it refuses forwarded mail. RFC 5321 §4.5.3.1 would have no limits at all.
+_HOLDS_ANOTHER: Final = re.compile(r"\"?(?:SRS[01][=+-]|prvs=)", re.IGNORECASE | re.ASCII)
 _NEEDS_BACKSLASH: Final = re.compile(r'(["\\])')
 # C1 controls, separators and bidirectional overrides: never in a name that people read (A29).
 _INVISIBLE: Final = re.compile(
@@ -86,7 +91,7 @@ def parse_local_part(text: str, *, utf8: bool = True) -> str:
         utf8: whether characters above US-ASCII may stand (the transaction has SMTPUTF8).
 
     Raises:
-        AddressError: not a Dot-string or Quoted-string, or over 64 octets.
+        AddressError: not a Dot-string or Quoted-string, or over 64 octets (where it holds another address: 256).
     """
     if text.startswith('"'):
         quoted = (_UQUOTED if utf8 else _QUOTED).fullmatch(text)
@@ -98,7 +103,7 @@ def parse_local_part(text: str, *, utf8: bool = True) -> str:
     else:
         raise AddressError(f"{text!r} is not a local part")
     octets = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-    if octets > LOCAL_PART_OCTETS:
+    if octets > LOCAL_PART_OCTETS and (octets > PATH_OCTETS or not _HOLDS_ANOTHER.match(text)):
         raise AddressError(f"a local part has at most {LOCAL_PART_OCTETS} octets, this one {octets}")
     if not text.isascii() and _INVISIBLE.search(text):
         raise AddressError("a local part may not contain invisible or direction-changing characters")

@@ -173,6 +173,11 @@ XCLIENT_DENIED: Final = Reply(550, "5.7.0", "XCLIENT is for our proxies only", "
 RELAY_DENIED: Final = Reply(550, "5.7.1", "Relaying denied", "RFC 5321 §3.6.2")
 AUTHOR_NOT_YOURS: Final = Reply(550, "5.7.1", "From names somebody else than you", "RFC 6409 §6.1")
 NO_SUCH_USER: Final = Reply(550, "5.1.1", "No such user here", "RFC 5321 §3.3")
+BAD_RETURN_PATH: Final = Reply(550, "5.1.1", "This return address was not made here", "RFC 3463 §3.2")
+NOTICES_ONLY: Final = Reply(550, "5.7.1", "This return address takes delivery notices only", "RFC 3463 §3.8")
+UNSIGNED_BOUNCE: Final = Reply(
+    550, "5.7.1", "That message was not from here: ours leave with a signed return address", "RFC 3463 §3.8"
+)
 TOO_BIG: Final = Reply(552, "5.3.4", "Message too big", "RFC 1870 §6.1")
 HEADER_TOO_BIG: Final = Reply(552, "5.3.4", "Header section too big", "RFC 5321 §4.5.3.1.7")
 SENDER_NOT_YOURS: Final = Reply(553, "5.7.1", "That is not an address of yours", "RFC 6409 §6.1")

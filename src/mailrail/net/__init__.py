@@ -16,7 +16,7 @@ from mailrail.net.contexts import ClientCertificates, ServerContexts, client_con
 from mailrail.net.events import AcceptRested
 from mailrail.net.handed import Handed, sockets_of_service_manager
 from mailrail.net.identity import Identity
-from mailrail.net.keyfile import keep_self_signed, write_private
+from mailrail.net.keyfile import create_private, keep_self_signed, write_private
 from mailrail.net.machine import host_name, outgoing_addresses
 from mailrail.net.proxied import ProxiedConnection
 from mailrail.net.secure import secure
@@ -49,6 +49,7 @@ __all__ = [
     "TlsSettings",
     "certificate_facts",
     "client_context",
+    "create_private",
     "end_point_binding",
     "host_name",
     "is_here",

@@ -7,6 +7,7 @@ anybody is told of it.
 
 import contextlib
 import os
+import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +38,28 @@ def write_private(file: Path, content: bytes) -> None:
         stream.flush()
         os.fsync(stream.fileno())
     fresh.rename(file)
+    _sync_directory(directory)
+
+
+def create_private(file: Path, content: bytes) -> None:
+    """Do as `write_private`, unless there is such a file already, whoever made it: what that holds stays. Blocks.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    directory = file.parent
+    with contextlib.suppress(FileExistsError):
+        directory.mkdir(mode=0o700)
+    descriptor, fresh = tempfile.mkstemp(prefix=f".{file.name}.", dir=directory)  # 0600
+    try:
+        with open(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, file)
+    finally:
+        os.unlink(fresh)
     _sync_directory(directory)
 
 

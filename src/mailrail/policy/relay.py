@@ -11,13 +11,11 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Final
 
-from mailrail.model import Address, Reply, show_domain
+from mailrail.model import ROLE_MAILBOXES, Address, Reply, show_domain
 from mailrail.model import reply as say
 
 _SECOND_ADDRESS: Final = frozenset("@%!:/")
 KNOWN_CLIENTS: Final = 10_000  # remembered, so that a client's next session need not be compared again
-# RFC 5321 §4.5.1, RFC 2142: these must be reachable at every domain that takes mail.
-ROLE_MAILBOXES: Final = frozenset({"postmaster", "abuse"})
 
 
 @dataclass(frozen=True, slots=True)

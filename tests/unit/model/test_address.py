@@ -106,6 +106,16 @@ def test_a24_a25_addresses_and_what_they_mean(text: str, local_part: str | None,
         assert parse_address(text) == Address(local_part, domain)
 
 
+@pytest.mark.parametrize("begin", ["SRS0=", "srs1+", "prvs=", '"SRS0='])
+def test_a24_a_return_address_that_holds_another_may_be_long(begin: str) -> None:
+    end = '"' if begin.startswith('"') else ""
+    text = f"{begin}{'a' * 200}{end}@example.org"
+    assert str(parse_address(text)) == text.replace('"', "")
+    for long in (f"x{begin.strip(end)}{'a' * 64}@example.org", f"{begin}{'a' * 252}{end}@example.org"):
+        with pytest.raises(AddressError):
+            parse_address(long)
+
+
 @pytest.mark.parametrize(
     "text",
     [
