@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup test check bench bench-guard overload crash fuzz sim docs lock clean
+.PHONY: help run demo setup test check bench growth bench-guard overload crash fuzz sim docs lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 13
@@ -30,6 +30,9 @@ check: setup  ## the quick part: lint, types, imports, unit and contract tests
 
 bench: setup  ## relay against Postfix side by side, and more; ARGS="--quick", ARGS="--help"
 	@$(VENV)/python -m bench $(ARGS)
+
+growth: setup  ## rate and memory against length of the queue, sessions, recipients, size; ARGS="--help"
+	@$(VENV)/python -m bench.growth $(ARGS)
 
 bench-guard: setup  ## count instructions a message, compare with those kept; ARGS="--keep"
 	@$(VENV)/python -m bench.guard $(ARGS)

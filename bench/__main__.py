@@ -1,6 +1,6 @@
 """`make bench`: mailrail beside Postfix on this machine, in one run.
 
-    python -m bench                        everything, about half an hour
+    python -m bench                        everything, about three quarters of an hour
     python -m bench --quick                the same, shorter turns, a few minutes
     python -m bench --only relay,large --subjects wire,postfix
 
@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import accept, depth, domains, large, relay, tls
+from bench import accept, depth, domains, large, relay, tls, workers
 from bench.plot import write_plot
 from bench.results import Results, filesystem_of, machine, table, write_json
 from bench.run import Run
@@ -28,7 +28,10 @@ SCENARIOS: dict[str, Callable[[Run], None]] = {
     "latency": accept.measure_latency,
     "recipients": relay.measure_recipients,
     "domains": domains.measure,
+    "far": domains.measure_far,
     "large": large.measure,
+    "huge": large.measure_huge,
+    "workers": workers.measure,
     "depth": depth.measure,
     "tls": tls.measure,
 }

@@ -41,7 +41,7 @@ def measure_latency(run: Run) -> None:
             wait_until_quiet(subject.program.pid)
             waits_ms: list[float] = []
             over = threading.Event()
-            prober = threading.Thread(target=_probe, args=(subject.host, subject.port, waits_ms, over))
+            prober = threading.Thread(target=probe, args=(subject.host, subject.port, waits_ms, over))
             prober.start()
             try:
                 send(subject.host, subject.port, load, messages)
@@ -54,7 +54,8 @@ def measure_latency(run: Run) -> None:
             run.results.add("accept under load, 99th percentile", name, "ms", cuts[98], note)
 
 
-def _probe(host: str, port: int, waits_ms: list[float], over: threading.Event) -> None:
+def probe(host: str, port: int, waits_ms: list[float], over: threading.Event) -> None:
+    """Send small messages one after another until *over*, and note how long each waits for its 250."""
     body = b"Subject: probe\r\n\r\n" + b"x" * 1024 + b"\r\n.\r\n"
     with smtplib.SMTP(host, port, timeout=30) as client:
         client.ehlo("probe.example")

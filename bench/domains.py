@@ -1,4 +1,4 @@
-"""Mail to 1,000 domains whose servers are 50 ms away: many slow peers at once, not one fast one."""
+"""Mail to 1,000 domains whose servers are far away: many slow peers at once, not one fast one."""
 
 import contextlib
 import os
@@ -8,9 +8,10 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from bench.far_peers import address_of, domain_of
-from bench.load import TURN_TIMEOUT_S, wait_until_quiet
+from bench.load import TURN_TIMEOUT_S, shared_once_mb, wait_until_quiet
 from bench.relay import WIRE
 from bench.run import Run
 from bench.subjects import Plan
@@ -21,8 +22,15 @@ from tests.support.peers.smtp_sink import Sink
 DOMAINS = 1000
 DELAY_MS = 50
 SENDERS = 20
+NAME = "mailrail"
 SMTP_PORT = 25  # where MX records lead; they can name no other
 SCENARIO = "1,000 domains, 50 ms away"
+CROWD_DELAY_MS = 1000  # so far that every connection is still open when the last one is made
+CROWD_PER_DOMAIN = 4
+CROWD_SCENARIO = "1,000 domains, 1 s away"
+FAR_DELAY_MS = 100
+FAR_SCENARIO = "1,000 domains, 100 ms away"
+SAMPLE_S = 0.1
 BODY = b"Subject: far\r\n\r\n" + (b"x" * 62 + b"\r\n") * 64 + b".\r\n"
 
 
@@ -57,14 +65,57 @@ def measure(run: Run) -> None:
                 break
 
 
+def measure_far(run: Run) -> None:
+    """Measure the rate to servers 100 ms away; then open as many connections as slow peers need, and look at memory. mailrail only."""
+    if os.geteuid() != 0:
+        run.results.skipped[FAR_SCENARIO] = "far servers listen on port 25, which only root may open"
+        return
+    if NAME not in run.subjects:
+        return
+    _far(run, FAR_SCENARIO, FAR_DELAY_MS, 2 if run.quick else 10)
+    _far(run, CROWD_SCENARIO, CROWD_DELAY_MS, CROWD_PER_DOMAIN)
+
+
+def _far(run: Run, scenario: str, delay_ms: int, per_domain: int) -> None:
+    with (
+        _far_peers(run, delay_ms) as (sink, dns_port),
+        run.server(NAME, Plan(dns=("127.0.0.1", dns_port))) as subject,
+    ):
+        messages, most_open, most_mb = per_domain * DOMAINS, 0, 0.0
+        before = sink.count()
+        wait_until_quiet(subject.program.pid)
+        started = time.perf_counter()
+        feeder = threading.Thread(target=_offer, args=(subject.host, subject.port, per_domain))
+        feeder.start()
+        while sink.count() - before < messages and time.perf_counter() - started < TURN_TIMEOUT_S:
+            now_open = _open_connections(SMTP_PORT)
+            if now_open >= most_open:
+                most_open, most_mb = now_open, shared_once_mb(subject.program.pid)
+            time.sleep(SAMPLE_S)
+        feeder.join()
+        sink.wait_for(before + messages, TURN_TIMEOUT_S)
+        rate = messages / (time.perf_counter() - started)
+        add = run.results.add
+        add(scenario, NAME, "messages/s", rate, f"{messages} messages")
+        add(scenario, NAME, "connections open", most_open, "the most at any time")
+        add(scenario, NAME, "MB", most_mb, "then, all processes")
+
+
+def _open_connections(port: int) -> int:
+    """Count the connections that servers on *port* of this machine have open (proc(5), /proc/net/tcp)."""
+    ours, established = f":{port:04X}", "01"
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return sum(row[1].endswith(ours) and row[3] == established for row in rows)
+
+
 @contextlib.contextmanager
-def _far_peers(run: Run) -> Iterator[tuple[Sink, int]]:
+def _far_peers(run: Run, delay_ms: int = DELAY_MS) -> Iterator[tuple[Sink, int]]:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (hard, hard)
     )  # a thousand listeners, and what connects to them
     dns_port = free_port()
-    options = ["--domains", str(DOMAINS), "--delay-ms", str(DELAY_MS)]
+    options = ["--domains", str(DOMAINS), "--delay-ms", str(delay_ms)]
     options += ["--dns-port", str(dns_port), "--smtp-port", str(SMTP_PORT)]
     with run.folder("far") as folder:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -4,6 +4,7 @@ The rate counts messages *at the sink*: a server that answers 250 and forgets, o
 """
 
 import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Mapping
@@ -116,6 +117,11 @@ def wait_until_quiet(pid: int, idle_s: float = 0.5, timeout_s: float = 60.0) -> 
         time.sleep(idle_s)
         if sum(_ticks(one) for one in _family(pid)) - before <= 2:
             return
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time that a process and its living descendants have used so far, in the system too."""
+    return sum(_ticks(one) for one in _family(pid)) / os.sysconf("SC_CLK_TCK")
 
 
 def _ticks(pid: int) -> int:

@@ -34,7 +34,7 @@ POSTFIX: Mapping[str, str] = {
     # A message with many recipients is one transaction, as mailrail sends it (default: 50).
     "default_destination_recipient_limit": "1000",
     "smtpd_recipient_limit": "1000",
-    "message_size_limit": "52428800",
+    "message_size_limit": "104857600",
     # Retries stay out of the picture: its own default waits, not those of our tests.
     "minimal_backoff_time": "300s",
     "queue_run_delay": "300s",
@@ -61,6 +61,7 @@ class Plan:
     hold: bool = False  # accept and keep; deliver nothing
     tls: bool = False  # offer STARTTLS, with the same kind of certificate
     workers: int = 0  # mailrail only; 0: its default
+    limits: Mapping[str, int] | None = None  # mailrail only: [limits] other than the defaults
 
 
 Start = Callable[[Plan, Path], contextlib.AbstractContextManager[Subject]]
@@ -86,6 +87,8 @@ def _toml(plan: Plan, folder: Path, port: int) -> str:
         lines += ["[[route]]", f'match = "{domain}"', f'next_hop = "{host}:{hop_port}"', 'tls = "none"']
     if plan.dns is not None:
         lines += ["[dns]", f'servers = ["{plan.dns[0]}:{plan.dns[1]}"]']
+    if plan.limits:
+        lines += ["[limits]", *(f"{name} = {value}" for name, value in plan.limits.items())]
     if plan.tls:
         file = make_certificate(folder, "mx1.bench.example").chain_file
         file.chmod(0o600)
