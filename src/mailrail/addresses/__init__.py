@@ -2,6 +2,7 @@
 
 from mailrail.addresses.signed_paths import DAY_US, Returned, SignedPaths
 from mailrail.addresses.signing_keys import (
+    SIGNING_KEYS,
     SigningKey,
     SigningKeys,
     keep_keys,
@@ -14,6 +15,7 @@ from mailrail.addresses.tag_settings import BatvSettings, SrsSettings
 
 __all__ = [
     "DAY_US",
+    "SIGNING_KEYS",
     "BatvSettings",
     "Flaw",
     "Returned",

@@ -14,6 +14,9 @@ from typing import Final, Self
 from mailrail.model import SECOND_US, Rng, SettingsError, utc
 from mailrail.net import create_private, write_private
 
+SIGNING_KEYS: Final = (
+    "signing-keys"  # the file, in the spool's directory; of several workers, in the first one's
+)
 KEY_OCTETS: Final = 32
 LEAD_US: Final = 5 * 60 * SECOND_US  # workers look at the file every minute
 MOST_KEYS: Final = 100  # each costs a hash for an address that was forged
@@ -66,7 +69,7 @@ class SigningKeys:
         Args:
             keep_us: how long something signed is good.
         """
-        begin_us = now_us + LEAD_US
+        begin_us = (now_us + LEAD_US) // SECOND_US * SECOND_US  # the file tells seconds
         kept = [SigningKey(begin_us, secret)]
         for key in self.keys:
             if len(kept) == MOST_KEYS:

@@ -16,10 +16,12 @@ from mailrail.admin.messages import (
     CountRequest,
     DestinationRow,
     HoldsRequest,
+    KeysRow,
     PageRequest,
     Reloaded,
     ReloadRequest,
     RenewRequest,
+    RotateRequest,
     Row,
     ShowRequest,
     StatsRequest,
@@ -114,6 +116,10 @@ class AdminClient:
     async def unlock(self, name: str) -> int:
         """Have the failed logins of an address, a network or an account forgotten; return how many counts there were."""
         return await self._ask(UnlockRequest(name=name), Answer[int])
+
+    async def rotate(self) -> KeysRow:
+        """Have reverse-paths signed by a new key."""
+        return await self._ask(RotateRequest(), Answer[KeysRow])
 
     async def change(self, request: ChangeRequest) -> int:
         """Do something to items and return how many they were."""

@@ -109,6 +109,12 @@ class UnlockRequest(_Model):
     name: str
 
 
+class RotateRequest(_Model):
+    """Sign reverse-paths by a new key."""
+
+    verb: Literal["rotate"] = "rotate"
+
+
 class ChangeRequest(_Model):
     """Do something to items; hold and release without ids mean new mail too."""
 
@@ -126,6 +132,7 @@ Request = Annotated[
     | ReloadRequest
     | RenewRequest
     | UnlockRequest
+    | RotateRequest
     | ChangeRequest,
     Field(discriminator="verb"),
 ]
@@ -196,6 +203,18 @@ class CertificateRow(_Model):
     issuer: str
     ends_us: int
     is_self_signed: bool = False
+
+
+class KeysRow(_Model):
+    """The keys that reverse-paths are signed by.
+
+    Attributes:
+        keys: how many verify.
+        signs_from_us: when the newest begins to sign, microseconds UTC.
+    """
+
+    keys: int
+    signs_from_us: int
 
 
 class Reloaded(_Model):

@@ -23,11 +23,13 @@ from mailrail.admin.messages import (
     CountRequest,
     ErrorBody,
     HoldsRequest,
+    KeysRow,
     PageRequest,
     Reloaded,
     ReloadRequest,
     RenewRequest,
     Request,
+    RotateRequest,
     ShowRequest,
     StatsRequest,
     Status,
@@ -50,6 +52,7 @@ IDLE_S: Final = 60.0  # ours; a request is written at once
 StatusSource = Callable[[], Status]
 Reload = Callable[[], Awaitable[Reloaded]]
 Renew = Callable[[], Awaitable[CertificateRow]]
+Rotate = Callable[[], Awaitable[KeysRow]]
 
 
 class AdminServer:
@@ -64,6 +67,7 @@ class AdminServer:
         reload: reads settings and certificates again, or raises SettingsError.
         renew: fetches a certificate by ACME, or raises AcmeError.
         unlock: forgets failed logins and returns how many counts there were.
+        rotate: signs reverse-paths by a new key, or raises SettingsError or StoreError.
         group_access: mode 0660 instead of 0600.
     """
 
@@ -78,6 +82,7 @@ class AdminServer:
         reload: Reload,
         renew: Renew,
         unlock: Callable[[str], int],
+        rotate: Rotate,
         group_access: bool = False,
     ) -> None:
         self._network = network
@@ -89,6 +94,7 @@ class AdminServer:
         self._reload = reload
         self._renew = renew
         self._unlock = unlock
+        self._rotate = rotate
         self._listener: Listener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -174,6 +180,8 @@ class AdminServer:
                 return (await self._renew()).model_dump_json().encode()
             case UnlockRequest():
                 return b"%d" % self._unlocked(request.name)
+            case RotateRequest():
+                return (await self._rotated()).model_dump_json().encode()
             case ChangeRequest():
                 return b"%d" % await self._change(request)
 
@@ -181,6 +189,11 @@ class AdminServer:
         count = self._unlock(name)
         self._bus.emit(OperatorActed(verb="unlock", wanted=name, items=count))
         return count
+
+    async def _rotated(self) -> KeysRow:
+        row = await self._rotate()
+        self._bus.emit(OperatorActed(verb="rotate", wanted="signing keys", items=row.keys))
+        return row
 
     async def _change(self, request: ChangeRequest) -> int:
         control = self._control

@@ -26,6 +26,7 @@ _COMMANDS: Final = {
     "queue": Lazy("mailrail.cli.queue", "queue", "See and change what waits to be delivered."),
     "user": Lazy("mailrail.cli.user", "user", "Add, change and list the users who may log in."),
     "table": Lazy("mailrail.cli.table", "table", "Ask the lookup tables, and list them."),
+    "srs": Lazy("mailrail.cli.srs", "srs", "Read return addresses that we signed, and change the key."),
     "explain": Lazy(
         "mailrail.cli.explain", "explain", "Say what would happen to mail for an address, and why."
     ),

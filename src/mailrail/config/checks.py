@@ -28,6 +28,7 @@ def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     yield from _listeners(settings, source)
     yield from _domains(source)
     yield from _tables(settings, source)
+    yield from _signatures(settings, source)
     yield from _certificates(settings, source)
     yield from _acme(settings, source)
     yield from _peers(settings, source)
@@ -81,6 +82,22 @@ def _tables(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
         except SettingsError as error:
             text, _, mend = str(error).partition("; mend it: ")
             yield _problem(source, ("table", name), text, mend)
+
+
+def _signatures(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    """Find return addresses to which nothing would come back."""
+    domain = settings.srs.domain
+    if domain and domain not in settings.domain:
+        text = f"{domain} is not one of our domains, so no bounce would come back"
+        yield _problem(source, ("srs", "domain"), text, f'name one that is, or add [domain."{domain}"]')
+    if settings.batv.refuse_unsigned and not settings.batv.sign:
+        text = "every bounce would be refused, for nothing is signed"
+        yield _problem(
+            source,
+            ("batv", "refuse_unsigned"),
+            text,
+            "set batv.sign = true, and wait as long as batv.max_age_s",
+        )
 
 
 def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

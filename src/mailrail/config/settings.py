@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from mailrail.acme.settings import AcmeSettings
+from mailrail.addresses import BatvSettings, SrsSettings
 from mailrail.admin.settings import AdminSettings
 from mailrail.client.settings import ClientSettings
 from mailrail.config.listener import ListenerSettings
@@ -84,6 +85,12 @@ class MailrailSettings(Settings):
     )
     route: tuple[RouteSettings, ...] = setting(
         (), "Where mail goes: the first match wins; where none matches, the MX of the recipient's domain."
+    )
+    srs: SrsSettings = setting(
+        SrsSettings(), "In whose name mail leaves that is forwarded out of our domains."
+    )
+    batv: BatvSettings = setting(
+        BatvSettings(), "Whether our own mail leaves signed, and bounces must prove it."
     )
     routing: RoutingSettings = setting(RoutingSettings(), "How the hosts of a destination are chosen.")
     tls: TlsSettings = setting(TlsSettings(), "TLS towards those who bring us mail.")

@@ -15,7 +15,8 @@ from importlib.metadata import version
 from typing import Final, Self
 
 from mailrail.acme import AcmeError, Renewal, proof_for
-from mailrail.admin import AdminServer, CertificateRow, Reloaded, Status
+from mailrail.addresses import SIGNING_KEYS, SignedPaths
+from mailrail.admin import AdminServer, CertificateRow, KeysRow, Reloaded, Status
 from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings, Role
 from mailrail.daemon.certificates import Certificates, acme_file
 from mailrail.daemon.events import (
@@ -28,6 +29,7 @@ from mailrail.daemon.events import (
     SpoolDrained,
 )
 from mailrail.daemon.hearsay import Hearsay
+from mailrail.daemon.keyring import Keyring
 from mailrail.daemon.leftover import is_empty
 from mailrail.daemon.reload import Change, compare
 from mailrail.daemon.tallies import Tallies
@@ -99,6 +101,14 @@ class Daemon:
 
         self.tables = open_tables(settings.table, Doors(bus))
 
+        # In whose name mail leaves, and whose a bounce is.
+        home = worker.home or settings.spool.path
+        self.keyring = Keyring(home / SIGNING_KEYS, world.clock, world.rng, bus)
+        keys = self.keyring.begin(settings)
+        self.signed_paths = SignedPaths(
+            settings.srs, settings.batv, tuple(settings.domain), keys, world.clock
+        )
+
         # Where to next, and one try to get there.
         self.resolver = DnsResolver(world.network, settings.dns, world.rng, bus)
         self.router = SettingsRouter(
@@ -119,6 +129,7 @@ class Daemon:
             ),
             hello_name=settings.hostname,
             bus=bus,
+            leaves_as=self.signed_paths.leaving,
         )
 
         # When, and whom we owe a word.
@@ -145,7 +156,7 @@ class Daemon:
             bus=bus,
             heeds_tls_required=_asks_for_tls(settings),
         )
-        logins = (worker.home or settings.spool.path) / LOGINS
+        logins = home / LOGINS
         self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
         self.hearsay = Hearsay(worker)
         buckets = Buckets(world.clock, told=self.hearsay.tell)
@@ -178,6 +189,7 @@ class Daemon:
             reload=self._reload_for_operator,
             renew=self._renew_for_operator,
             unlock=self.guessing.unlock,
+            rotate=self._rotate_for_operator,
             group_access=settings.admin.group_access,
         )
 
@@ -352,6 +364,7 @@ class Daemon:
                 await self._try_spool(self.spool.maintain)
             await self._try_spool(self.spool.cure)
             await self._look_at_certificates()
+            self.signed_paths.use_keys(await self.keyring.look())
             if self.directory is not None:
                 await self._save_tallies()
             with contextlib.suppress(TimeoutError):
@@ -412,6 +425,7 @@ class Daemon:
         self.settings = change.settings
         self.bus.emit(SettingsReloaded(applied=change.applied, waiting=change.waiting))
         await self._look_at_certificates(again=True)
+        self.signed_paths.use_keys(await self.keyring.look())
         return change
 
     async def _reload_for_operator(self) -> Reloaded:
@@ -431,6 +445,11 @@ class Daemon:
         if self.renewal is None:
             raise AcmeError("no certificate is fetched by ACME: name what it is to be for by acme.domains")
         return _row(await self.renewal.renew())
+
+    async def _rotate_for_operator(self) -> KeysRow:
+        keys = await self.keyring.rotate(self.signed_paths.keep_us)
+        self.signed_paths.use_keys(keys)
+        return KeysRow(keys=len(keys.keys), signs_from_us=keys.keys[0].since_us)
 
     async def _look_at_certificates(self, *, again: bool = False) -> None:
         contexts = await self.certificates.look(self.settings, again=again)

@@ -55,6 +55,24 @@ class SpoolDrained(Event, frozen=True, kw_only=True):
     spool: str
 
 
+class SigningKeysChanged(Event, frozen=True, kw_only=True):
+    """Reverse-paths are signed and checked by other keys from now on (SRS, BATV).
+
+    Attributes:
+        keys: how many there are now.
+    """
+
+    file: str
+    keys: int
+
+
+class SigningKeysRefused(Event, frozen=True, kw_only=True):
+    """The keys of reverse-paths could not be read again: those from before go on."""
+
+    level: ClassVar[Level] = Level.WARNING
+    reason: str
+
+
 class DaemonStopping(Event, frozen=True, kw_only=True):
     """The daemon was asked to stop: running transactions and tries may finish."""
 

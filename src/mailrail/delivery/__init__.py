@@ -3,13 +3,14 @@
 from mailrail.delivery.carrier import SmtpCarrier
 from mailrail.delivery.courier import ClientContexts, SmtpCourier
 from mailrail.delivery.direct import Delivery, deliver
-from mailrail.delivery.events import SessionOpenedOut, TlsFellBack
+from mailrail.delivery.events import ReversePathRewritten, SessionOpenedOut, TlsFellBack
 from mailrail.delivery.settings import DeliverySettings
 
 __all__ = [
     "ClientContexts",
     "Delivery",
     "DeliverySettings",
+    "ReversePathRewritten",
     "SessionOpenedOut",
     "SmtpCarrier",
     "SmtpCourier",

@@ -21,12 +21,14 @@ from mailrail.delivery.parcel import Parcel, Progress, part_of
 from mailrail.delivery.plans import DeadEndpoints
 from mailrail.delivery.settings import DeliverySettings
 from mailrail.model import (
+    Address,
     Attempt,
     Blame,
     Deferred,
     Delivered,
     Failed,
     LocalProtocolError,
+    Message,
     NetTrouble,
     Outcome,
     Recipient,
@@ -48,9 +50,14 @@ class Dispatch(Protocol):
 
     settings: DeliverySettings
     dead: DeadEndpoints
+    leaves_as: reverse_paths.LeavesAs
 
     def route(self, recipient: Recipient) -> Route:
         """Return where *recipient* goes by the settings."""
+        ...
+
+    def rewritten(self, message: Message, leaves_as: Address) -> None:
+        """Tell that some of *message* leaves with another reverse-path."""
         ...
 
     async def plan(self, route: Route) -> Plan | Deferred | Failed:
@@ -118,7 +125,7 @@ class SmtpCarrier:
         if gone_ahead is not None and self.has_gone_ahead:
             assert gone_ahead.message is parcel.lease.message, "what went ahead is carried next"
             progress, is_open = gone_ahead, True
-        elif reverse_paths.has_several(parcel):
+        elif reverse_paths.has_others(parcel, self._dispatch.leaves_as):
             return await self._carry_split(parcel)
         elif astray := self._astray(parcel):
             return await self._carry_astray(parcel, astray)
@@ -216,7 +223,7 @@ class SmtpCarrier:
         self._ahead = None  # another host may ask again
         progress = Progress(parcel)
         fitted = as_it_is(progress.message, progress.content, session.extensions)
-        if fitted is None or reverse_paths.has_several(parcel):
+        if fitted is None or reverse_paths.has_others(parcel, self._dispatch.leaves_as):
             return
         if self._astray(parcel) or self._route_for(parcel) is not self._route:
             return
@@ -335,7 +342,11 @@ class SmtpCarrier:
         """Carry to the recipients of each reverse-path by a transaction of its own, over the same session."""
         outcomes: dict[int, Outcome] = {}
         attempt = Attempt(())
-        for places, part in reverse_paths.split(parcel):
+        message, dispatch = parcel.lease.message, self._dispatch
+        for places, part in reverse_paths.split(parcel, dispatch.leaves_as):
+            path = part.lease.message.envelope.reverse_path
+            if path is not None and path != message.envelope.reverse_path:
+                dispatch.rewritten(message, path)
             attempt = await self.carry(part)
             outcomes.update(zip(places, attempt.outcomes, strict=True))
         return in_order(outcomes, attempt)

@@ -7,10 +7,11 @@ from functools import cached_property
 
 from mailrail.client import ClientSession, ClientSettings, SessionFailed, SessionTerms
 from mailrail.delivery.carrier import SmtpCarrier
-from mailrail.delivery.events import SessionOpenedOut, TlsFellBack
+from mailrail.delivery.events import ReversePathRewritten, SessionOpenedOut, TlsFellBack
 from mailrail.delivery.plans import DeadEndpoints, Plans
+from mailrail.delivery.reverse_paths import LeavesAs, as_it_came
 from mailrail.delivery.settings import DeliverySettings
-from mailrail.model import Deferred, Failed, Recipient, TlsLevel
+from mailrail.model import Address, Deferred, Failed, Message, Recipient, TlsLevel
 from mailrail.net import Endpoint, Network, SessionCache, client_context
 from mailrail.observe import Bus
 from mailrail.routing import Host, Plan, Route, Router, TlsFiles
@@ -83,6 +84,7 @@ class SmtpCourier:
     Args:
         hello_name: our host name, as said in EHLO.
         contexts: made once, kept for good.
+        leaves_as: says with which reverse-path mail leaves.
     """
 
     def __init__(
@@ -95,8 +97,10 @@ class SmtpCourier:
         *,
         hello_name: str,
         bus: Bus,
+        leaves_as: LeavesAs = as_it_came,
     ) -> None:
         self.settings = settings
+        self.leaves_as = leaves_as
         self.dead = DeadEndpoints(settings.avoid_s)
         self._network = network
         self._router = router
@@ -121,6 +125,16 @@ class SmtpCourier:
     def route(self, recipient: Recipient) -> Route:
         """Return where *recipient* goes by the settings."""
         return self._router.route(recipient.forward_path)
+
+    def rewritten(self, message: Message, leaves_as: Address) -> None:
+        """Tell that some of *message* leaves with another reverse-path."""
+        if self._bus.wants(ReversePathRewritten):
+            sender = message.envelope.reverse_path
+            self._bus.emit(
+                ReversePathRewritten(
+                    queue_id=message.queue_id, sender=str(sender or "<>"), leaves_as=str(leaves_as)
+                )
+            )
 
     async def plan(self, route: Route) -> Plan | Deferred | Failed:
         """Return the hosts of *route*."""

@@ -27,3 +27,17 @@ class TlsFellBack(Event, frozen=True, kw_only=True):
     destination: str
     host: str
     error: str
+
+
+class ReversePathRewritten(Event, frozen=True, kw_only=True):
+    """A message leaves with another reverse-path than it came with; our own notices still go to its sender.
+
+    Told for each try. A list's owner stands in for the sender, SRS leads back to the sender of what is forwarded, BATV signs our own.
+
+    Attributes:
+        sender: the reverse-path that it came with.
+        leaves_as: that with which it leaves.
+    """
+
+    sender: str
+    leaves_as: str

@@ -1,37 +1,53 @@
 """Floor 4 · delivery — one transaction has one MAIL FROM: a parcel whose recipients have several is split by them. Pure.
 
 Who is written to through a list gets its mail from the list's owner (RFC 5321 §3.9.2). For the list the message has arrived: what its
-sender wished to hear of it (ENVID, RET) is not passed on with it (RFC 3461 §5.2.7.1).
+sender wished to hear of it (ENVID, RET) is not passed on with it (RFC 3461 §5.2.7.1). Who is written to because somebody forwards his
+mail gets it from an address that leads back to the sender: to the sender it is still the same message, and all his wishes go with it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from mailrail.delivery.parcel import Parcel, Part
-from mailrail.model import Address
+from mailrail.model import Address, Message, Recipient
+
+# The reverse-path with which the mail to a recipient leaves; for one that it has returned, the same.
+LeavesAs = Callable[[Message, Recipient], Address | None]
 
 
-def has_several(parcel: Parcel) -> bool:
-    """Tell whether some recipient has another reverse-path than the envelope."""
-    recipients = parcel.lease.message.envelope.recipients
-    if len(recipients) == 1:
-        return recipients[0].returns_to is not None
-    return any(recipients[one.index].returns_to is not None for one in parcel.lease.item.pending)
+def as_it_came(message: Message, recipient: Recipient) -> Address | None:
+    """Return the reverse-path of the envelope, or of the list: nothing is rewritten."""
+    return recipient.returns_to or message.envelope.reverse_path
 
 
-def split(parcel: Parcel) -> list[tuple[list[int], Part]]:
+def has_others(parcel: Parcel, leaves_as: LeavesAs) -> bool:
+    """Tell whether the mail to some recipient leaves with another reverse-path than the envelope's."""
+    message = parcel.lease.message
+    envelope = message.envelope
+    came_as, recipients = envelope.reverse_path, envelope.recipients
+    for one in parcel.lease.item.pending:
+        path = leaves_as(message, recipients[one.index])
+        if path is not came_as and path != came_as:
+            return True
+    return False
+
+
+def split(parcel: Parcel, leaves_as: LeavesAs) -> list[tuple[list[int], Part]]:
     """Return a parcel for each reverse-path, with the places of its recipients; each has its own as the envelope's."""
     lease = parcel.lease
     item, message = lease.item, lease.message
     envelope = message.envelope
-    groups: dict[Address | None, list[int]] = {}
+    groups: dict[tuple[Address | None, bool], list[int]] = {}
     for place, one in enumerate(item.pending):
-        groups.setdefault(envelope.recipients[one.index].returns_to, []).append(place)
-    recipients = tuple(replace(one, returns_to=None) for one in envelope.recipients)
+        recipient = envelope.recipients[one.index]
+        is_of_list = recipient.returns_to is not None
+        groups.setdefault((leaves_as(message, recipient), is_of_list), []).append(place)
+    recipients = tuple(replace(one, returns_to=None, is_forwarded=False) for one in envelope.recipients)
     parts = []
-    for returns_to, places in groups.items():
-        own = replace(envelope, recipients=recipients)
-        if returns_to is not None:
-            own = replace(own, reverse_path=returns_to, ret=None, envid="")
+    for (path, is_of_list), places in groups.items():
+        own = replace(envelope, reverse_path=path, recipients=recipients)
+        if is_of_list:
+            own = replace(own, ret=None, envid="")
         pending = tuple(item.pending[place] for place in places)
         its_lease = replace(
             lease, message=replace(message, envelope=own), item=replace(item, pending=pending)

@@ -22,6 +22,7 @@ from mailrail.admin import (
     AdminServer,
     CertificateRow,
     ChangeRequest,
+    KeysRow,
     OperatorActed,
     RecipientRow,
     Reloaded,
@@ -70,6 +71,10 @@ async def no_authority() -> CertificateRow:
     raise AcmeError("nobody signs here")
 
 
+async def a_key_more() -> KeysRow:
+    return KeysRow(keys=2, signs_from_us=3)
+
+
 @asynccontextmanager
 async def door(reload: Reload = nothing_new, renew: Renew = no_authority) -> AsyncIterator[Door]:
     events: list[Event] = []
@@ -78,7 +83,15 @@ async def door(reload: Reload = nothing_new, renew: Renew = no_authority) -> Asy
     async with bench(carriage=Carriage(lambda job: NOT_NOW)) as queue:
         network = MemoryNetwork()
         server = AdminServer(
-            network, PATH, queue.control, lambda: STATUS, bus, reload=reload, renew=renew, unlock=len
+            network,
+            PATH,
+            queue.control,
+            lambda: STATUS,
+            bus,
+            reload=reload,
+            renew=renew,
+            unlock=len,
+            rotate=a_key_more,
         )
         async with asyncio.TaskGroup() as group:
             server.open(group)
@@ -92,6 +105,16 @@ def test_an_unlock_is_done_and_told() -> None:
             assert await admin.unlock("ann") == len("ann")
             (acted,) = [event for event in at.events if isinstance(event, OperatorActed)]
             assert (acted.verb, acted.wanted, acted.items) == ("unlock", "ann", 3)
+
+    simulate(main())
+
+
+def test_a_new_key_is_told() -> None:
+    async def main() -> None:
+        async with door() as at, await at.client() as admin:
+            assert await admin.rotate() == await a_key_more()
+            (acted,) = [event for event in at.events if isinstance(event, OperatorActed)]
+            assert (acted.verb, acted.items) == ("rotate", 2)
 
     simulate(main())
 

@@ -10,13 +10,16 @@ from tests.unit.client.toy_server import CUT, SILENCE, ToyServer, ToySession
 from tests.unit.delivery.world import DNS, ONE, TWO, World, one_try, run
 
 from mailrail.client import ClientSettings
-from mailrail.delivery import DeliverySettings, SessionOpenedOut, TlsFellBack
+from mailrail.delivery import DeliverySettings, ReversePathRewritten, SessionOpenedOut, TlsFellBack
+from mailrail.delivery.reverse_paths import as_it_came
 from mailrail.model import (
+    Address,
     Blame,
     Body,
     Deferred,
     Delivered,
     Failed,
+    Message,
     Notify,
     Outcome,
     Recipient,
@@ -25,6 +28,8 @@ from mailrail.model import (
 )
 from mailrail.net import Connection, Endpoint, ServerContexts
 from mailrail.routing import RouteSettings
+
+OURS = Address("SRS0=abcd=22=example.com=ann", "ours.example")
 
 
 def blame(outcome: Outcome) -> Blame:
@@ -90,6 +95,36 @@ def test_each_reverse_path_has_a_transaction_of_its_own_in_one_session() -> None
         "RCPT TO:<c@example.org>",
         "MAIL FROM:<ann@example.com> RET=HDRS ENVID=E1",
         "RCPT TO:<b@example.org>",
+    ]
+
+
+def test_what_is_forwarded_leaves_with_a_reverse_path_of_its_own_and_all_wishes_of_the_sender() -> None:
+    server = ToyServer(keywords=("PIPELINING", "DSN"))
+
+    def leaves_as(message: Message, recipient: Recipient) -> Address | None:
+        return OURS if recipient.is_forwarded else as_it_came(message, recipient)
+
+    async def scenario(world: World) -> None:
+        world.courier.leaves_as = leaves_as
+        part = world.part("a@example.org", "b@example.org", ret=Ret.HDRS, envid="E1")
+        envelope = part.lease.message.envelope
+        a, b = envelope.recipients
+        forwarded = replace(envelope, recipients=(a, replace(b, is_forwarded=True, notify=Notify.NEVER)))
+        message = replace(part.lease.message, envelope=forwarded)
+        carrier = world.carrier(part)
+        attempt = await carrier.carry(replace(part, lease=replace(part.lease, message=message)))
+        assert [type(outcome) for outcome in attempt.outcomes] == [Delivered, Delivered]
+        await carrier.close()
+        (told,) = [event for event in world.events if isinstance(event, ReversePathRewritten)]
+        assert (told.sender, told.leaves_as) == ("ann@example.com", str(OURS))
+
+    run(World({ONE: server}), scenario)
+    assert len(server.sessions) == 1
+    assert [line for line in server.heard if line.startswith(("MAIL", "RCPT"))] == [
+        "MAIL FROM:<ann@example.com> RET=HDRS ENVID=E1",
+        "RCPT TO:<a@example.org>",
+        f"MAIL FROM:<{OURS}> RET=HDRS ENVID=E1",
+        "RCPT TO:<b@example.org> NOTIFY=NEVER",
     ]
 
 

@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
+from mailrail.addresses import BatvSettings, SrsSettings
 from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings
 from mailrail.net import Endpoint, TlsSettings
 from mailrail.routing import HopSettings, TlsLevel
@@ -41,9 +42,13 @@ def bring_in(settings: MailrailSettings, address: str, names: Endpoint) -> Mappe
         notes.append("clients are not offered TLS: certificates stay outside")
     if settings.routing.tls in _DEMANDING:
         notes.append(f'routing.tls is "may" instead of "{settings.routing.tls.value}"')
+    if settings.batv.sign:
+        notes.append("reverse-paths are not signed: keys stay outside")
     changes = {
         "listener": listeners,
         "tls": TlsSettings(self_signed=False),
+        "srs": SrsSettings(rewrite=False),
+        "batv": BatvSettings(),
         "acme": type(settings.acme)(),  # no authority is in this world
         "dns": settings.dns.model_copy(update={"servers": (str(names),)}),
         "spool": settings.spool.model_copy(update={"path": SPOOL}),
