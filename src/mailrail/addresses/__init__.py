@@ -1,5 +1,14 @@
-"""Floor 3 · addresses — who can be written to, and in whose name what leaves us travels on."""
+"""Floor 3 · addresses — who can be written to, and in whose name what leaves us travels on.
 
+Everything is expanded when mail is taken, never when it is delivered: who does not exist is refused while its sender still listens, loops
+are found before they can turn, and what is stored is whom it goes to.
+"""
+
+from mailrail.addresses.addresses import Addresses, Sources
+from mailrail.addresses.api import Expansion, NextHop, NotKnownNowError, People, Refusal, Resolved, Step
+from mailrail.addresses.events import AddressExpanded, AddressInTrouble
+from mailrail.addresses.expansion import Bounds, Expander
+from mailrail.addresses.settings import AddressSettings, DomainAddresses, local_domains
 from mailrail.addresses.signed_paths import DAY_US, Returned, SignedPaths
 from mailrail.addresses.signing_keys import (
     SIGNING_KEYS,
@@ -16,15 +25,31 @@ from mailrail.addresses.tag_settings import BatvSettings, SrsSettings
 __all__ = [
     "DAY_US",
     "SIGNING_KEYS",
+    "AddressExpanded",
+    "AddressInTrouble",
+    "AddressSettings",
+    "Addresses",
     "BatvSettings",
+    "Bounds",
+    "DomainAddresses",
+    "Expander",
+    "Expansion",
     "Flaw",
+    "NextHop",
+    "NotKnownNowError",
+    "People",
+    "Refusal",
+    "Resolved",
     "Returned",
     "SignedPaths",
     "SigningKey",
     "SigningKeys",
+    "Sources",
     "SrsSettings",
+    "Step",
     "is_srs",
     "keep_keys",
+    "local_domains",
     "new_secret",
     "read_keys",
     "write_keys",

@@ -29,6 +29,7 @@ def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     yield from _domains(source)
     yield from _tables(settings, source)
     yield from _signatures(settings, source)
+    yield from _addresses(settings, source)
     yield from _certificates(settings, source)
     yield from _acme(settings, source)
     yield from _peers(settings, source)
@@ -98,6 +99,30 @@ def _signatures(settings: MailrailSettings, source: Source) -> Iterator[Problem]
             text,
             "set batv.sign = true, and wait as long as batv.max_age_s",
         )
+
+
+def _addresses(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    """Find what a domain asks for addresses and is not there."""
+    for name, domain in settings.domain.items():
+        for key, tables in (("mailboxes", domain.mailboxes), ("aliases", domain.aliases)):
+            for table in tables:
+                if table not in settings.table:
+                    text = f"there is no table {table}"
+                    yield _problem(
+                        source, ("domain", name, key), text, f'describe it: [table.{table}] kind = "..."'
+                    )
+        other = settings.domain.get(domain.alias_of)
+        if domain.alias_of and (other is None or other.alias_of):
+            is_missing = other is None
+            text = f"{domain.alias_of} is " + (
+                "no domain of ours" if is_missing else "the alias of a domain itself"
+            )
+            mend = (
+                f'add [domain."{domain.alias_of}"]'
+                if is_missing
+                else "name the domain that it is an alias of"
+            )
+            yield _problem(source, ("domain", name, "alias_of"), text, mend)
 
 
 def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

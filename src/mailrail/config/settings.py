@@ -5,9 +5,10 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from mailrail.acme.settings import AcmeSettings
-from mailrail.addresses import BatvSettings, SrsSettings
+from mailrail.addresses import AddressSettings, BatvSettings, SrsSettings
 from mailrail.admin.settings import AdminSettings
 from mailrail.client.settings import ClientSettings
+from mailrail.config.domain import DomainSettings
 from mailrail.config.listener import ListenerSettings
 from mailrail.config.relay import RelaySettings
 from mailrail.delivery.settings import DeliverySettings
@@ -19,7 +20,7 @@ from mailrail.observe.settings import LogSettings
 from mailrail.policy import GuessingSettings, QuotaSettings, SubmissionSettings
 from mailrail.queue.settings import QueueSettings
 from mailrail.report.settings import ReportSettings
-from mailrail.routing import DomainRoute, RouteSettings, RoutingSettings
+from mailrail.routing import RouteSettings, RoutingSettings
 from mailrail.server.settings import LimitSettings, TimeoutSettings
 from mailrail.settings import Settings, setting
 from mailrail.spool.settings import SpoolSettings
@@ -77,12 +78,13 @@ class MailrailSettings(Settings):
     )
     submission: SubmissionSettings = setting(SubmissionSettings(), "As whom those who log in may send.")
     quota: QuotaSettings = setting(QuotaSettings(), "How much those who log in may send.")
-    domain: dict[DomainName, DomainRoute] = setting(
+    domain: dict[DomainName, DomainSettings] = setting(
         {}, "A domain that mail is taken for; one table for each."
     )
     table: dict[TableName, TableSettings] = setting(
         {}, "A table that other settings look something up in by its name; one for each."
     )
+    addresses: AddressSettings = setting(AddressSettings(), "How far aliases may lead.")
     route: tuple[RouteSettings, ...] = setting(
         (), "Where mail goes: the first match wins; where none matches, the MX of the recipient's domain."
     )

@@ -18,6 +18,7 @@ from mailrail.acme import AcmeError, Renewal, proof_for
 from mailrail.addresses import SIGNING_KEYS, SignedPaths
 from mailrail.admin import AdminServer, CertificateRow, KeysRow, Reloaded, Status
 from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings, Role
+from mailrail.daemon.addressing import open_addresses
 from mailrail.daemon.certificates import Certificates, acme_file
 from mailrail.daemon.events import (
     DaemonStarted,
@@ -158,6 +159,7 @@ class Daemon:
         )
         logins = home / LOGINS
         self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
+        self.addresses = open_addresses(settings, self.tables, self.directory, bus)
         self.hearsay = Hearsay(worker)
         buckets = Buckets(world.clock, told=self.hearsay.tell)
         self.hearsay.listen(buckets)
@@ -235,6 +237,7 @@ class Daemon:
             keeper=self._keeper(),
             may_auth_in_clear=listener.auth_in_clear,
             postmaster=self._postmaster(),
+            addresses=self.addresses,
             priority_right=listener.mt_priority,
         )
 

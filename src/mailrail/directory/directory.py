@@ -97,9 +97,14 @@ class Directory:
             return name
         if user and login_name(user) != name:
             return Refusal(f"the token is of {name}, not of {user}")
-        if self._source is None or not self._source.knows_names:
+        if not self.knows_names:
             return User(name)
-        return await self._source.find(name) or Refusal(f"the token is good, but there is no user {name}")
+        return await self.find(name) or Refusal(f"the token is good, but there is no user {name}")
+
+    @property
+    def knows_names(self) -> bool:
+        """Tell whether `find` knows who there is."""
+        return self._source is not None and self._source.knows_names
 
     def able(self, mechanisms: Sequence[str]) -> tuple[str, ...]:
         """Return those of *mechanisms* that every user can log in by."""

@@ -24,6 +24,7 @@ from mailrail.model import (
     Origin,
     Pending,
     QueueIds,
+    Recipient,
     Reply,
     StoreError,
     StoreTrouble,
@@ -98,7 +99,13 @@ class Intake:
         self.bus = bus
 
     def begin(
-        self, origin: Origin, envelope: Envelope, *, treatment: Treatment = RELAYED, tls: str = ""
+        self,
+        origin: Origin,
+        envelope: Envelope,
+        *,
+        treatment: Treatment = RELAYED,
+        tls: str = "",
+        written_to: Sequence[Recipient] = (),
     ) -> "Incoming":
         """Begin to take a message.
 
@@ -106,18 +113,25 @@ class Intake:
             origin: where it comes from.
             treatment: what is done to it.
             tls: version and cipher for the trace line and the event, "" in clear.
+            written_to: the recipients as the client named them, for the trace; default: those of the envelope.
 
         Raises:
             StoreError: the spool takes no mail now.
         """
-        return Incoming(self, origin, envelope, treatment, tls)
+        return Incoming(self, origin, envelope, treatment, tls, written_to or envelope.recipients)
 
 
 class Incoming:
     """One message on its way in."""
 
     def __init__(
-        self, intake: Intake, origin: Origin, envelope: Envelope, treatment: Treatment, tls: str
+        self,
+        intake: Intake,
+        origin: Origin,
+        envelope: Envelope,
+        treatment: Treatment,
+        tls: str,
+        written_to: Sequence[Recipient],
     ) -> None:
         self.queue_id = intake.ids.make()
         self._intake = intake
@@ -131,7 +145,6 @@ class Incoming:
         # What waits until our own lines can be written in front of it: where fields may be added, all of the header.
         self._held: list[bytes] = []
         self._has_begun = False
-        recipients = envelope.recipients
         if treatment.hides_client:
             # DEVIATES RFC 5321 §4.4: no "from", because an address says where somebody lives. The event has it.
             origin, tls = replace(origin, client="", helo=""), ""
@@ -141,7 +154,7 @@ class Incoming:
             self.queue_id,
             date_text(self._began_us),
             tls=tls,
-            recipient=recipients[0].forward_path if len(recipients) == 1 else None,
+            recipient=written_to[0].forward_path if len(written_to) == 1 else None,
             priority=envelope.priority,
         )
 

@@ -178,6 +178,12 @@ NOTICES_ONLY: Final = Reply(550, "5.7.1", "This return address takes delivery no
 UNSIGNED_BOUNCE: Final = Reply(
     550, "5.7.1", "That message was not from here: ours leave with a signed return address", "RFC 3463 §3.8"
 )
+ADDRESS_UNAVAILABLE: Final = Reply(
+    451, "4.3.0", "The address cannot be looked up now, try again later", "RFC 3463 §3.4"
+)
+ALIAS_BROKEN: Final = Reply(451, "4.3.5", "The address is not set up right here", "RFC 3463 §3.4")
+ALIAS_TOO_LARGE: Final = Reply(451, "4.3.5", "The address leads to too many others", "RFC 3463 §3.4")
+ALIAS_LOOP: Final = Reply(554, "5.4.6", "The address leads back to itself", "RFC 3463 §3.5")
 TOO_BIG: Final = Reply(552, "5.3.4", "Message too big", "RFC 1870 §6.1")
 HEADER_TOO_BIG: Final = Reply(552, "5.3.4", "Header section too big", "RFC 5321 §4.5.3.1.7")
 SENDER_NOT_YOURS: Final = Reply(553, "5.7.1", "That is not an address of yours", "RFC 6409 §6.1")

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from mailrail.addresses import Addresses, Refusal, Resolved
 from mailrail.directory import User
 from mailrail.intake import RELAYED, Incoming, Intake, Treatment, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
@@ -35,6 +36,7 @@ class Duty:
         may_auth_in_clear: a login needs no TLS.
         postmaster: where the bare `<Postmaster>` goes; None when nobody was named.
         priority_right: whose messages may go before others.
+        addresses: who can be written to, and whom it goes to; None where every name is taken as it is.
     """
 
     intake: Intake
@@ -49,6 +51,7 @@ class Duty:
     may_auth_in_clear: bool = False
     postmaster: Address | None = None
     priority_right: PriorityRight = PriorityRight.NONE
+    addresses: Addresses | None = None
 
     def refusal_of_strangers(self, *, is_tls: bool) -> Reply:
         """Say what to do first: STARTTLS, or a login."""
@@ -73,6 +76,7 @@ class Reception(Handler):
         self._failures = 0
         self._member: Member | None = None
         self._treatment = duty.treatment
+        self._expansions: dict[Recipient, tuple[Recipient, ...]] = {}  # only of those that stand for others
 
     @classmethod
     def for_duty(cls, duty: Duty) -> Callable[[SessionFacts], "Reception"]:
@@ -119,6 +123,7 @@ class Reception(Handler):
 
     def mail(self, transaction: Transaction) -> Answer:
         """Let in whom the listener is for, while there is space (A69)."""
+        self._expansions.clear()
         if self._duty.needs_tls and self.session.tls is None:
             return say.TLS_REQUIRED
         if self._duty.is_members_only and not self._may_relay:
@@ -148,10 +153,43 @@ class Reception(Handler):
             return say.NO_SUCH_USER.with_text(
                 "No postmaster is named here; write to postmaster at the domain"
             )
-        verdict = self._duty.rules.decide(path, may_relay=self._may_relay)
-        if verdict.refusal is None and self._member is not None:
-            return self._member.judge_recipients(len(transaction.recipients) + 1) or say.RECIPIENT_OK
-        return verdict.refusal or say.RECIPIENT_OK
+        refusal = self._duty.rules.decide(path, may_relay=self._may_relay).refusal
+        if refusal is None and self._member is not None:
+            refusal = self._member.judge_recipients(len(transaction.recipients) + 1)
+        return refusal or self._resolve(transaction, recipient)
+
+    def _resolve(self, transaction: Transaction, recipient: Recipient) -> Answer:
+        """Find out whom mail for *recipient* goes to, where that is a question."""
+        addresses, named = self._duty.addresses, self._named(recipient)
+        if addresses is None or not addresses.concerns(named.forward_path):
+            return say.RECIPIENT_OK
+        answer = addresses.resolve(named, has_sender=transaction.reverse_path is not None)
+        if isinstance(answer, Awaitable):
+            return self._resolved_later(addresses, recipient, answer)
+        return self._resolved(addresses, recipient, answer)
+
+    async def _resolved_later(
+        self, addresses: Addresses, recipient: Recipient, answer: Awaitable[Resolved]
+    ) -> Reply:
+        return self._resolved(addresses, recipient, await answer)
+
+    def _resolved(self, addresses: Addresses, recipient: Recipient, resolved: Resolved) -> Reply:
+        if isinstance(resolved, Refusal):
+            # Whom an address stands for is nobody's business but our own people's.
+            return resolved.reply.with_text(resolved.reason) if self._may_relay else resolved.reply
+        found, known = resolved.recipients, sum(map(len, self._expansions.values()))
+        if known and known + len(found) > addresses.message_recipients:
+            return say.TOO_MANY_RECIPIENTS
+        if found != (recipient,):
+            self._expansions[recipient] = found
+        return say.RECIPIENT_OK
+
+    def _named(self, recipient: Recipient) -> Recipient:
+        """Return *recipient*, the bare postmaster as who that is."""
+        postmaster = self._duty.postmaster
+        if recipient.forward_path.domain or postmaster is None:
+            return recipient
+        return replace(recipient, forward_path=postmaster)
 
     def data(self, transaction: Transaction) -> Answer:
         """Open a draft."""
@@ -170,6 +208,7 @@ class Reception(Handler):
                 self._envelope(transaction),
                 treatment=self._treatment,
                 tls=_tls_words(session.tls),
+                written_to=transaction.recipients,
             )
         except StoreError as error:
             return refusal_for(error)
@@ -178,18 +217,18 @@ class Reception(Handler):
         return say.START_DATA
 
     def _envelope(self, transaction: Transaction) -> Envelope:
-        """Return the envelope, each recipient once, the bare postmaster sent to who that is."""
-        recipients = transaction.recipients
-        if len(recipients) == 1 and recipients[0].forward_path.domain:
+        """Return the envelope with those whom the recipients stand for, each once."""
+        recipients, expansions = transaction.recipients, self._expansions
+        if len(recipients) == 1 and recipients[0].forward_path.domain and not expansions:
             return transaction.envelope()
-        postmaster = self._duty.postmaster
-        named = (
-            replace(recipient, forward_path=postmaster)
-            if postmaster is not None and not recipient.forward_path.domain
-            else recipient
-            for recipient in recipients
-        )
-        return replace(transaction.envelope(), recipients=tuple(dict.fromkeys(named)))
+        resolved: list[Recipient] = []
+        for recipient in recipients:
+            resolved += expansions.get(recipient) or (self._named(recipient),)
+        envelope, addresses = transaction.envelope(), self._duty.addresses
+        if addresses is None:
+            return replace(envelope, recipients=tuple(dict.fromkeys(resolved)))
+        needs_smtputf8 = envelope.smtputf8 or any(one.forward_path.needs_smtputf8 for one in resolved)
+        return replace(envelope, recipients=addresses.distinct(resolved), smtputf8=needs_smtputf8)
 
     def chunk(self, content: bytes) -> Awaitable[None] | None:
         """Pass content on to the draft."""
@@ -204,7 +243,8 @@ class Reception(Handler):
         return answer
 
     def reset(self) -> None:
-        """Forget the draft."""
+        """Forget the draft, and whom its recipients stand for."""
+        self._expansions.clear()
         if self._incoming is not None:
             self._incoming.discard()
             self._incoming = None

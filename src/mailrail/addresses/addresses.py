@@ -1,0 +1,134 @@
+"""Floor 3 · addresses — the one who is asked at RCPT: drives an expansion, and waits only where something must be looked up elsewhere."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, assert_never
+
+from mailrail.addresses.api import (
+    Answer,
+    NextHop,
+    NotKnownNowError,
+    People,
+    Refusal,
+    Resolved,
+)
+from mailrail.addresses.events import AddressExpanded, AddressInTrouble
+from mailrail.addresses.expansion import (
+    AskHop,
+    AskUser,
+    Expander,
+    LookUp,
+    Question,
+    ReadList,
+    Values,
+    Walk,
+)
+from mailrail.addresses.included import read_list
+from mailrail.model import Address, Recipient
+from mailrail.model import reply as say
+from mailrail.observe import Bus
+from mailrail.tables import Table, TableError
+
+_TOLD: Final = 10  # recipients in an event
+_ANYTHING: Values = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sources:
+    """Whom an expansion may have to ask.
+
+    Attributes:
+        tables: by name.
+        people: who has a login; None where nobody knows.
+        next_hop: who asks next hops; None where no domain wants it.
+        read_list: returns the targets in a file, None if it is not there; may block.
+    """
+
+    tables: Mapping[str, Table]
+    people: People | None = None
+    next_hop: NextHop | None = None
+    read_list: Callable[[str], Values] = read_list
+
+
+class Addresses:
+    """Answers for all domains of ours.
+
+    Attributes:
+        message_recipients: recipients that a message may have once all its addresses are resolved.
+    """
+
+    def __init__(self, expander: Expander, sources: Sources, bus: Bus, *, message_recipients: int) -> None:
+        self.message_recipients = message_recipients
+        self._expander = expander
+        self._sources = sources
+        self._bus = bus
+        self._domains = expander.domains
+
+    def concerns(self, address: Address) -> bool:
+        """Tell whether *address* may stand for others, or not exist; about all others there is nothing to ask."""
+        return address.domain in self._domains
+
+    def resolve(self, recipient: Recipient, *, has_sender: bool = True) -> Answer:
+        """Find out whom mail for *recipient* goes to; waits only where something must be looked up elsewhere.
+
+        Args:
+            has_sender: the reverse-path is not the null one.
+
+        *Cancel-safe:* yes.
+        """
+        walk = self._expander.expand(recipient, has_sender=has_sender)
+        try:
+            question = next(walk)
+        except StopIteration as done:
+            return self._told(recipient, done.value)
+        return self._resolve(recipient, walk, question)
+
+    async def _resolve(self, recipient: Recipient, walk: Walk, question: Question) -> Resolved:
+        try:
+            while True:
+                question = walk.send(await self._ask(question))
+        except StopIteration as done:
+            return self._told(recipient, done.value)
+        except (TableError, NotKnownNowError) as error:
+            return self._told(recipient, Refusal(say.ADDRESS_UNAVAILABLE, str(error)))
+        finally:
+            walk.close()
+
+    async def _ask(self, question: Question) -> Values:
+        sources = self._sources
+        match question:
+            case LookUp(table, key):
+                return await sources.tables[table].look_up(key)
+            case ReadList(path):
+                return await asyncio.get_running_loop().run_in_executor(None, sources.read_list, path)
+            case AskUser(name):
+                assert sources.people is not None, "users are only asked for where there are any"
+                return _ANYTHING if await sources.people.has(name) else None
+            case AskHop(address):
+                assert sources.next_hop is not None, "a domain is verified without anybody to ask"
+                return _ANYTHING if await sources.next_hop.takes(address) else None
+            case _:
+                assert_never(question)
+
+    def _told(self, recipient: Recipient, resolved: Resolved) -> Resolved:
+        address = str(recipient.forward_path)
+        if isinstance(resolved, Refusal):
+            if resolved.reply is not say.NO_SUCH_USER:
+                self._bus.emit(
+                    AddressInTrouble(address=address, reason=resolved.reason, reply=str(resolved.reply))
+                )
+            return resolved
+        found = resolved.recipients
+        is_other = len(found) > 1 or found[0].forward_path != recipient.forward_path or found[0].target
+        if is_other and self._bus.wants(AddressExpanded):
+            shown = tuple(one.target or str(one.forward_path) for one in found[:_TOLD])
+            self._bus.emit(AddressExpanded(address=address, recipients=shown, count=len(found)))
+        return resolved
+
+    def distinct(self, recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
+        """Return *recipients*, each once, the first of those that are the same."""
+        key, found = self._expander.key, dict[tuple[str, str, str], Recipient]()
+        for recipient in recipients:
+            found.setdefault(key(recipient), recipient)
+        return tuple(found.values())

@@ -1,0 +1,191 @@
+"""Addresses are resolved at RCPT: nobody is refused there, and what is kept is whom the mail goes to."""
+
+import asyncio
+from ipaddress import ip_network
+
+import pytest
+from tests.unit.addresses.golden import read_site, text_of
+from tests.unit.intake.door import Doorway, make_doorway
+from tests.unit.receive.test_reception import answers, envelopes
+from tests.unit.server.lobby import FRIEND, STRANGER, Lobby, make_lobby, play
+
+from mailrail.addresses import Addresses, Sources
+from mailrail.model import Envelope, parse_address
+from mailrail.observe import Bus
+from mailrail.policy import RelayRules
+from mailrail.receive import Duty, Reception
+from mailrail.tables import TableError
+
+DOMAINS = {
+    "example.net": {
+        "alias": {
+            "info": ["ann@example.org", "bob"],
+            "team": ["bob", "carol@example.org", "dan@example.org"],
+            "loop": ["loop2"],
+            "loop2": ["loop", "bob"],
+            "far": "grü@example.org",
+        },
+        "mailboxes": ["people"],
+        "aliases": ["slow"],
+    },
+    "plain.example": {},
+}
+MAIL = b"MAIL FROM:<ann@example.com>"
+END = (b"DATA", b"Subject: x\r\n\r\ntext\r\n.")
+
+
+class Slow:
+    """A table of another server."""
+
+    def __init__(self, *keys: str) -> None:
+        self.keys = keys
+        self.asked: list[str] = []
+
+    async def look_up(self, key: str) -> tuple[str, ...] | None:
+        self.asked.append(key)
+        await asyncio.sleep(0.001)
+        if key == "down@example.net":
+            raise TableError("table slow: no connection to db.internal")
+        return ("ann@example.org",) if key in self.keys else None
+
+    def describe(self) -> str:
+        return "slow"
+
+    async def close(self) -> None:
+        pass
+
+
+def make_site(most: int = 100) -> tuple[Lobby, Doorway, Slow]:
+    doorway, slow = make_doorway(), Slow("slow")
+    site = read_site({"domain": {name: dict(table) for name, table in DOMAINS.items()}})
+    sources = Sources(tables={"people": Slow("bob"), "slow": slow})
+    duty = Duty(
+        intake=doorway.intake,
+        rules=RelayRules((ip_network("10.0.0.0/8"),), tuple(DOMAINS)),
+        hostname="mx.example",
+        postmaster=parse_address("postmaster@example.net"),
+        addresses=Addresses(site.expander, sources, Bus(), message_recipients=most),
+    )
+    return make_lobby(Reception.for_duty(duty)), doorway, slow
+
+
+def sent_to(envelope: Envelope) -> list[str]:
+    return [text_of(one) for one in envelope.recipients]
+
+
+def test_what_is_kept_is_whom_the_mail_goes_to_each_once() -> None:
+    async def scenario() -> None:
+        lobby, doorway, _ = make_site()
+        client = lobby.greeted()
+        names = [
+            b"Info@example.net",
+            b"bob@example.net",
+            b"slow@example.net",
+            b"BOB@example.net",
+            b"x@plain.example",
+        ]
+        said = await answers(client, MAIL, *(b"RCPT TO:<" + name + b">" for name in names), *END)
+        assert said[1:6] == ["250 2.1.5 Recipient ok"] * 5
+        (envelope,) = envelopes(doorway)
+        assert sent_to(envelope) == [
+            "ann@example.org orcpt=rfc822;Info@example.net forwarded",
+            "bob@example.net orcpt=rfc822;Info@example.net",
+            "x@plain.example",
+        ]
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_the_trace_names_the_address_that_was_written_to() -> None:
+    """RFC 5321 §4.4: whom it stands for is not for the world to read."""
+
+    async def scenario() -> None:
+        lobby, doorway, _ = make_site()
+        await answers(lobby.greeted(), MAIL, b"RCPT TO:<info@example.net>", *END)
+        (content,) = doorway.stored()
+        assert b"\tfor <info@example.net>;" in content
+        assert b"ann@example.org" not in content
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize(
+    ("host", "address", "reply"),
+    [
+        (STRANGER, b"nobody@example.net", "550 5.1.1 No such user here"),
+        (STRANGER, b"loop@example.net", "554 5.4.6 The address leads back to itself"),
+        (
+            FRIEND,
+            b"loop@example.net",
+            "554 5.4.6 loop: loop@example.net -> loop2@example.net -> loop@example.net",
+        ),
+        (STRANGER, b"down@example.net", "451 4.3.0 The address cannot be looked up now, try again later"),
+        (STRANGER, b"postmaster@example.net", "250 2.1.5 Recipient ok"),
+        (STRANGER, b"Abuse@example.net", "250 2.1.5 Recipient ok"),
+        (STRANGER, b"Postmaster", "250 2.1.5 Recipient ok"),
+    ],
+)
+def test_a64_a74_what_is_said_at_rcpt(host: str, address: bytes, reply: str) -> None:
+    """A32, A63: nobody is refused while the sender listens, so that no notice is owed to a forged one."""
+
+    async def scenario() -> None:
+        lobby, _, _ = make_site()
+        said = await answers(lobby.greeted(host), MAIL, b"RCPT TO:<" + address + b">")
+        assert said[1] == reply
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_nobody_is_asked_about_a_domain_that_takes_every_name() -> None:
+    async def scenario() -> None:
+        lobby, _, slow = make_site()
+        said = await answers(lobby.greeted(), MAIL, b"RCPT TO:<who@plain.example>")
+        assert said[1].startswith("250")
+        assert slow.asked == []
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_more_than_a_message_may_have_comes_in_another_transaction() -> None:
+    async def scenario() -> None:
+        lobby, doorway, _ = make_site(most=4)
+        names = [b"info@example.net", b"team@example.net", b"bob@example.net"]
+        said = await answers(lobby.greeted(), MAIL, *(b"RCPT TO:<" + name + b">" for name in names), *END)
+        assert [line[:9] for line in said[1:4]] == ["250 2.1.5", "452 4.5.3", "250 2.1.5"]
+        assert len(envelopes(doorway)[0].recipients) == 2
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_an_address_that_is_not_ascii_makes_the_message_need_smtputf8() -> None:
+    """A29."""
+
+    async def scenario() -> None:
+        lobby, doorway, _ = make_site()
+        await answers(lobby.greeted(), MAIL, b"RCPT TO:<far@example.net>", *END)
+        (envelope,) = envelopes(doorway)
+        assert envelope.smtputf8
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_each_transaction_has_its_own_recipients() -> None:
+    async def scenario() -> None:
+        lobby, doorway, _ = make_site()
+        client = lobby.greeted()
+        await answers(client, MAIL, b"RCPT TO:<info@example.net>", b"RSET")
+        await answers(client, MAIL, b"RCPT TO:<x@plain.example>", *END)
+        await answers(client, MAIL, b"RCPT TO:<slow@example.net>", *END)
+        assert [sent_to(one) for one in envelopes(doorway)] == [
+            ["x@plain.example"],
+            ["ann@example.org orcpt=rfc822;slow@example.net forwarded"],
+        ]
+        await lobby.server.stop(0)
+
+    play(scenario)
