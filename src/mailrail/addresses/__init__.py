@@ -8,7 +8,7 @@ from mailrail.addresses.addresses import Addresses, Sources
 from mailrail.addresses.api import Expansion, NextHop, NotKnownNowError, People, Refusal, Resolved, Step
 from mailrail.addresses.events import AddressExpanded, AddressInTrouble
 from mailrail.addresses.expansion import Bounds, Expander
-from mailrail.addresses.settings import AddressSettings, DomainAddresses, local_domains
+from mailrail.addresses.settings import AddressSettings, DomainAddresses, VerifySettings, local_domains
 from mailrail.addresses.signed_paths import DAY_US, Returned, SignedPaths
 from mailrail.addresses.signing_keys import (
     SIGNING_KEYS,
@@ -21,6 +21,7 @@ from mailrail.addresses.signing_keys import (
 )
 from mailrail.addresses.srs import Flaw, is_srs
 from mailrail.addresses.tag_settings import BatvSettings, SrsSettings
+from mailrail.addresses.verification import Verified
 
 __all__ = [
     "DAY_US",
@@ -47,6 +48,8 @@ __all__ = [
     "Sources",
     "SrsSettings",
     "Step",
+    "Verified",
+    "VerifySettings",
     "is_srs",
     "keep_keys",
     "local_domains",

@@ -90,8 +90,10 @@ class Addresses:
                 question = walk.send(await self._ask(question))
         except StopIteration as done:
             return self._told(recipient, done.value)
-        except (TableError, NotKnownNowError) as error:
+        except TableError as error:
             return self._told(recipient, Refusal(say.ADDRESS_UNAVAILABLE, str(error)))
+        except NotKnownNowError as error:
+            return self._told(recipient, Refusal(error.reply, str(error)))
         finally:
             walk.close()
 

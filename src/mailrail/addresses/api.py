@@ -4,10 +4,19 @@ from collections.abc import Awaitable
 from typing import Protocol
 
 from mailrail.model import Address, MailrailError, Recipient, Reply, value
+from mailrail.model import reply as say
 
 
 class NotKnownNowError(MailrailError):
-    """Whether an address exists cannot be known now: "try again later", never "no"."""
+    """Whether an address exists cannot be known now: "try again later", never "no".
+
+    Attributes:
+        reply: what is said to who asked.
+    """
+
+    def __init__(self, text: str, reply: Reply = say.ADDRESS_UNAVAILABLE) -> None:
+        super().__init__(text)
+        self.reply = reply
 
 
 class People(Protocol):

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, model_validator
 from mailrail.addresses.local_domain import LocalDomain, Names
 from mailrail.addresses.targets import BrokenTargetError, Power, parse_target
 from mailrail.model import Address, parse_domain
-from mailrail.settings import Settings, setting
+from mailrail.settings import Duration, Settings, setting
 from mailrail.tables import TableName
 
 
@@ -90,6 +90,51 @@ class DomainAddresses(Settings):
                 "alias_of says that the names are those of another domain: leave out mailboxes, catch_all and verify"
             )
         return self
+
+
+class VerifySettings(Settings):
+    """How next hops are asked about addresses, for the domains that say `verify = true`."""
+
+    good_s: Duration = setting(
+        86_400,
+        "How long an address that the next hop takes is not asked about again.",
+        unit="s",
+        source="practice",
+        ge=0,
+    )
+    bad_s: Duration = setting(
+        3600,
+        "The same for one that it does not take.",
+        unit="s",
+        source="Postfix address_verify_negative_refresh_time 3h",
+        ge=0,
+    )
+    longest_s: Duration = setting(
+        31 * 86_400,
+        "How long an address that it took is good where the next hop cannot be asked.",
+        unit="s",
+        source="Postfix address_verify_positive_expire_time 31d",
+        ge=0,
+    )
+    timeout_s: Duration = setting(
+        30, "How long an answer may take; the client waits for it.", unit="s", source="practice", ge=1, le=240
+    )
+    at_once: int = setting(
+        20,
+        "Questions asked at the same time, by each worker.",
+        unit="questions",
+        source="practice",
+        ge=1,
+        le=1000,
+    )
+    remembered: int = setting(
+        100_000,
+        "Addresses whose answer is remembered, in memory, by each worker; those not asked for longest go first.",
+        unit="addresses",
+        source="practice",
+        ge=1,
+        le=10_000_000,
+    )
 
 
 class AddressSettings(Settings):

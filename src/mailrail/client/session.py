@@ -16,7 +16,7 @@ from mailrail.client.errors import SessionFailed
 from mailrail.client.opening import open_wire
 from mailrail.client.rounds import fits_one_round, is_surplus, take_round
 from mailrail.client.settings import ClientSettings
-from mailrail.client.source import Source
+from mailrail.client.source import Source, WholeSource
 from mailrail.client.terms import SessionTerms
 from mailrail.client.wire import Wire
 from mailrail.model import Body, Envelope, LocalProtocolError, Recipient, Reply, value
@@ -27,6 +27,7 @@ from mailrail.smtp import ClientEvent, ClientState, ContentWanted, Ended, Extens
 BLOCK_BYTES: Final = 64 * 1024  # of a large message, in memory at a time
 # Bound once: Python 3.11 takes 70 ns to find a member in its class.
 AT_MAIL, AT_RCPT, AT_END = Stage.MAIL, Stage.RCPT, Stage.END
+_NOTHING: Final = WholeSource(b"")
 _REUSABLE: Final = frozenset({ClientState.IDLE, ClientState.SPENT})
 
 
@@ -146,6 +147,24 @@ class ClientSession:
         self._begin(envelope, targets, content, body)
         ended = await self._conclude(content, behind)
         return _result(ended) or await self._in_rounds(envelope, targets, content, body, ended)
+
+    async def ask(self, envelope: Envelope) -> SendResult:
+        """Find out whom of *envelope*'s recipients the peer would take: MAIL and RCPT, and no content after them.
+
+        Raises:
+            SessionFailed: the session broke.
+
+        *Cancel-safe:* yes: the connection is aborted.
+        """
+        wire = self._wire
+        if wire.error is not None:
+            raise wire.error
+        wire.protocol.begin(
+            envelope, envelope.recipients, size_bytes=0, body=envelope.body, whole=None, is_question=True
+        )
+        self.sent += 1
+        ended = await self._conclude(_NOTHING)
+        return SendResult(ended.replies, ended.stages)
 
     def announce(
         self, envelope: Envelope, content: Source, *, recipients: Sequence[Recipient], body: Body

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from mailrail.acme.settings import AcmeSettings
-from mailrail.addresses import AddressSettings, BatvSettings, SrsSettings
+from mailrail.addresses import AddressSettings, BatvSettings, SrsSettings, VerifySettings
 from mailrail.admin.settings import AdminSettings
 from mailrail.client.settings import ClientSettings
 from mailrail.config.domain import DomainSettings
@@ -85,6 +85,7 @@ class MailrailSettings(Settings):
         {}, "A table that other settings look something up in by its name; one for each."
     )
     addresses: AddressSettings = setting(AddressSettings(), "How far aliases may lead.")
+    verify: VerifySettings = setting(VerifySettings(), "How next hops are asked about addresses.")
     route: tuple[RouteSettings, ...] = setting(
         (), "Where mail goes: the first match wins; where none matches, the MX of the recipient's domain."
     )

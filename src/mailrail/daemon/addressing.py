@@ -2,7 +2,16 @@
 
 from collections.abc import Mapping
 
-from mailrail.addresses import Addresses, Bounds, Expander, NotKnownNowError, Sources, local_domains
+from mailrail.addresses import (
+    Addresses,
+    Bounds,
+    Expander,
+    NextHop,
+    NotKnownNowError,
+    Sources,
+    Verified,
+    local_domains,
+)
 from mailrail.config import MailrailSettings
 from mailrail.directory import Directory, DirectoryError, login_name
 from mailrail.model import parse_address
@@ -28,9 +37,13 @@ class Logins:
 
 
 def open_addresses(
-    settings: MailrailSettings, tables: Mapping[str, Table], directory: Directory | None, bus: Bus
+    settings: MailrailSettings,
+    tables: Mapping[str, Table],
+    directory: Directory | None,
+    next_hop: NextHop,
+    bus: Bus,
 ) -> Addresses:
-    """Return who answers for the domains in *settings*."""
+    """Return who answers for the domains in *settings*; within the running loop."""
     domains = local_domains(
         settings.domain,
         delivered_here=(),
@@ -43,7 +56,7 @@ def open_addresses(
     people = None if directory is None else Logins(directory)
     return Addresses(
         Expander(domains, frozenset(settings.domain), bounds, reader),
-        Sources(tables=tables, people=people),
+        Sources(tables=tables, people=people, next_hop=Verified(next_hop, settings.verify)),
         bus,
         message_recipients=settings.addresses.message_recipients,
     )

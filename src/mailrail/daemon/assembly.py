@@ -35,7 +35,7 @@ from mailrail.daemon.leftover import is_empty
 from mailrail.daemon.reload import Change, compare
 from mailrail.daemon.tallies import Tallies
 from mailrail.daemon.worker import ALONE, Worker
-from mailrail.delivery import ClientContexts, SmtpCourier
+from mailrail.delivery import CallAhead, ClientContexts, SmtpCourier
 from mailrail.directory import open_directory
 from mailrail.dns import DnsResolver
 from mailrail.intake import HeaderLimits, Intake
@@ -159,7 +159,7 @@ class Daemon:
         )
         logins = home / LOGINS
         self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
-        self.addresses = open_addresses(settings, self.tables, self.directory, bus)
+        self.addresses = open_addresses(settings, self.tables, self.directory, CallAhead(courier, bus), bus)
         self.hearsay = Hearsay(worker)
         buckets = Buckets(world.clock, told=self.hearsay.tell)
         self.hearsay.listen(buckets)

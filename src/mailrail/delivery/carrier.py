@@ -164,7 +164,7 @@ class SmtpCarrier:
             error = await self._visit(progress, host, endpoint, terms)
             if not progress.open:
                 return
-            if isinstance(error, SessionFailed) and self._may_do_without_tls(terms, error):
+            if isinstance(error, SessionFailed) and may_do_without_tls(terms, error, dispatch.settings):
                 without_tls.append((host, endpoint, terms, error))
         # Only now: the next host with TLS is better than this one in the clear (RFC 7435 §3).
         for host, endpoint, terms, error in without_tls:
@@ -202,13 +202,6 @@ class SmtpCarrier:
         self._session, self._facts = session, (host.name, str(session.peer), str(session.tls or ""))
         self._opened_s = self._loop.time()
         return None
-
-    def _may_do_without_tls(self, terms: SessionTerms, error: SessionFailed) -> bool:
-        """Tell whether TLS was only wished for, and is what failed."""
-        is_about_tls = error.stage is Stage.TLS and error.trouble in _NO_TLS
-        # With a login there is more to lose than the privacy of one message.
-        is_wish = terms.tls is TlsLevel.MAY and terms.login is None
-        return is_about_tls and is_wish and self._dispatch.settings.plain_fallback
 
     # --- Over a session -----------------------------------------------------------------
 
@@ -397,6 +390,14 @@ def send(
     return session.send(
         fitted.envelope, fitted.source, recipients=recipients, body=fitted.body, behind=behind
     )
+
+
+def may_do_without_tls(terms: SessionTerms, error: SessionFailed, settings: DeliverySettings) -> bool:
+    """Tell whether TLS was only wished for, and is what failed."""
+    is_about_tls = error.stage is Stage.TLS and error.trouble in _NO_TLS
+    # With a login there is more to lose than the privacy of one message.
+    is_wish = terms.tls is TlsLevel.MAY and terms.login is None
+    return is_about_tls and is_wish and settings.plain_fallback
 
 
 def plain(terms: SessionTerms) -> SessionTerms:

@@ -41,3 +41,19 @@ class ReversePathRewritten(Event, frozen=True, kw_only=True):
 
     sender: str
     leaves_as: str
+
+
+class AddressAsked(Event, frozen=True, kw_only=True):
+    """A next hop has said whether it takes mail for an address, before we take it here.
+
+    Attributes:
+        destination: key of the destination.
+        host: who said it.
+        reply: with which words; for who is taken, ours.
+    """
+
+    destination: str
+    address: str
+    host: str
+    is_taken: bool
+    reply: str

@@ -181,6 +181,9 @@ UNSIGNED_BOUNCE: Final = Reply(
 ADDRESS_UNAVAILABLE: Final = Reply(
     451, "4.3.0", "The address cannot be looked up now, try again later", "RFC 3463 §3.4"
 )
+NEXT_HOP_NOT_ASKED: Final = Reply(
+    450, "4.4.1", "The next server cannot be asked about this address now, try again later", "RFC 3463 §3.5"
+)
 ALIAS_BROKEN: Final = Reply(451, "4.3.5", "The address is not set up right here", "RFC 3463 §3.4")
 ALIAS_TOO_LARGE: Final = Reply(451, "4.3.5", "The address leads to too many others", "RFC 3463 §3.4")
 ALIAS_LOOP: Final = Reply(554, "5.4.6", "The address leads back to itself", "RFC 3463 §3.5")

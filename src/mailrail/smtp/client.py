@@ -187,6 +187,7 @@ class ClientConnection:
         size_bytes: int,
         body: Body,
         whole: bytes | None,
+        is_question: bool = False,
     ) -> None:
         """Begin a mail transaction; it ends with one `Ended`.
 
@@ -198,6 +199,7 @@ class ClientConnection:
             size_bytes: octets of the content, line ends as CRLF.
             body: what the content is, after any conversion.
             whole: the content, if it is in memory; else it is asked for by `ContentWanted`.
+            is_question: only find out who would be taken: nothing follows the last RCPT.
 
         Raises:
             LocalProtocolError: out of order; the peer lacks an extension that this needs; or a bare
@@ -214,13 +216,13 @@ class ClientConnection:
         if self.state is S_SPENT:
             commands.insert(0, (AT_RSET, b"RSET\r\n"))
         self._is_bdat = extensions.has_chunking and (is_binary or whole is not None)
-        if not self._is_bdat:
+        if not (self._is_bdat or is_question):
             commands.append((AT_DATA, b"DATA\r\n"))
         elif whole is not None and extensions.has_pipelining and len(whole) <= ONE_FLIGHT_OCTETS:
             commands.append((AT_END, b"BDAT %d LAST\r\n%b" % (len(whole), whole)))
         self._whole, self._is_spent = whole, False
         self._commands.extend(commands)
-        transaction = Transaction(len(recipients))
+        transaction = Transaction(len(recipients), is_question=is_question)
         if step is T_FOLLOW:
             self._following = transaction
         else:

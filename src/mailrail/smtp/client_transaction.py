@@ -69,11 +69,15 @@ class Transaction:
         stages: for each recipient what its reply answered.
         accepted: recipients that RCPT took and that are still open, in order.
         is_refused: MAIL was refused: whatever the rest is answered, nobody gets anything.
+
+    Args:
+        is_question: it is only asked who would be taken: a recipient is settled by RCPT, whatever that says.
     """
 
-    __slots__ = ("_asked", "accepted", "is_refused", "replies", "stages")
+    __slots__ = ("_asked", "_is_question", "accepted", "is_refused", "replies", "stages")
 
-    def __init__(self, recipients: int) -> None:
+    def __init__(self, recipients: int, *, is_question: bool = False) -> None:
+        self._is_question = is_question
         self.replies: list[Reply | None] = [None] * recipients
         self.stages = [AT_RCPT] * recipients
         self.accepted: deque[int] = deque()
@@ -90,10 +94,12 @@ class Transaction:
         """Take the reply to the next RCPT."""
         index = self._asked
         self._asked += 1
-        if is_done(reply, AT_RCPT):
-            if not self.is_refused:
-                self.accepted.append(index)
-        elif not self.is_refused:
+        is_taken = is_done(reply, AT_RCPT)
+        if self.is_refused:
+            return
+        if is_taken and not self._is_question:
+            self.accepted.append(index)
+        else:
             self.replies[index] = reply
 
     def settled(self) -> tuple[Reply, ...]:

@@ -593,3 +593,20 @@ def test_a_password_does_not_leave_this_machine_in_the_clear() -> None:
 
     with_server(server, scenario)
     assert not any(line.startswith("AUTH") for line in server.heard)
+
+
+@pytest.mark.parametrize("keywords", [(), ("PIPELINING", "CHUNKING")])
+def test_who_would_be_taken_can_be_asked_without_sending_anything(keywords: tuple[str, ...]) -> None:
+    server = ToyServer(keywords=keywords, script={"RCPT TO:<eve@example.net>": ["550 5.1.1 nobody"]})
+
+    async def scenario(network: MemoryNetwork) -> None:
+        session = await opened(network)
+        result = await session.ask(envelope("bob@example.net", "eve@example.net", "dan@example.net"))
+        assert codes(result) == ["rcpt 250", "rcpt 550", "rcpt 250"]
+        assert usable(session)
+        assert codes(await session.send(envelope("bob@example.net"), HI)) == ["end-of-data 250"]
+        await session.close()
+
+    with_server(server, scenario)
+    assert [line.split()[0] for line in server.heard[:6]] == ["EHLO", "MAIL", "RCPT", "RCPT", "RCPT", "RSET"]
+    assert len(server.contents) == 1
