@@ -42,6 +42,14 @@ WANTED = {
     # nss_wrapper: Exim will not start without the account that its package would add.
     "exim": Peer(("exim4-daemon-heavy", "libnss-wrapper"), "usr/sbin/exim4", "Exim as a next hop"),
     "pebble": Peer(("pebble",), "usr/bin/pebble", "Pebble, a certificate authority for trials, by ACME"),
+    "postgres": Peer(
+        ("postgresql-15", "postgresql-client-15"),
+        "usr/lib/postgresql/15/bin/postgres",
+        "PostgreSQL, a database of users and tables",
+    ),
+    "slapd": Peer(
+        ("slapd", "ldap-utils"), "usr/sbin/slapd", "OpenLDAP's server, a directory of users and tables"
+    ),
     "sslscan": Peer(("sslscan",), "usr/bin/sslscan", "sslscan, which judges what TLS a server speaks"),
     "swaks": Peer(("swaks", "libnet-ssleay-perl"), "usr/bin/swaks", "swaks as a client, STARTTLS included"),
 }

@@ -19,6 +19,7 @@ from mailrail.directory.userfile import UserFile
 from mailrail.model import system_rng
 from mailrail.net import SocketNetwork
 from mailrail.sasl import derive_keys, format_keys
+from mailrail.tables import Pool, Turns, open_sqlite
 
 SECRET = "correct horse"
 KEYS = derive_keys(SECRET, b"sixteen octets..", 4096)
@@ -52,9 +53,8 @@ def from_sql(folder: Path) -> Source:
             )
     path.chmod(0o600)
     query = "SELECT hash AS password, keys AS scram, gone AS disabled FROM people WHERE login = :name"
-    source = SqlSource(path, query, login_pool(1, 10))
-    source.begin()
-    return source
+    database = open_sqlite(path, query, ("name",), Pool(1, 10))
+    return SqlSource(database, Turns(1, 10, timeout_s=5), login_pool(1, 10))
 
 
 def from_function(folder: Path) -> Source:

@@ -1,6 +1,7 @@
 """Floor 3 · directory — from the settings to a directory that can be asked."""
 
 import asyncio
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -19,9 +20,10 @@ from mailrail.directory.userfile import UserFile, read_file
 from mailrail.model import Clock, Rng, SettingsError, SystemClock
 from mailrail.net import Network, create_private, write_private
 from mailrail.observe import Bus
-from mailrail.tables import Pool, find_function
+from mailrail.tables import Database, Place, Pool, Turns, find_function, open_postgres, open_sqlite
 
 _SECRET_OCTETS: Final = 32
+_PARAMETERS: Final = ("name",)  # of a query for a user
 
 
 def open_directory(
@@ -68,14 +70,28 @@ def check_users(settings: UsersSettings) -> None:
 def _source(settings: UsersSettings, pool: Pool, bus: Bus) -> Source:
     if settings.function:
         return FunctionSource(find_function(settings.function), pool)
-    if settings.sql.file is not None:
-        database = SqlSource(settings.sql.file, settings.sql.query, pool)
-        database.begin()
-        return database
+    if settings.sql.is_on:
+        turns = Turns(settings.sql.connections, settings.waiting, settings.sql.timeout_s)
+        return SqlSource(_database(settings), turns, pool)
     assert settings.file is not None, "no source of users"
     file = UserFile(settings.file, _told(settings.file, bus))
     file.begin()
     return FileSource(file, pool)
+
+
+def _database(settings: UsersSettings) -> Database:
+    sql = settings.sql
+    if sql.url is not None:
+        return open_postgres(Place(sql.url, sql.password_file, sql.ca_file), sql.query, _PARAMETERS)
+    assert sql.file is not None, "no database"
+    try:
+        is_open = sql.file.stat().st_mode & stat.S_IRWXO
+    except OSError as error:
+        raise SettingsError(f"users cannot be read from {sql.file}: {error.strerror}") from error
+    if is_open:
+        raise SettingsError(f"{sql.file} can be read by everybody; mend it: chmod 640 {sql.file}")
+    pool = Pool(sql.connections, settings.waiting, name="users")
+    return open_sqlite(sql.file, sql.query, _PARAMETERS, pool)
 
 
 def _told(path: Path, bus: Bus) -> Callable[[int, str], None]:

@@ -2,23 +2,52 @@
 
 from pathlib import Path
 from typing import Self
-from urllib.parse import urlsplit
 
 from pydantic import model_validator
 
 from mailrail.settings import Duration, Settings, setting
-from mailrail.tables import FunctionName
+from mailrail.tables import FunctionName, PostgresUrl, is_safe_url
 
 
 class SqlSettings(Settings):
-    """An SQLite database of another program."""
+    """A database of another program: SQLite or PostgreSQL."""
 
-    file: Path | None = setting(None, "The database; it is only read.")
+    file: Path | None = setting(None, "An SQLite database; it is only read.")
+    url: PostgresUrl | None = setting(
+        None,
+        "A PostgreSQL database instead, like `postgresql://mail@db.example.org/site`; wants the extra `mailrail[postgres]`. A host elsewhere "
+        "must have a certificate that is good for its name, unless `?sslmode=` says otherwise.",
+    )
+    password_file: Path | None = setting(
+        None, "File whose first line is our password at url; read at the start."
+    )
+    ca_file: Path | None = setting(
+        None, "PEM file of the authorities that may vouch for the server at url, instead of the system's."
+    )
     query: str = setting(
         "SELECT password FROM users WHERE name = :name",
         "Returns the row of the user :name, with columns named as the keys of a user file: password, scram, disabled, "
         "may_send_as, messages_per_hour ...",
     )
+    timeout_s: Duration = setting(
+        5, "How long the database may take to answer.", unit="s", source="practice", ge=0.1, le=60
+    )
+    connections: int = setting(
+        4, "Questions at one time.", unit="connections", source="practice", ge=1, le=64
+    )
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if self.file is not None and self.url is not None:
+            raise ValueError("users come from one database: keep one of file and url")
+        if self.url is None and (self.password_file, self.ca_file) != (None, None):
+            raise ValueError("password_file and ca_file are for a database at url, and there is none")
+        return self
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether there is a database."""
+        return self.file is not None or self.url is not None
 
 
 class OAuthSettings(Settings):
@@ -73,7 +102,7 @@ class OAuthSettings(Settings):
             raise ValueError("keys_url needs issuer and audience: others have tokens of this issuer, too")
         if len({bool(self.introspection_url), bool(self.client_id), self.client_secret_file is not None}) > 1:
             raise ValueError("introspection_url, client_id and client_secret_file belong together")
-        if self.is_on and not _is_safe(self.url):
+        if self.is_on and not is_safe_url(self.url):
             raise ValueError(f"{self.url!r} must begin with https://, or be on loopback by http://")
         return self
 
@@ -88,21 +117,6 @@ class OAuthSettings(Settings):
         return bool(self.url)
 
 
-def _is_safe(url: str) -> bool:
-    """Tell whether nobody on the way can answer in the issuer's place."""
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return False
-    try:
-        parts = urlsplit(url)
-        is_plain = bool(parts.hostname) and parts.username is None and not parts.fragment and parts.port != 0
-    except ValueError:
-        return False
-    return is_plain and (
-        parts.scheme == "https"
-        or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "::1", "localhost"))
-    )
-
-
 class UsersSettings(Settings):
     """Where logins come from, and how they are checked: from a file, a database, a Dovecot or a function, and by tokens."""
 
@@ -110,7 +124,7 @@ class UsersSettings(Settings):
         None,
         "File of the users, which `mailrail user` keeps; without one nobody can log in. Taken as soon as it changes.",
     )
-    sql: SqlSettings = setting(SqlSettings(), "Users from an SQLite database.")
+    sql: SqlSettings = setting(SqlSettings(), "Users from a database.")
     dovecot: Path | None = setting(
         None, "Dovecot's socket for authentication clients, which it may have for Postfix already."
     )
@@ -158,7 +172,7 @@ class UsersSettings(Settings):
     @model_validator(mode="after")
     def _is_one_source(self) -> Self:
         if sum(self._sources) > 1:
-            raise ValueError("users come from one place: keep one of file, sql.file, dovecot and function")
+            raise ValueError("users come from one place: keep one of file, sql, dovecot and function")
         return self
 
     @property
@@ -175,7 +189,7 @@ class UsersSettings(Settings):
     def _sources(self) -> tuple[bool, ...]:
         return (
             self.file is not None,
-            self.sql.file is not None,
+            self.sql.is_on,
             self.dovecot is not None,
             bool(self.function),
         )

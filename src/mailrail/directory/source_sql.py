@@ -1,25 +1,18 @@
-"""Floor 3 · directory — users from an SQLite database that another program keeps.
+"""Floor 3 · directory — users from a database that another program keeps: SQLite or PostgreSQL.
 
 The query is the operator's: whatever the tables are called, it returns at most one row, whose columns have the names of the keys of the user
-file (`password`, `scram`, `may_send_as`, `disabled` ...). The name goes in as a parameter, never as text. The database is opened for each
-question and read only: logins are few, and a backup or an upgrade of the file is seen at once.
+file (`password`, `scram`, `may_send_as`, `disabled` ...). The name goes in as a parameter, never as text.
 """
 
 import json
-import stat
-from pathlib import Path
-from typing import Final
-
-import apsw
 
 from mailrail.directory.api import DirectoryError
 from mailrail.directory.records import read_entry
 from mailrail.directory.source_file import able, checked
 from mailrail.directory.user import User
 from mailrail.model import SettingsError
-from mailrail.tables import Pool, Stamp, stamp_of
+from mailrail.tables import Database, Pool, TableError, Turns
 
-_BUSY_MS: Final = 2000  # another program writes; a login can wait that long
 Row = dict[str, object]
 
 
@@ -29,59 +22,44 @@ class SqlSource:
     has_keys = False  # nobody knows without reading all of them; a listener's `auth` may say so
     knows_names = True
 
-    def __init__(self, path: Path, query: str, pool: Pool) -> None:
-        self._path = path
-        self._query = query
+    def __init__(self, database: Database, turns: Turns, pool: Pool) -> None:
+        """Ask nothing yet.
+
+        Args:
+            database: with a query of `:name`.
+            turns: bounds the questions.
+            pool: whose threads hash.
+        """
+        self._database = database
+        self._turns = turns
         self._pool = pool
 
-    def begin(self) -> None:
-        """Find out whether the query can be asked; blocks.
-
-        Raises:
-            SettingsError: it cannot.
-        """
-        try:
-            if self._path.stat().st_mode & stat.S_IRWXO:
-                raise SettingsError(f"{self._path} can be read by everybody; mend it: chmod 640 {self._path}")
-            self._row("")
-        except (OSError, apsw.Error) as error:
-            raise SettingsError(f"users cannot be read from {self._path}: {error}") from error
-
-    def version(self) -> tuple[Stamp, Stamp]:
-        """Return what tells that the database was written."""
-        return stamp_of(self._path), stamp_of(self._path.with_name(f"{self._path.name}-wal"))
+    def version(self) -> object:
+        """Return what tells that the database was written, where that can be known."""
+        return self._database.version()
 
     async def check_password(self, name: str, password: str) -> User | None:
         """Return the user if the password is right."""
-        return await self._pool.run(lambda: checked(self._user(name), password))
+        user = await self._user(name)
+        return await self._pool.run(lambda: checked(user, password))
 
     async def find(self, name: str) -> User | None:
         """Return a user who may log in."""
-        return await self._pool.run(lambda: able(self._user(name)))
+        return able(await self._user(name))
 
     async def close(self) -> None:
         """Take no more questions."""
         self._pool.close()
+        await self._database.close()
 
-    def _user(self, name: str) -> User | None:
+    async def _user(self, name: str) -> User | None:
         try:
-            row = self._row(name)
-            return None if row is None else read_entry(_entry(row)).user(name)
-        except apsw.Error as error:
-            raise DirectoryError(f"{self._path}: {error}") from error
-        except SettingsError as error:
-            raise DirectoryError(f"{self._path}: the row of {name}: {error}") from error
-
-    def _row(self, name: str) -> Row | None:
-        db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
-        try:
-            db.set_busy_timeout(_BUSY_MS)
-            cursor = db.cursor()
-            for values in cursor.execute(self._query, {"name": name}):
-                return dict(zip((column[0] for column in cursor.get_description()), values, strict=True))
-            return None
-        finally:
-            db.close(True)
+            rows = await self._turns.ask(lambda: self._database.rows({"name": name}, 1))
+            return read_entry(_entry(rows[0])).user(name) if rows else None
+        except TableError as error:
+            raise DirectoryError(str(error)) from error
+        except (SettingsError, ValueError) as error:
+            raise DirectoryError(f"{self._database.describe()}: the row of {name}: {error}") from error
 
 
 def _entry(row: Row) -> Row:

@@ -1,15 +1,11 @@
 """Floor 3 · directory — from the settings to who knows whose a token is."""
 
-import stat
-from pathlib import Path
-
 from mailrail.directory.claims import Terms
-from mailrail.directory.fetching import HttpFetcher, Request
-from mailrail.directory.pool import login_pool
 from mailrail.directory.settings import OAuthSettings, UsersSettings
 from mailrail.directory.tokens import IntrospectedTokens, KeySet, SignedTokens, Tokens, basic_authorization
-from mailrail.model import Clock, SettingsError
+from mailrail.model import Clock
 from mailrail.net import client_context
+from mailrail.tables import HttpFetcher, Pool, Request, read_secret
 
 
 def open_tokens(users: UsersSettings, clock: Clock) -> Tokens:
@@ -20,12 +16,12 @@ def open_tokens(users: UsersSettings, clock: Clock) -> Tokens:
     """
     settings = users.oauth
     # Threads of its own: an issuer that is slow keeps nobody from logging in by password.
-    pool = login_pool(users.threads, users.waiting)
+    pool = Pool(users.threads, users.waiting, name="issuer")
     fetcher = HttpFetcher(pool, client_context(verify=True, ca_file=settings.ca_file), settings.timeout_s)
     if settings.keys_url:
         return SignedTokens(KeySet(settings.keys_url, fetcher), _terms(settings), clock)
     assert settings.client_secret_file is not None, "OAuthSettings is not whole"
-    secret = _read_secret(settings.client_secret_file)
+    secret = read_secret(settings.client_secret_file, "client_secret_file")
     ask = Request(settings.introspection_url, authorization=basic_authorization(settings.client_id, secret))
     return IntrospectedTokens(ask, fetcher, _terms(settings), clock)
 
@@ -39,16 +35,3 @@ def _terms(settings: OAuthSettings) -> Terms:
         leeway_s=settings.leeway_s,
         must_expire=bool(settings.keys_url),
     )
-
-
-def _read_secret(file: Path) -> str:
-    try:
-        is_open = file.stat().st_mode & stat.S_IRWXO
-        secret = file.read_text("utf-8").partition("\n")[0].strip()
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"client_secret_file {file} cannot be read: {error}") from error
-    if is_open:
-        raise SettingsError(f"{file} can be read by everybody; mend it: chmod 640 {file}")
-    if not secret:
-        raise SettingsError(f"{file} is empty; mend it: its first line is the secret")
-    return secret

@@ -8,12 +8,12 @@ keys serve for a day. An introspected token is asked about at each login, so one
 import asyncio
 import contextlib
 from base64 import b64encode
+from dataclasses import replace
 from typing import Final, Protocol
 from urllib.parse import quote_plus, urlencode
 
 from mailrail.directory.api import DirectoryError
 from mailrail.directory.claims import Refusal, Terms, judge
-from mailrail.directory.fetching import Fetcher, Request
 from mailrail.directory.jwt import (
     SignedToken,
     SigningKey,
@@ -24,10 +24,12 @@ from mailrail.directory.jwt import (
     read_token,
 )
 from mailrail.model import SECOND_US, Clock
+from mailrail.tables import Fetcher, Request, TableError
 
 _FRESH_S: Final = 3600.0  # practice: what issuers say in Cache-Control is between minutes and a day
 _LAST_S: Final = 86_400.0
 _PAUSE_S: Final = 60.0
+_OK: Final = 200
 
 
 class Tokens(Protocol):
@@ -121,7 +123,7 @@ class KeySet:
 
     async def _fetch(self) -> None:
         try:
-            self._keys = read_keys(await self._fetcher.fetch(Request(self._url)))
+            self._keys = read_keys(await _document(self._fetcher, Request(self._url)))
         except DirectoryError as error:
             self._trouble = str(error)
         except TokenError as error:
@@ -152,7 +154,7 @@ class IntrospectedTokens:
     async def name_of(self, token: str) -> str | Refusal:
         """Return the login name of the bearer of *token*."""
         form = urlencode({"token": token, "token_type_hint": "access_token"})
-        answer = await self._fetcher.fetch(Request(self._ask.url, form, self._ask.authorization))
+        answer = await _document(self._fetcher, replace(self._ask, posted=form))
         try:
             claims = read_object(answer)
         except TokenError as error:
@@ -164,6 +166,16 @@ class IntrospectedTokens:
     async def close(self) -> None:
         """Ask nothing more."""
         await self._fetcher.close()
+
+
+async def _document(fetcher: Fetcher, request: Request) -> bytes:
+    try:
+        answer = await fetcher.fetch(request)
+    except TableError as error:
+        raise DirectoryError(str(error)) from error
+    if answer.status != _OK:
+        raise DirectoryError(f"{request.url} answered {answer.status} {answer.reason}")
+    return answer.body
 
 
 def basic_authorization(client_id: str, secret: str) -> str:

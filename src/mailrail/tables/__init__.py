@@ -6,19 +6,29 @@ await tables.close()
 """
 
 from mailrail.tables.api import Table, TableError
+from mailrail.tables.databases import Database
 from mailrail.tables.events import TableFailed, TableLoaded, TableRefused, TableRestored
+from mailrail.tables.fetching import Fetched, Fetcher, HttpFetcher, Request, is_safe_url
 from mailrail.tables.functions import FunctionName, find_function
-from mailrail.tables.opening import Doors, Tables, check_table, open_tables
+from mailrail.tables.opening import Doors, Place, Tables, check_table, open_postgres, open_sqlite, open_tables
 from mailrail.tables.pool import Pool
-from mailrail.tables.settings import TableName, TableSettings
+from mailrail.tables.secretfile import read_secret
+from mailrail.tables.settings import PostgresUrl, TableName, TableSettings
 from mailrail.tables.targets import TargetError, read_targets
-from mailrail.tables.textfile import ABSENT, Stamp, stamp_of
+from mailrail.tables.textfile import Stamp, stamp_of
+from mailrail.tables.turns import Turns
 
 __all__ = [
-    "ABSENT",
+    "Database",
     "Doors",
+    "Fetched",
+    "Fetcher",
     "FunctionName",
+    "HttpFetcher",
+    "Place",
     "Pool",
+    "PostgresUrl",
+    "Request",
     "Stamp",
     "Table",
     "TableError",
@@ -30,9 +40,14 @@ __all__ = [
     "TableSettings",
     "Tables",
     "TargetError",
+    "Turns",
     "check_table",
     "find_function",
+    "is_safe_url",
+    "open_postgres",
+    "open_sqlite",
     "open_tables",
+    "read_secret",
     "read_targets",
     "stamp_of",
 ]

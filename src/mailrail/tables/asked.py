@@ -13,6 +13,7 @@ from mailrail.observe import Bus
 from mailrail.tables.api import Table, TableError
 from mailrail.tables.events import TableFailed, TableRestored
 from mailrail.tables.settings import AskedSettings
+from mailrail.tables.turns import Turns
 
 Values = tuple[str, ...] | None
 
@@ -39,7 +40,7 @@ class AskedTable:
         self._bus = bus
         self._answers: OrderedDict[str, Answer] = OrderedDict()
         self._asking: dict[str, asyncio.Future[Values]] = {}
-        self._turn = asyncio.Semaphore(settings.at_once)
+        self._turns = Turns(settings.at_once, settings.waiting, settings.timeout_s)
         self._failed = 0
 
     async def look_up(self, key: str) -> Values:
@@ -62,8 +63,6 @@ class AskedTable:
             await asyncio.wait((asked,))
             if not asked.cancelled():  # if so, who asked has gone, and one of those who waited asks
                 return asked.result()
-        if len(self._asking) >= self._settings.at_once + self._settings.waiting:
-            raise TableError("too many questions at one time")
         future: asyncio.Future[Values] = asyncio.get_running_loop().create_future()
         self._asking[key] = future
         try:
@@ -80,13 +79,8 @@ class AskedTable:
             future.cancel()
 
     async def _ask(self, key: str) -> Values:
-        limit_s = self._settings.timeout_s
         try:
-            try:
-                async with asyncio.timeout(limit_s), self._turn:
-                    values = await self._inner.look_up(key)
-            except TimeoutError:
-                raise TableError(f"no answer in {limit_s:g} s") from None
+            values = await self._turns.ask(lambda: self._inner.look_up(key))
         except TableError as error:
             self._has_failed(error)
             raise

@@ -6,25 +6,34 @@ from pathlib import Path
 from typing import assert_never
 
 from mailrail.model import SettingsError
+from mailrail.net import client_context
 from mailrail.observe import Bus
 from mailrail.tables.api import Table
 from mailrail.tables.asked import AskedTable
+from mailrail.tables.databases import Database, QueryTable
+from mailrail.tables.fetching import JSON, HttpFetcher, Request
 from mailrail.tables.function import FunctionTable
 from mailrail.tables.functions import find_function
+from mailrail.tables.http import HttpTable
 from mailrail.tables.memory import FileTable, InlineTable
 from mailrail.tables.named import NamedTable
 from mailrail.tables.patterns import PatternTable, Rules, make_rule, read_rules
 from mailrail.tables.pool import Pool
+from mailrail.tables.secretfile import read_secret
 from mailrail.tables.settings import (
     AliasesSettings,
     AskedSettings,
     FileSettings,
     FunctionSettings,
+    HttpSettings,
     InlineSettings,
+    PostgresSettings,
     RegexSettings,
+    SqliteSettings,
     TableSettings,
     Values,
 )
+from mailrail.tables.sqlite import SqliteDatabase
 from mailrail.tables.targets import TargetError, read_targets
 from mailrail.tables.textfile import TextFile
 from mailrail.tables.textforms import Entries, read_aliases, read_pairs
@@ -100,11 +109,74 @@ def _open(name: str, settings: TableSettings, doors: Doors) -> Table:
             return _file(name, settings.file, doors, is_aliases=True)
         case RegexSettings():
             return _patterns(name, settings, doors)
+        case SqliteSettings():
+            return QueryTable(
+                open_sqlite(settings.file, settings.query, ("key",), Pool(settings.at_once, settings.waiting))
+            )
+        case PostgresSettings():
+            place = Place(settings.url, settings.password_file, settings.ca_file)
+            return QueryTable(open_postgres(place, settings.query, ("key",)))
+        case HttpSettings():
+            return _http(settings)
         case FunctionSettings():
             pool = Pool(settings.at_once, settings.waiting)
             return FunctionTable(settings.function, find_function(settings.function), pool)
         case _:
             assert_never(settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a PostgreSQL is, and by whose name we come.
+
+    Attributes:
+        password_file: file whose first line is the password, or None.
+        ca_file: the authorities that may vouch for it, None for the system's.
+    """
+
+    url: str
+    password_file: Path | None
+    ca_file: Path | None
+
+
+def open_postgres(place: Place, query: str, names: tuple[str, ...]) -> Database:
+    """Return a database to ask *query* of, with parameters of these *names*. Blocks; connects nowhere yet.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    try:
+        from mailrail.tables.postgres import PostgresDatabase  # noqa: PLC0415 -- an extra; most do without
+    except ImportError:
+        raise SettingsError(
+            'PostgreSQL needs a library that is not installed; mend it: pip install "mailrail[postgres]"'
+        ) from None
+    password = "" if place.password_file is None else read_secret(place.password_file, "password_file")
+    if place.ca_file is not None:
+        client_context(verify=True, ca_file=place.ca_file)  # libpq would only find out when it connects
+    return PostgresDatabase(place.url, query, names, password=password, ca_file=place.ca_file)
+
+
+def open_sqlite(file: Path, query: str, names: tuple[str, ...], pool: Pool) -> Database:
+    """Return a database to ask *query* of, with parameters of these *names*; it is asked once. Blocks.
+
+    Raises:
+        SettingsError: it cannot be used.
+    """
+    database = SqliteDatabase(file, query, pool)
+    database.begin(names)
+    return database
+
+
+def _http(settings: HttpSettings) -> HttpTable:
+    secret = "" if settings.token_file is None else f"Bearer {read_secret(settings.token_file, 'token_file')}"
+    fetcher = HttpFetcher(
+        Pool(settings.at_once, settings.waiting),
+        client_context(verify=True, ca_file=settings.ca_file),
+        settings.timeout_s,
+        settings.most_bytes,
+    )
+    return HttpTable(Request(settings.url, content_type=JSON, authorization=secret), fetcher)
 
 
 def _file(name: str, path: Path, doors: Doors, *, is_aliases: bool) -> FileTable:

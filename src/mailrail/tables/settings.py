@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Discriminator, Tag, model_validator
 
-from mailrail.settings import Duration, Settings, kind_tag, setting
+from mailrail.settings import Duration, Settings, Size, kind_tag, setting
+from mailrail.tables.fetching import is_safe_url
 from mailrail.tables.functions import FunctionName
 
 _NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
@@ -129,11 +131,102 @@ class FunctionSettings(AskedSettings):
     )
 
 
+class SqliteSettings(AskedSettings):
+    """An SQLite database of another program; it is only read."""
+
+    kind: Literal["sqlite"] = setting(..., "What sort of table it is.")
+    file: Path = setting(..., "The database.", examples=["/var/lib/site/people.db"])
+    query: str = setting(
+        ...,
+        "A query of `:key` whose first column holds the values, in one row or several; no row: there is nothing.",
+        examples=["SELECT target FROM aliases WHERE address = :key"],
+    )
+
+
+def _postgres_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in ("postgresql", "postgres")
+        has_password = parts.password is not None or "password=" in parts.query
+    except ValueError:
+        is_whole = has_password = False
+    if not is_whole:
+        raise ValueError(
+            f"{text!r} is no URL of PostgreSQL: write it like postgresql://mail@db.example.org/site"
+        )
+    if has_password:
+        raise ValueError(
+            "holds a password, which settings are no place for: put it into the file password_file"
+        )
+    return text
+
+
+PostgresUrl = Annotated[str, AfterValidator(_postgres_url)]
+
+
+class PostgresSettings(AskedSettings):
+    """A PostgreSQL database; wants the extra `mailrail[postgres]`."""
+
+    kind: Literal["postgres"] = setting(..., "What sort of table it is.")
+    url: PostgresUrl = setting(
+        ...,
+        "The database, as libpq reads it; several hosts stand between commas. A host elsewhere must have a certificate that is good for "
+        "its name, unless `?sslmode=` says otherwise.",
+        examples=["postgresql://mail@db.example.org/site"],
+    )
+    password_file: Path | None = setting(
+        None, "File whose first line is our password there; read at the start."
+    )
+    ca_file: Path | None = setting(
+        None, "PEM file of the authorities that may vouch for the server, instead of the system's."
+    )
+    query: str = setting(
+        ...,
+        "A query of `:key` whose first column holds the values, in one row or several; no row: there is nothing.",
+        examples=["SELECT target FROM aliases WHERE address = :key"],
+    )
+
+
+class HttpSettings(AskedSettings):
+    """A service that answers by HTTP and JSON: a text, a list of texts, or an object with such a member `values`; 404 says that there is nothing."""
+
+    kind: Literal["http"] = setting(..., "What sort of table it is.")
+    url: str = setting(
+        ...,
+        'What is asked, by https, or by http on loopback. `{key}` in it is the key, escaped; without, `{"key": "..."}` is posted.',
+        examples=["https://directory.example.org/aliases/{key}"],
+    )
+    token_file: Path | None = setting(
+        None,
+        "File whose first line is a token that says who we are (Bearer); read at the start.",
+        source="RFC 6750 §2.1",
+    )
+    ca_file: Path | None = setting(
+        None, "PEM file of the authorities that may vouch for the service, instead of the system's."
+    )
+    most_bytes: Size = setting(
+        262_144, "How long an answer may be.", unit="bytes", source="practice", ge=1024, le=16_777_216
+    )
+
+    @model_validator(mode="after")
+    def _is_safe(self) -> Self:
+        if not is_safe_url(self.url.replace("{key}", "key")):
+            raise ValueError(f"{self.url!r} must begin with https://, or be on loopback by http://")
+        if "{key}" in urlsplit(self.url).netloc:
+            raise ValueError(
+                f"{self.url!r} would let strangers say which host is asked: put {{key}} behind it"
+            )
+        return self
+
+
 TableSettings = Annotated[
     Annotated[InlineSettings, Tag("kind=inline")]
     | Annotated[FileSettings, Tag("kind=file")]
     | Annotated[AliasesSettings, Tag("kind=aliases")]
     | Annotated[RegexSettings, Tag("kind=regex")]
+    | Annotated[SqliteSettings, Tag("kind=sqlite")]
+    | Annotated[PostgresSettings, Tag("kind=postgres")]
+    | Annotated[HttpSettings, Tag("kind=http")]
     | Annotated[FunctionSettings, Tag("kind=function")],
     Discriminator(kind_tag),
 ]

@@ -19,6 +19,8 @@ PROOF = {
     "postfix": "usr/sbin/postfix",
     "exim": "usr/sbin/exim4",
     "pebble": "usr/bin/pebble",
+    "postgres": "usr/lib/postgresql/15/bin/postgres",
+    "slapd": "usr/sbin/slapd",
     "sslscan": "usr/bin/sslscan",
     "swaks": "usr/bin/swaks",
 }

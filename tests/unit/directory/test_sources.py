@@ -9,13 +9,14 @@ import pytest
 from pydantic import ValidationError
 from tests.support.memory_net import MemoryNetwork
 
-from mailrail.directory import DirectoryError, Source, User, UsersSettings, open_directory
+from mailrail.directory import DirectoryError, Source, User, UsersSettings, check_users, open_directory
 from mailrail.directory.pool import login_pool
 from mailrail.directory.settings import SqlSettings
 from mailrail.directory.source_function import FunctionSource
 from mailrail.directory.source_sql import SqlSource
 from mailrail.model import SettingsError, SystemClock, system_rng
 from mailrail.observe import Bus
+from mailrail.tables import Pool, Turns, open_sqlite
 
 QUERY = SqlSettings().query
 
@@ -31,9 +32,12 @@ def database(path: Path, *rows: tuple[object, ...]) -> Path:
 
 
 def with_name(path: Path, query: str = QUERY) -> SqlSource:
-    return SqlSource(
-        path, query.replace("password", "password, may_send_as, messages_per_day"), login_pool(1, 10)
-    )
+    return sql_source(path, query.replace("password", "password, may_send_as, messages_per_day"))
+
+
+def sql_source(path: Path, query: str) -> SqlSource:
+    database = open_sqlite(path, query, ("name",), Pool(1, 10))
+    return SqlSource(database, Turns(1, 10, timeout_s=5), login_pool(1, 10))
 
 
 def find(source: Source, name: str) -> User | None:
@@ -55,7 +59,7 @@ def test_a_row_says_what_a_user_file_says(tmp_path: Path, words: str) -> None:
 
 
 def test_the_default_query_fits_a_table_with_the_names_of_the_user_file(tmp_path: Path) -> None:
-    source = SqlSource(database(tmp_path / "db", ("ann", "{PLAIN}x")), QUERY, login_pool(1, 10))
+    source = sql_source(database(tmp_path / "db", ("ann", "{PLAIN}x")), QUERY)
     assert find(source, "ann") == User("ann", "{PLAIN}x")
 
 
@@ -80,13 +84,24 @@ def test_a_write_changes_the_version(tmp_path: Path) -> None:
 
 def test_a_database_that_cannot_be_asked_is_told_at_the_start(tmp_path: Path) -> None:
     path = database(tmp_path / "db")
+
+    def check(**values: object) -> None:
+        check_users(UsersSettings(sql=SqlSettings.model_validate(values)))
+
+    check(file=path)
     with pytest.raises(SettingsError, match="no such table: people"):
-        with_name(path, "SELECT * FROM people WHERE name = :name").begin()
+        check(file=path, query="SELECT * FROM people WHERE name = :name")
     with pytest.raises(SettingsError, match="cannot be read"):
-        with_name(tmp_path / "nowhere").begin()
+        check(file=tmp_path / "nowhere")
     path.chmod(0o644)
     with pytest.raises(SettingsError, match="chmod 640"):
-        with_name(path).begin()
+        check(file=path)
+    with pytest.raises(SettingsError, match="the query asks for :user; known is :name"):
+        check(url="postgresql://mail@db.example.org/site", query="SELECT 1 WHERE x = :user")
+    with pytest.raises(ValidationError, match="keep one of file and url"):
+        check(file=path, url="postgresql://mail@db.example.org/site")
+    with pytest.raises(ValidationError, match="there is none"):
+        check(file=path, password_file=path)
 
 
 def raises(user: str, password: str) -> bool:

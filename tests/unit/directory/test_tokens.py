@@ -21,20 +21,17 @@ from tests.support.issuer import (
     new_key,
     sign,
 )
-from tests.support.peers.certificates import make_certificate
 from tests.unit.directory.test_directory import FakeSource
 
 from mailrail.directory import Directory, DirectoryError, UsersSettings
 from mailrail.directory.claims import Refusal, Terms
-from mailrail.directory.fetching import HttpFetcher, Request
-from mailrail.directory.pool import login_pool
 from mailrail.directory.settings import OAuthSettings
 from mailrail.directory.token_opening import open_tokens
 from mailrail.directory.tokens import KeySet, SignedTokens, basic_authorization
 from mailrail.model import SettingsError, SystemClock, system_rng
 from mailrail.model import reply as say
-from mailrail.net import client_context
 from mailrail.sim import simulate
+from mailrail.tables import Fetched, Request, TableError
 
 TERMS = Terms(issuer=NAME, audience=AUDIENCE, scope="", user_claim="email", leeway_s=60, must_expire=True)
 KEYS = {name: new_key("ES256") for name in "ab"}
@@ -58,13 +55,14 @@ class FakeFetcher:
         self.is_down = False
         self.wait_s = 0.0
 
-    async def fetch(self, request: Request) -> bytes:
+    async def fetch(self, request: Request) -> Fetched:
         assert request == Request(URL)
         self.count += 1
         await asyncio.sleep(self.wait_s)
         if self.is_down:
-            raise DirectoryError("it is down")
-        return json.dumps({"keys": [jwk(KEYS[name], kid=name) for name in self.names]}).encode()
+            raise TableError("it is down")
+        keys = json.dumps({"keys": [jwk(KEYS[name], kid=name) for name in self.names]})
+        return Fetched(200, "OK", keys.encode())
 
     async def close(self) -> None: ...
 
@@ -198,56 +196,6 @@ def test_what_is_no_token_asks_for_no_keys() -> None:
     play(scenario)
 
 
-def fetched(request: Request, *, ca_file: Path | None = None, timeout_s: float = 10) -> bytes:
-    async def ask() -> bytes:
-        tls = client_context(verify=True, ca_file=ca_file)
-        fetcher = HttpFetcher(login_pool(1, 10), tls, timeout_s)
-        try:
-            return await fetcher.fetch(request)
-        finally:
-            await fetcher.close()
-
-    return asyncio.run(ask())
-
-
-@pytest.mark.parametrize(
-    ("override", "word"),
-    [
-        ((500, {}, b"{}"), "500"),
-        ((302, {"Location": "http://127.0.0.1:1/keys"}, b""), "302"),
-        ((200, {}, b"x" * 300_000), "more than"),
-    ],
-)
-def test_any_other_answer_is_not_now_and_redirects_are_not_followed(
-    override: tuple[int, dict[str, str], bytes], word: str
-) -> None:
-    with issuer() as site:
-        site.override = override
-        with pytest.raises(DirectoryError, match=word):
-            fetched(Request(f"{site.url}/keys"))
-        assert site.asked == ["/keys"]
-
-
-def test_nobody_there_is_not_now() -> None:
-    with pytest.raises(DirectoryError, match="refused"):
-        fetched(Request("http://127.0.0.1:1/keys"))
-
-
-def test_who_cannot_prove_its_name_is_not_asked(tmp_path: Path) -> None:
-    ours, others = tmp_path / "ours", tmp_path / "others"
-    ours.mkdir()
-    others.mkdir()
-    certificate = make_certificate(ours, "127.0.0.1")
-    with issuer() as site:
-        context = certificate.server_context()
-        site.socket = context.wrap_socket(site.socket, server_side=True, do_handshake_on_connect=False)
-        request = Request(f"{site.url}/keys".replace("http:", "https:"))
-        assert b'"keys"' in fetched(request, ca_file=certificate.ca_file)
-        with pytest.raises(DirectoryError, match="CERTIFICATE_VERIFY_FAILED"):
-            fetched(request, ca_file=make_certificate(others, "127.0.0.1").ca_file)
-        assert len(site.asked) == 1
-
-
 def test_a_client_says_who_it_is_as_in_a_form() -> None:
     assert basic_authorization(CLIENT_ID, SECRET) == AUTHORIZATION
 
@@ -268,16 +216,26 @@ def introspection(site: Issuer, folder: Path, **more: Any) -> OAuthSettings:
     )
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"no json"])
-def test_an_answer_about_a_token_that_is_none_is_not_now(tmp_path: Path, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("status", "body", "word"),
+    [
+        (200, b"", "the answer"),
+        (200, b"[]", "the answer"),
+        (200, b"no json", "the answer"),
+        (500, b'{"active": true}', "answered 500"),
+    ],
+)
+def test_an_answer_about_a_token_that_is_none_is_not_now(
+    tmp_path: Path, status: int, body: bytes, word: str
+) -> None:
     async def ask() -> None:
         tokens = open_tokens(UsersSettings(oauth=introspection(site, tmp_path)), SystemClock())
-        with pytest.raises(DirectoryError, match="the answer"):
+        with pytest.raises(DirectoryError, match=word):
             await tokens.name_of("opaque")
         await tokens.close()
 
     with issuer() as site:
-        site.override = (200, {}, body)
+        site.override = (status, {}, body)
         asyncio.run(ask())
 
 
