@@ -37,13 +37,22 @@ def _check_mail(text: str) -> None:
     found = parse_mail(text, _ALL)
     assert text.isascii()
     envelope = Envelope(
-        _PATH, (), found.body, found.smtputf8, found.ret, found.envid, found.requiretls, None, found.priority
+        _PATH,
+        (),
+        found.body,
+        found.smtputf8,
+        found.ret,
+        found.envid,
+        found.requiretls,
+        found.hold,
+        found.priority,
+        found.deliver_by,
     )
     again = parse_mail(format_mail(envelope, _ALL, found.size_bytes or 0, found.body), _ALL)
     assert again.size_bytes == (found.size_bytes or 0)
     assert (again.body, again.smtputf8, again.ret) == (found.body, found.smtputf8, found.ret)
     assert (again.envid, again.requiretls) == (found.envid, found.requiretls)
-    assert again.priority == found.priority
+    assert (again.priority, again.deliver_by) == (found.priority, found.deliver_by)
     assert -9 <= found.priority <= 9
     assert found.envid.isprintable()
     assert (found.auth or "").isprintable()
@@ -51,6 +60,9 @@ def _check_mail(text: str) -> None:
     if found.hold is not None:
         assert found.hold.release_us(0) >= 0
         assert str(found.hold).isascii()
+        assert again.hold is not None
+        # A fraction of a second is not written back.
+        assert 0 <= found.hold.release_us(0) - again.hold.release_us(0) < 1_000_000
 
 
 def _check_rcpt(text: str) -> None:

@@ -14,6 +14,7 @@ from tests.fuzz.tape import Tape
 from mailrail.model import (
     Address,
     Body,
+    DeliverBy,
     Envelope,
     Hold,
     Message,
@@ -65,7 +66,14 @@ def seeds() -> Iterator[bytes]:
     yield b"\1" + encode_message(
         Message(_ID, 1, Envelope(None, people[:1]), 0, False, origin, False), 2**32 - 1
     )
-    wishes = Envelope(None, people[:1], requiretls=True, hold=Hold(until_us=2**50), priority=-9)
+    wishes = Envelope(
+        None,
+        people[:1],
+        requiretls=True,
+        hold=Hold(until_us=2**50),
+        priority=-9,
+        deliver_by=DeliverBy(-1, False, True),
+    )
     yield b"\1" + encode_message(Message(_ID, 1, wishes, 0, is_tls_optional=True), 0)
     yield b"\0" + encode_pending((Pending(0),))
     yield b"\0" + encode_pending((Pending(1, "450 later"), Pending(300)))

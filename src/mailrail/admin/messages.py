@@ -168,6 +168,8 @@ class Row(_Model):
     release_us: int = 0
     requiretls: bool = False
     priority: int = 0
+    deliver_by_us: int = 0
+    returns_late: bool = False
     is_tls_optional: bool = False
 
 
@@ -348,6 +350,8 @@ def row_of(listed: Listed) -> Row:
         release_us=0 if envelope.hold is None else message.release_us,
         requiretls=envelope.requiretls,
         priority=envelope.priority,
+        deliver_by_us=message.deliver_by_us,
+        returns_late=envelope.deliver_by is not None and envelope.deliver_by.returns,
         is_tls_optional=message.is_tls_optional,
     )
 

@@ -166,6 +166,9 @@ def _message_lines(rows: Sequence[Row]) -> Iterator[str]:
             yield f"  release   {utc(first.release_us):%Y-%m-%d %H:%M:%S} UTC, as its sender asked (FUTURERELEASE)"
         if first.priority:
             yield f"  priority  {first.priority} (MT-PRIORITY)"
+        if first.deliver_by_us:
+            end = "then returned" if first.returns_late else "then its sender is told"
+            yield f"  deliver   by {utc(first.deliver_by_us):%Y-%m-%d %H:%M:%S} UTC, {end} (DELIVERBY)"
         if first.requiretls:
             yield "  TLS       verified at every hop (REQUIRETLS)"
         if first.is_tls_optional:

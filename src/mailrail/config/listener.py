@@ -121,6 +121,15 @@ class ListenerSettings(Settings):
         ge=0,
         le=365 * 86_400,
     )
+    deliver_by_s: Duration = setting(
+        0,
+        "The shortest time within which senders may ask for delivery (DELIVERBY): if it does not come about they hear of it, or have the "
+        "message back; 0: not offered.",
+        unit="s",
+        source="RFC 2852",
+        ge=0,
+        le=30 * 86_400,
+    )
     mt_priority: PriorityRight = setting(
         PriorityRight.NONE,
         "Offer MT-PRIORITY, by which a message asks to go before others (1 to 9) or behind them (-1 to -9). Before others: nobody "

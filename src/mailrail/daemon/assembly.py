@@ -129,6 +129,7 @@ class Daemon:
                 {hop.tls_files for hop in (*settings.route, *settings.domain.values()) if hop.tls_files}
             ),
             hello_name=settings.hostname,
+            clock=world.clock,
             bus=bus,
             leaves_as=self.signed_paths.leaving,
         )
@@ -320,6 +321,7 @@ class Daemon:
                 proxy_from=listener.proxies,
                 requiretls=listener.requiretls,
                 future_release_s=int(listener.future_release_s),
+                deliver_by_s=int(listener.deliver_by_s),
                 mt_priority=listener.mt_priority is not PriorityRight.NONE,
                 xclient_from=listener.xclient_from,
             )

@@ -24,6 +24,7 @@ from mailrail.model import (
     Address,
     Attempt,
     Blame,
+    Clock,
     Deferred,
     Delivered,
     Failed,
@@ -51,6 +52,7 @@ class Dispatch(Protocol):
     settings: DeliverySettings
     dead: DeadEndpoints
     leaves_as: reverse_paths.LeavesAs
+    clock: Clock
 
     def route(self, recipient: Recipient) -> Route:
         """Return where *recipient* goes by the settings."""
@@ -234,6 +236,12 @@ class SmtpCarrier:
                 progress.note_all(lack, goes_on=True)
                 return
         host, extensions = progress.host, session.extensions
+        if progress.message.envelope.deliver_by is not None:
+            now_us = self._dispatch.clock.now_us()
+            late = demands.lack_of_time(progress.message, self._route, session, host, now_us)
+            if late is not None:
+                progress.note_all(late)
+                return
         places = progress.open
         recipients = (
             progress.recipients
@@ -264,7 +272,11 @@ class SmtpCarrier:
         if session.has_announced:
             return await session.send_announced(behind=self._go_ahead)
         fitted = as_it_is(progress.message, progress.content, session.extensions) or await fit(
-            progress.message, progress.content, recipients, session.extensions
+            progress.message,
+            progress.content,
+            recipients,
+            session.extensions,
+            self._dispatch.clock.now_us(),
         )
         if isinstance(fitted, Fit) and not progress.is_unclean:
             try:
@@ -291,6 +303,7 @@ class SmtpCarrier:
             stages,
             host,
             passed_dsn=extensions.has_dsn,
+            passed_by="DELIVERBY" in extensions.keywords,
             is_final=self._route.lmtp,
             lost=lost,
         )

@@ -101,6 +101,7 @@ def from_replies(
     *,
     passed_dsn: bool,
     is_final: bool,
+    passed_by: bool = False,
     lost: Deferred | None = None,
 ) -> list[Outcome]:
     """Return an outcome for each recipient of a transaction.
@@ -110,6 +111,7 @@ def from_replies(
         lost: the outcome of those whom nothing settled.
         passed_dsn: the hop took over the sender's wishes for notices.
         is_final: the hop is the mailbox itself (LMTP).
+        passed_by: the hop was told by when to deliver, if anything was to be told.
     """
     outcomes: list[Outcome] = []
     for reply, stage in zip(replies, stages, strict=True):
@@ -117,7 +119,7 @@ def from_replies(
             assert lost is not None, "only a lost session leaves a recipient open"
             outcomes.append(lost)
         elif reply.code < 400:
-            outcomes.append(Delivered(reply, host, passed_dsn, is_final))
+            outcomes.append(Delivered(reply, host, passed_dsn, is_final, passed_by=passed_by))
         else:
             outcomes.append(from_reply(reply, stage, host))
     return outcomes

@@ -11,7 +11,7 @@ from mailrail.delivery.events import ReversePathRewritten, SessionOpenedOut, Tls
 from mailrail.delivery.plans import DeadEndpoints, Plans
 from mailrail.delivery.reverse_paths import LeavesAs, as_it_came
 from mailrail.delivery.settings import DeliverySettings
-from mailrail.model import Address, Deferred, Failed, Message, Recipient, TlsLevel
+from mailrail.model import Address, Clock, Deferred, Failed, Message, Recipient, TlsLevel
 from mailrail.net import Endpoint, Network, SessionCache, client_context
 from mailrail.observe import Bus
 from mailrail.routing import Host, Plan, Route, Router, TlsFiles
@@ -85,6 +85,7 @@ class SmtpCourier:
         hello_name: our host name, as said in EHLO.
         contexts: made once, kept for good.
         leaves_as: says with which reverse-path mail leaves.
+        clock: wall time.
     """
 
     def __init__(
@@ -96,9 +97,11 @@ class SmtpCourier:
         contexts: ClientContexts,
         *,
         hello_name: str,
+        clock: Clock,
         bus: Bus,
         leaves_as: LeavesAs = as_it_came,
     ) -> None:
+        self.clock = clock
         self.settings = settings
         self.leaves_as = leaves_as
         self.dead = DeadEndpoints(settings.avoid_s)

@@ -1,4 +1,4 @@
-"""Floor 4 · delivery — what a sender demands of every hop: REQUIRETLS, and TLS-Required: No. Pure.
+"""Floor 4 · delivery — what a sender demands of every hop: REQUIRETLS, TLS-Required: No, DELIVERBY. Pure.
 
 REQUIRETLS (RFC 8689 §4.2.1): a hop gets the message under TLS only, with a certificate that is good for a name which nobody could forge,
 and only if it promises the same. A hop on this machine is where the message leaves SMTP: nobody is between. When no host of a
@@ -6,6 +6,9 @@ domain will do, the message goes back at once: waiting changes nobody's software
 
 TLS-Required: No (RFC 8689 §3) puts arriving above protection. It sets aside what the settings ask of TLS with the hosts of strangers;
 not where they name authorities or a login: then TLS protects more than this message.
+
+DELIVERBY in mode R (RFC 2852 §4.1.4.1): a hop gets the message only if it promises to deliver it in the time that is left, or to return it. A
+mailbox (LMTP) need not: what it has taken is delivered. One host that lacks it is enough, for §7 wants no search among the others.
 """
 
 from dataclasses import replace
@@ -48,6 +51,28 @@ def lack_of_session(route: Route, session: ClientSession, host: str) -> Failed |
         return Failed(Blame.HOST, say.ENCRYPTION_NEEDED, host)
     if not session.extensions.has_requiretls:
         return _needed("it does not offer REQUIRETLS", host)
+    return None
+
+
+def lack_of_time(
+    message: Message, route: Route, session: ClientSession, host: str, now_us: int
+) -> Failed | None:
+    """Return why a message that is to be delivered in time or returned must not go over *session*, or None."""
+    by = message.envelope.deliver_by
+    if by is None or not by.returns:
+        return None
+    by, offered = by.after(now_us - message.arrived_us), session.extensions
+    if by.is_over:
+        return Failed(Blame.MESSAGE, say.EXPIRED, host)
+    if "DELIVERBY" not in offered.keywords:
+        return (
+            None
+            if route.lmtp
+            else Failed(Blame.MESSAGE, _add(say.DELIVERBY_NEEDED, "it offers no DELIVERBY"), host)
+        )
+    if by.by_s < offered.deliver_by_s:
+        words = f"{by.by_s} s are left, and it wants {offered.deliver_by_s}"
+        return Failed(Blame.MESSAGE, _add(say.DELIVERBY_NEEDED, words), host)
     return None
 
 

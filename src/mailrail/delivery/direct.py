@@ -108,7 +108,7 @@ async def deliver(
     *Cancel-safe:* yes: sessions are aborted; some recipients may have got the message.
     """
     envelope, content = compose(message, sender, recipients, options or SendOptions())
-    rng, bus = system_rng(), Bus()
+    rng, bus, clock = system_rng(), Bus(), SystemClock()
     network = network or SocketNetwork()
     if router is None:
         resolver = resolver or DnsResolver(network, DnsSettings(), rng)
@@ -121,6 +121,7 @@ async def deliver(
         client_settings or ClientSettings(),
         ClientContexts(),
         hello_name=hello_name,
+        clock=clock,
         bus=bus,
     )
     outcomes = await _deliver_all(courier, envelope, content)
@@ -130,7 +131,7 @@ async def deliver(
 
 async def _deliver_all(courier: SmtpCourier, envelope: Envelope, content: bytes) -> list[Outcome]:
     """Carry to every destination, several at a time, and put the outcomes into the recipients' order."""
-    clock = SystemClock()
+    clock = courier.clock
     message = Message(
         QueueIds(clock).make(), clock.now_us(), envelope, len(content), has_8bit=not content.isascii()
     )

@@ -42,15 +42,20 @@ def as_it_is(message: Message, source: Source, extensions: Extensions) -> Fit | 
     envelope = message.envelope
     if (envelope.smtputf8 and not extensions.has_smtputf8) or envelope.body is _BINARY or envelope.requiretls:
         return None
+    if envelope.deliver_by is not None or envelope.hold is not None:
+        return None
     if not message.has_8bit:
         return Fit(envelope, _SEVEN_BIT, source)
     return Fit(envelope, _EIGHT_BIT, source) if extensions.has_8bitmime else None
 
 
 async def fit(
-    message: Message, source: Source, recipients: Sequence[Recipient], extensions: Extensions
+    message: Message, source: Source, recipients: Sequence[Recipient], extensions: Extensions, now_us: int
 ) -> Fit | Reply:
     """Make *message* fit a hop that offers *extensions*, or return why it cannot be.
+
+    Args:
+        now_us: wall time, from which the time counts that the hop is told (RFC 2852 §4.1.4).
 
     Raises:
         StoreError: *source* cannot be read.
@@ -59,6 +64,7 @@ async def fit(
     if envelope.requiretls and not extensions.has_requiretls:
         # Only a hop on this machine comes so far without it (see `demands`).
         envelope = replace(envelope, requiretls=False)
+    envelope = _in_time(message, envelope, extensions, now_us)
     if envelope.smtputf8 and not extensions.has_smtputf8:
         if await _needs_smtputf8(envelope, recipients, message, source):
             return say.NEXT_HOP_NO_SMTPUTF8
@@ -72,6 +78,18 @@ async def fit(
     if extensions.has_8bitmime:
         return Fit(envelope, _EIGHT_BIT, source)
     return await _converted(envelope, source, may_8bit=False)
+
+
+def _in_time(message: Message, envelope: Envelope, extensions: Extensions, now_us: int) -> Envelope:
+    """Return *envelope* with the time that is left, and without the one that we kept it back."""
+    by = envelope.deliver_by
+    if by is None and envelope.hold is None:
+        return envelope
+    if by is not None:
+        by = by.after(now_us - message.arrived_us)
+        if by.returns and "DELIVERBY" not in extensions.keywords:
+            by = None  # only a mailbox comes so far without it (see `demands`)
+    return replace(envelope, hold=None, deliver_by=by)
 
 
 async def cleaned(fitted: Fit, extensions: Extensions) -> Fit | Reply:

@@ -1,7 +1,7 @@
 """Floor 4 · delivery — one transaction has one MAIL FROM: a parcel whose recipients have several is split by them. Pure.
 
 Who is written to through a list gets its mail from the list's owner (RFC 5321 §3.9.2). For the list the message has arrived: what its
-sender wished to hear of it (ENVID, RET) is not passed on with it (RFC 3461 §5.2.7.1). Who is written to because somebody forwards his
+sender wished to hear of it (ENVID, RET, DELIVERBY) is not passed on with it (RFC 3461 §5.2.7.1). Who is written to because somebody forwards his
 mail gets it from an address that leads back to the sender: to the sender it is still the same message, and all his wishes go with it.
 """
 
@@ -47,7 +47,7 @@ def split(parcel: Parcel, leaves_as: LeavesAs) -> list[tuple[list[int], Part]]:
     for (path, is_of_list), places in groups.items():
         own = replace(envelope, reverse_path=path, recipients=recipients)
         if is_of_list:
-            own = replace(own, ret=None, envid="")
+            own = replace(own, ret=None, envid="", deliver_by=None)
         pending = tuple(item.pending[place] for place in places)
         its_lease = replace(
             lease, message=replace(message, envelope=own), item=replace(item, pending=pending)

@@ -47,6 +47,7 @@ def _courier(site: Site, router: SettingsRouter) -> SmtpCourier:
         PATIENCE,
         ClientContexts.load(files),
         hello_name=settings.hostname,
+        clock=site.clock,
         bus=Bus(),
     )
 

@@ -106,6 +106,7 @@ class Intake:
         treatment: Treatment = RELAYED,
         tls: str = "",
         written_to: Sequence[Recipient] = (),
+        asked_us: int = 0,
     ) -> "Incoming":
         """Begin to take a message.
 
@@ -114,11 +115,15 @@ class Intake:
             treatment: what is done to it.
             tls: version and cipher for the trace line and the event, "" in clear.
             written_to: the recipients as the client named them, for the trace; default: those of the envelope.
+            asked_us: when its sender asked for a delivery in time, which counts from then; 0: now.
 
         Raises:
             StoreError: the spool takes no mail now.
         """
-        return Incoming(self, origin, envelope, treatment, tls, written_to or envelope.recipients)
+        incoming = Incoming(self, origin, envelope, treatment, tls, written_to or envelope.recipients)
+        if asked_us:
+            incoming.asked_us = asked_us
+        return incoming
 
 
 class Incoming:
@@ -141,6 +146,7 @@ class Incoming:
         self._tls = tls
         self._watch = HeaderWatch(intake.limits.header_bytes, intake.limits.header_lines)
         self._began_us = intake.clock.now_us()
+        self.asked_us = self._began_us  # from when on the time counts that its sender gives it
         self._draft = intake.spool.begin(self.queue_id)
         # What waits until our own lines can be written in front of it: where fields may be added, all of the header.
         self._held: list[bytes] = []
@@ -194,7 +200,7 @@ class Incoming:
 
     def finish(self) -> Reply | Awaitable[Reply]:
         """Commit; the reply says whether the message is ours now."""
-        refusal = self._judge()
+        refusal = self._judge() if self._envelope.deliver_by is None else self._judge_in_time()
         if refusal is not None:
             return self._refuse(refusal)
         if not self._has_begun:  # all header, or no content at all
@@ -212,6 +218,14 @@ class Incoming:
         done: asyncio.Future[Reply] = self._intake.loop.create_future()
         commit.add_done_callback(partial(self._committed, done, message))
         return done
+
+    def _judge_in_time(self) -> Reply | None:
+        """Take off what has passed since MAIL of the time that the sender gives (RFC 2852 §4)."""
+        by = self._envelope.deliver_by
+        assert by is not None
+        by = by.after(self._intake.clock.now_us() - self.asked_us)
+        self._envelope = replace(self._envelope, deliver_by=by)
+        return say.EXPIRED if by.returns and by.is_over else self._judge()
 
     def _judge(self) -> Reply | None:
         watch = self._watch

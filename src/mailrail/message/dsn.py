@@ -67,6 +67,7 @@ class DeliveryStatus:
         envid: the sender's own name for the transaction; "" if none was given.
         hold: what the sender asked for by FUTURERELEASE, "for;3600" or "until;..." (RFC 4865); "" nothing.
         arrival_us: when the message arrived there, microseconds UTC; 0 when not told.
+        deliver_by_us: by when it was to be delivered (RFC 2852 §5); 0 when not told.
     """
 
     reporting_mta: str
@@ -74,6 +75,7 @@ class DeliveryStatus:
     envid: str = ""
     arrival_us: int = 0
     hold: str = ""
+    deliver_by_us: int = 0
 
 
 def typed_address(address: Address) -> str:
@@ -136,6 +138,8 @@ def _message_fields(status: DeliveryStatus) -> Iterator[tuple[str, str]]:
     yield "Reporting-MTA", f"dns; {status.reporting_mta}"
     if status.arrival_us:
         yield "Arrival-Date", date_text(status.arrival_us)
+    if status.deliver_by_us:
+        yield "Deliver-by-date", date_text(status.deliver_by_us)
     yield "Future-Release-Request", status.hold
 
 

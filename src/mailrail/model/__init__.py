@@ -14,6 +14,7 @@ from mailrail.model.address import (
 )
 from mailrail.model.attempt import Attempt
 from mailrail.model.clock import SECOND_US, Clock, Rng, SystemClock, system_rng, utc
+from mailrail.model.deliver_by import MOST_BY_S, DeliverBy
 from mailrail.model.domain import literal_address, parse_domain, show_domain
 from mailrail.model.envelope import Body, Envelope, Notify, Recipient, Ret
 from mailrail.model.errors import (
@@ -39,6 +40,7 @@ from mailrail.model.value import value
 __all__ = [
     "LAST_INSTANT_US",
     "LOCAL_PART_OCTETS",
+    "MOST_BY_S",
     "PATH_OCTETS",
     "ROLE_MAILBOXES",
     "SECOND_US",
@@ -49,6 +51,7 @@ __all__ = [
     "Body",
     "Clock",
     "Deferred",
+    "DeliverBy",
     "Delivered",
     "DnsError",
     "Envelope",

@@ -7,6 +7,7 @@ what becomes of a recipient is the queue's business.
 from enum import Enum, Flag
 
 from mailrail.model.address import Address
+from mailrail.model.deliver_by import DeliverBy
 from mailrail.model.hold import Hold
 from mailrail.model.value import value
 
@@ -74,6 +75,7 @@ class Envelope:
         hold: until when the sender wants it kept back, None: it leaves at once (RFC 4865).
         requiretls: every hop must be under verified TLS and promise the same (RFC 8689 §2).
         priority: -9 to 9; what is higher goes first (RFC 6710 §5).
+        deliver_by: within how long of its arrival it is to be delivered, None: it is not said (RFC 2852).
     """
 
     reverse_path: Address | None
@@ -85,3 +87,4 @@ class Envelope:
     requiretls: bool = False
     hold: Hold | None = None
     priority: int = 0
+    deliver_by: DeliverBy | None = None

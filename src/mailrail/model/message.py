@@ -63,6 +63,12 @@ class Message:
         hold = self.envelope.hold
         return self.arrived_us if hold is None else hold.release_us(self.arrived_us)
 
+    @property
+    def deliver_by_us(self) -> int:
+        """By when it is to be delivered, microseconds UTC; 0: nobody said (RFC 2852 §4)."""
+        by = self.envelope.deliver_by
+        return 0 if by is None else self.arrived_us + by.by_s * 1_000_000
+
 
 @value
 class Pending:

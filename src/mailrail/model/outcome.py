@@ -30,6 +30,7 @@ class Delivered:
             it owes the success notice now, not we.
         is_final: the mailbox itself took it (LMTP, a local agent), not one more hop: "delivered"
             in a success notice, else "relayed" (RFC 3464 §2.3.3).
+        passed_by: the hop offers DELIVERBY and was told how much time is left (RFC 2852 §4.1.4).
         is_expanded: the address stood for several others, of which no more is told: "expanded" there.
     """
 
@@ -38,6 +39,7 @@ class Delivered:
     passed_dsn: bool = False
     is_final: bool = False
     is_expanded: bool = False
+    passed_by: bool = False
 
 
 @value

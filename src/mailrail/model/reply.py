@@ -220,7 +220,19 @@ NO_HOST_ANSWERS: Final = Reply(451, "4.4.1", "No answer from the next hop", "RFC
 CONNECTION_LOST: Final = Reply(451, "4.4.2", "Connection to the next hop lost", "RFC 3463 §3.5")
 GARBAGE_FROM_PEER: Final = Reply(451, "4.5.0", "The next hop broke the protocol", "RFC 3463 §3.6")
 HOLD_TOO_LONG: Final = Reply(
-    501, "5.5.4", "Messages are not kept back for so long: see FUTURERELEASE", "RFC 4865"
+    501, "5.5.4", "Messages are not kept back for so long: see FUTURERELEASE", "RFC 4865 §4.2"
+)
+TIME_TOO_SHORT: Final = Reply(
+    555, "5.5.4", "Nothing is promised to arrive so soon: see DELIVERBY", "RFC 2852 §3"
+)
+HELD_BEYOND_TIME: Final = Reply(
+    501, "5.5.4", "The message would be kept back for longer than it may take", "RFC 4865 §5.2.2"
+)
+DELIVER_BY_OVER: Final = Reply(
+    450, "4.4.7", "Not delivered by the time that was asked for", "RFC 2852 §4.1.3"
+)
+DELIVERBY_NEEDED: Final = Reply(
+    550, "5.7.1", "The next hop does not promise to deliver in time or return", "RFC 2852 §4.1.4.1"
 )
 REQUIRETLS_NEEDED: Final = Reply(
     550, "5.7.30", "The next hop does not promise what REQUIRETLS asks for", "RFC 8689 §4.2.1"

@@ -15,12 +15,14 @@ from mailrail.model import (
     Delivered,
     Failed,
     Item,
+    Message,
     Outcome,
     Pending,
     Reply,
     reply,
     value,
 )
+from mailrail.queue import deadline
 from mailrail.queue.retry import Uniform, is_expired, next_wait_s, vary
 from mailrail.queue.settings import RetrySettings
 from mailrail.spool import Lease
@@ -89,6 +91,8 @@ def _decide_waiting(
     is_ours = all(outcome.blame is Blame.OURSELVES for _, outcome in waiting)
     attempts = item.attempts if is_ours and not finals else item.attempts + 1
     give_up_s = settings.give_up_notice_s if message.envelope.reverse_path is None else settings.give_up_s
+    if deadline.is_overdue(message, moment.age_s):
+        return Decision(None, (*finals, *((index, _expired(outcome)) for index, outcome in waiting)))
     if not is_ours and is_expired(attempts, moment.age_s, give_up_s, settings):
         # A recipient whose last trouble was our own is spared even then.
         finals += [
@@ -97,16 +101,17 @@ def _decide_waiting(
         waiting = [(index, outcome) for index, outcome in waiting if outcome.blame is Blame.OURSELVES]
         if not waiting:
             return Decision(None, tuple(finals))
-    may_warn = not item.warned and settings.warn_s > 0
-    warns = may_warn and moment.age_s >= settings.warn_s
+    warn_s = deadline.warn_s(message, settings.warn_s)
+    may_warn = not item.warned and warn_s > 0
+    warns = may_warn and moment.age_s >= warn_s
     if is_ours:
         wait_s = vary(settings.ours_s, settings, uniform)
     else:
         wait_s = next_wait_s(attempts, give_up_s - moment.age_s, settings, uniform)
     if may_warn and not warns:
         # A try falls on the hour of the warning, so that the sender is not told hours later.
-        wait_s = min(wait_s, max(settings.warn_s - moment.age_s, settings.first_s))
-    wait_s = max(wait_s, moment.not_before_s)
+        wait_s = min(wait_s, max(warn_s - moment.age_s, settings.first_s))
+    wait_s = deadline.wait_s(message, moment.age_s, max(wait_s, moment.not_before_s))
     left = replace(
         item,
         pending=tuple(Pending(index, str(outcome.reply)) for index, outcome in waiting),
@@ -117,9 +122,18 @@ def _decide_waiting(
     return Decision(
         left,
         tuple(finals),
-        tuple(waiting) if warns else _NONE,
-        moment.now_us + int(max(give_up_s - moment.age_s, wait_s) * SECOND_US),
+        _told(message, waiting) if warns else _NONE,
+        moment.now_us
+        + int(deadline.last_s(message, moment.age_s, max(give_up_s - moment.age_s, wait_s)) * SECOND_US),
     )
+
+
+def _told(message: Message, waiting: list[tuple[int, Deferred]]) -> tuple[tuple[int, Outcome], ...]:
+    """Return what the sender is told of those who wait."""
+    by = message.envelope.deliver_by
+    if by is None or by.returns or by.is_over:
+        return tuple(waiting)
+    return tuple((index, deadline.told_late(outcome)) for index, outcome in waiting)
 
 
 def _expired(last: Deferred) -> Failed:

@@ -18,11 +18,12 @@ from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from mailrail.model import Attempt, Blame, Clock, Deferred, Failed, QueueId, Reply, Rng, StoreError, reply
+from mailrail.model import Attempt, Blame, Clock, Deferred, Reply, Rng, StoreError, reply
 from mailrail.observe import Bus
 from mailrail.queue.api import Courier, Notifier
 from mailrail.queue.decide import Decision, Moment, condemned, decide, trouble
 from mailrail.queue.destination import Destination, Work
+from mailrail.queue.ends import Ends, ItemKey
 from mailrail.queue.events import AttemptCrashed, DestinationAsleep, DestinationAwake, MessageDamaged
 from mailrail.queue.feeder import BATCH, Feeder
 from mailrail.queue.idle import IdleLanes
@@ -37,7 +38,6 @@ from mailrail.spool import Content, Lease, Spool, Want
 SUSPEND_CHUNK: Final = 200  # works put off in one go before the loop may do something else
 TIDY_S: Final = 60.0
 LAST_WORDS_S: Final = 2.0  # for results on their way to the disk, even when the grace is over
-ItemKey = tuple[QueueId, str]
 
 
 class Manager:
@@ -68,7 +68,7 @@ class Manager:
         self._lanes: dict[asyncio.Task[None], Lane] = {}
         self._chores: set[asyncio.Task[None]] = set()
         self._full: set[str] = set()
-        self._condemned: dict[ItemKey, Reply] = {}
+        self._ends = Ends()
         self._tasks: asyncio.TaskGroup | None = None
         self._is_stopping = False
         self._over = asyncio.Event()
@@ -179,7 +179,7 @@ class Manager:
 
     def condemn(self, keys: Iterable[ItemKey], verdict: Reply) -> None:
         """End these items with *verdict* and notices instead of a try, as soon as they are claimed."""
-        self._condemned.update((key, verdict) for key in keys)
+        self._ends.condemn(keys, verdict)
 
     # --- Work comes in ----------------------------------------------------------------
 
@@ -207,7 +207,7 @@ class Manager:
             return False
         work = Work(lease, content, content.size_bytes if content is not None else 0)
         self._room.take(work.held_bytes)
-        if self._condemned and self._execute(work):
+        if self._ends and self._end(work):
             return True
         destination.waiting.push(work)
         if self._is_asleep(destination):
@@ -250,7 +250,10 @@ class Manager:
             destination.is_parked = True
             self._loop.call_later(wait_s, self._unpark, destination)
             return None
-        work = destination.take()
+        work: Work | None = destination.take()
+        while work is not None and work.lease.message.envelope.deliver_by is not None and self._end(work):
+            destination.running -= 1
+            work = destination.take() if destination.waiting else None
         if destination.is_full and len(destination.waiting) * 2 < self._room.share():
             self._unfill(destination)
             self._feeder.wake()
@@ -342,7 +345,7 @@ class Manager:
     def _conclude(self, work: Work, attempt: Attempt, sleeping_s: float, *, suspended: bool = False) -> None:
         """Decide how *work* goes on, tell it, and have it stored."""
         now_us, message = self._clock.now_us(), work.lease.message
-        if self._condemned and (verdict := self._verdict(work)) is not None:
+        if self._ends and (verdict := self._ends.verdict(work.lease)) is not None:
             attempt = condemned(attempt, verdict)
         if sleeping_s:
             # Not all at the very moment of waking, and the first not before it.
@@ -385,18 +388,15 @@ class Manager:
         self._bus.emit(MessageDamaged(queue_id=item.queue_id, destination=item.destination, error=str(error)))
         self._settler.settle(work, Decision(replace(item, held=True), ()))
 
-    def _execute(self, work: Work) -> bool:
-        """End *work* without a try if the operator said so."""
-        verdict = self._verdict(work)
-        if verdict is None:
+    def _end(self, work: Work) -> bool:
+        """End *work* without a try if the operator said so, or its sender's time is over."""
+        lease = work.lease
+        age_s = self._jumps.age_s(lease.message.release_us, self._clock.now_us())
+        if (ended := self._ends.untried(lease, age_s)) is None:
             return False
-        outcome = Failed(Blame.OURSELVES, verdict)
-        self._conclude(work, Attempt((outcome,) * len(work.lease.item.pending)), 0.0)
+        tell(self._bus, lease, *ended, age_s, suspended=False)
+        self._settler.settle(work, ended[1])
         return True
-
-    def _verdict(self, work: Work) -> Reply | None:
-        """Return with what the operator has ended *work*, if he has."""
-        return self._condemned.pop((work.lease.item.queue_id, work.lease.item.destination), None)
 
     # --- Keeping house ----------------------------------------------------------------
 

@@ -74,6 +74,7 @@ class Reception(Handler):
         self._incoming: Incoming | None = None
         self._login: Login | None = None
         self._failures = 0
+        self._asked_us = 0  # when MAIL came, of a message that is to be delivered in time
         self._member: Member | None = None
         self._treatment = duty.treatment
         self._expansions: dict[Recipient, tuple[Recipient, ...]] = {}  # only of those that stand for others
@@ -137,6 +138,8 @@ class Reception(Handler):
             return say.STORE_FULL
         if not spool.has_place():
             return say.QUEUE_FULL
+        is_urgent = transaction.parameters.deliver_by is not None
+        self._asked_us = self._duty.intake.clock.now_us() if is_urgent else 0
         return say.SENDER_OK if transaction.parameters.priority <= 0 else self._prioritised(transaction)
 
     def _prioritised(self, transaction: Transaction) -> Reply:
@@ -209,6 +212,7 @@ class Reception(Handler):
                 treatment=self._treatment,
                 tls=_tls_words(session.tls),
                 written_to=transaction.recipients,
+                asked_us=self._asked_us,
             )
         except StoreError as error:
             return refusal_for(error)

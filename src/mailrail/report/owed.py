@@ -8,7 +8,17 @@ one who can: not by us if the next hop took the request over.
 from collections.abc import Iterator, Sequence
 
 from mailrail.message import Action, RecipientStatus, typed_address
-from mailrail.model import SECOND_US, Delivered, Envelope, Failed, Notify, Outcome, Recipient, Reply
+from mailrail.model import (
+    SECOND_US,
+    DeliverBy,
+    Delivered,
+    Envelope,
+    Failed,
+    Notify,
+    Outcome,
+    Recipient,
+    Reply,
+)
 
 
 def wants_failure(recipient: Recipient) -> bool:
@@ -21,7 +31,24 @@ def wants_delay(recipient: Recipient, *, by_default: bool) -> bool:
     return by_default if recipient.notify is Notify.DEFAULT else Notify.DELAY in recipient.notify
 
 
-def final_action(recipient: Recipient, outcome: Outcome | None) -> Action | None:
+def wants_relayed(recipient: Recipient, outcome: Delivered, by: DeliverBy, *, is_late: bool) -> bool:
+    """Tell whether the sender is to hear that the message went on to another hop (RFC 2852 §4.1.4).
+
+    It asked for that, or its wish for a delivery in time ends here, for the hop could not be told.
+
+    Args:
+        is_late: the time was over before it went on: that was told.
+    """
+    # The owner of a list never asked.
+    is_from_sender = recipient.returns_to is None
+    if outcome.is_final or outcome.is_expanded or Notify.NEVER in recipient.notify or not is_from_sender:
+        return False
+    return by.traces or not (outcome.passed_by or is_late)
+
+
+def final_action(
+    recipient: Recipient, outcome: Outcome | None, by: DeliverBy | None = None, *, is_late: bool = False
+) -> Action | None:
     """Return what is to be told about a final *outcome*, or None for nothing."""
     match outcome:
         case Failed() if wants_failure(recipient):
@@ -30,16 +57,18 @@ def final_action(recipient: Recipient, outcome: Outcome | None) -> Action | None
             if outcome.is_expanded:
                 return Action.EXPANDED
             return Action.DELIVERED if outcome.is_final else Action.RELAYED
+        case Delivered() if by is not None and wants_relayed(recipient, outcome, by, is_late=is_late):
+            return Action.RELAYED
         case _:
             return None
 
 
 def owed_finals(
-    envelope: Envelope, outcomes: Sequence[tuple[int, Outcome]]
+    envelope: Envelope, outcomes: Sequence[tuple[int, Outcome]], *, is_late: bool = False
 ) -> Iterator[tuple[int, Outcome, Action]]:
-    """Go through the final outcomes that the sender is to be told of."""
+    """Go through the final outcomes that the sender is to be told of; *is_late*: the time for its delivery is over."""
     for index, outcome in outcomes:
-        action = final_action(envelope.recipients[index], outcome)
+        action = final_action(envelope.recipients[index], outcome, envelope.deliver_by, is_late=is_late)
         if action is not None:
             yield index, outcome, action
 

@@ -97,15 +97,22 @@ class NoticeWriter:
 
     def is_owed(self, message: Message, outcomes: Sequence[tuple[int, Outcome]]) -> bool:
         """Tell whether `notices` has anything to build, or a suppressed failure to tell of, for *outcomes*."""
-        recipients = message.envelope.recipients
+        envelope = message.envelope
+        recipients = envelope.recipients
         for index, outcome in outcomes:
             if type(outcome) is not Delivered or recipients[index].notify is not _DEFAULT:
                 break
         else:
-            return False  # nearly always: it was delivered, and nobody asked to hear of that
+            if envelope.deliver_by is None:
+                return False  # nearly always: it was delivered, and nobody asked to hear of that
         if any(isinstance(outcome, Failed) for _, outcome in outcomes):
             return True
-        return message.envelope.reverse_path is not None and any(owed_finals(message.envelope, outcomes))
+        return envelope.reverse_path is not None and any(
+            owed_finals(envelope, outcomes, is_late=self._is_late(message))
+        )
+
+    def _is_late(self, message: Message) -> bool:
+        return message.envelope.deliver_by is not None and self._clock.now_us() >= message.deliver_by_us
 
     async def notices(
         self,
@@ -137,7 +144,7 @@ class NoticeWriter:
                 envelope.recipients[index].returns_to,
                 recipient_status(envelope.recipients[index], outcome, action, now_us=now_us),
             )
-            for index, outcome, action in owed_finals(envelope, outcomes)
+            for index, outcome, action in owed_finals(envelope, outcomes, is_late=self._is_late(message))
         ]
         failed = [one for one in told if one.status.action is Action.FAILED]
         silent = sum(isinstance(outcome, Failed) for _, outcome in outcomes) - len(failed)
@@ -172,8 +179,11 @@ class NoticeWriter:
         for index in delayed:
             recipient = message.envelope.recipients[index]
             # "local" means the sender, not the owner of a list that he wrote to.
-            is_local = message.origin.is_local and recipient.returns_to is None
-            if wants_delay(recipient, by_default=kind == "all" or (kind == "local" and is_local)):
+            is_from_sender = recipient.returns_to is None
+            is_local = message.origin.is_local and is_from_sender
+            is_asked = is_from_sender and message.envelope.deliver_by is not None  # RFC 2852 §4.1.3
+            by_default = is_asked or kind == "all" or (kind == "local" and is_local)
+            if wants_delay(recipient, by_default=by_default):
                 status = recipient_status(
                     recipient,
                     outcomes.get(index),
@@ -244,6 +254,7 @@ class NoticeWriter:
                 message.envelope.envid,
                 arrived_us,
                 str(message.envelope.hold or ""),
+                message.deliver_by_us,
             ),
             made_us=self._clock.now_us(),
             original=original.octets,

@@ -57,6 +57,7 @@ class Transaction:
             wishes.requiretls,
             wishes.hold,
             wishes.priority,
+            wishes.deliver_by,
         )
 
 

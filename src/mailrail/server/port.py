@@ -25,6 +25,8 @@ class Port:
         requiretls: offer REQUIRETLS under TLS; whoever offers it passes the message on under verified TLS only, or not at all.
         mt_priority: offer MT-PRIORITY; the handler finds the number in `Envelope.priority`, and must see to it that no
             stranger's is above 0 (RFC 6710 §4.1).
+        deliver_by_s: the shortest time within which a sender may ask for delivery, or for the message back (DELIVERBY); the
+            handler finds the wish in `Envelope.deliver_by`. 0: not offered.
         xclient_from: clients that may say by XCLIENT for whom they speak.
     """
 
@@ -38,4 +40,5 @@ class Port:
     requiretls: bool = False
     future_release_s: int = 0
     mt_priority: bool = False
+    deliver_by_s: int = 0
     xclient_from: Networks = ()

@@ -162,6 +162,7 @@ class Server:
             has_requiretls=port.requiretls,
             future_release_s=port.future_release_s,
             has_mt_priority=port.mt_priority,
+            deliver_by_s=port.deliver_by_s,
             may_auth_in_clear=port.may_auth_in_clear,
         )
         in_clear = replace(offer, has_tls=False)

@@ -37,6 +37,7 @@ from mailrail.smtp import (
     Event,
     Hello,
     Mail,
+    MailParameters,
     Rcpt,
     Refused,
     Reset,
@@ -375,11 +376,21 @@ class Session:
             self._forget()
 
     def _on_mail(self, event: Mail) -> "Result | Awaitable[Result]":
-        hold = event.parameters.hold
-        if hold is not None and hold.release_us(self._host.clock.now_us()) > self._latest_release_us():
-            return say.HOLD_TOO_LONG
+        if event.parameters.hold is not None and (refusal := self._too_long(event.parameters)) is not None:
+            return refusal
         self.transaction = Transaction(event.reverse_path, event.parameters)
         return self.handler.mail(self.transaction)
+
+    def _too_long(self, wishes: MailParameters) -> Reply | None:
+        """Return why a message cannot be kept back for so long, or None."""
+        assert wishes.hold is not None
+        now_us = self._host.clock.now_us()
+        release_us, by = wishes.hold.release_us(now_us), wishes.deliver_by
+        if release_us > self._latest_release_us():
+            return say.HOLD_TOO_LONG
+        if by is not None and release_us > now_us + by.by_s * SECOND_US:
+            return say.HELD_BEYOND_TIME
+        return None
 
     def _mail_done(self, is_positive: bool) -> None:
         if not is_positive:

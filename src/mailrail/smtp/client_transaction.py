@@ -41,13 +41,16 @@ def format_envelope(
         raise LocalProtocolError("the peer does not offer SMTPUTF8 (RFC 6531 §3.2)")
     if envelope.requiretls and not extensions.has_requiretls:
         raise LocalProtocolError("the peer does not offer REQUIRETLS (RFC 8689 §4.2.1)")
-    offered = extensions.keywords
+    by, offered = envelope.deliver_by, extensions.keywords
+    if by is not None and by.returns and "DELIVERBY" not in offered:
+        raise LocalProtocolError("the peer does not offer DELIVERBY (RFC 2852 §4.1.4.1)")
+    asks_of_delay = by is not None and "DELIVERBY" not in offered
     parameters = format_mail(envelope, offered, size_bytes, body)
     sender, smtputf8 = envelope.reverse_path, envelope.smtputf8
     path = "" if sender is None else sender.text
     commands = [(AT_MAIL, _encoded(f"MAIL FROM:<{path}>{parameters}", smtputf8))]
     for recipient in recipients:
-        line = f"RCPT TO:<{recipient.forward_path.text}>{format_rcpt(recipient, offered)}"
+        line = f"RCPT TO:<{recipient.forward_path.text}>{format_rcpt(recipient, offered, asks_of_delay=asks_of_delay)}"
         commands.append((AT_RCPT, _encoded(line, smtputf8)))
     return commands
 

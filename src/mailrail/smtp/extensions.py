@@ -13,6 +13,7 @@ from mailrail.model import Reply
 _KEYWORD: Final = re.compile(r"[A-Z0-9][A-Z0-9-]*")
 _LIMIT: Final = re.compile(r"([A-Z]+)=([0-9]{1,6})")  # RFC 9422 §3
 _SIZE_DIGITS: Final = 20  # RFC 1870 §4
+_BY_DIGITS: Final = 9  # RFC 2852 §2
 _FLAGS: Final = {
     "has_pipelining": {"PIPELINING"},
     "has_size": {"SIZE"},
@@ -43,6 +44,7 @@ class Extensions:
         rcpt_max: recipients of one transaction (RFC 9422 §4.2), or None.
         mail_max: transactions of one session (RFC 9422 §4.1), or None.
         rcpt_domain_max: different recipient domains of one transaction (RFC 9422 §4.3), or None.
+        deliver_by_s: the shortest time in which it may be asked to deliver or return (RFC 2852 §2); 0: it did not say.
         has_pipelining: several commands may be sent at once (RFC 2920).
         has_size: MAIL takes SIZE= (RFC 1870).
         has_8bitmime: 8-bit content is taken (RFC 6152).
@@ -61,6 +63,7 @@ class Extensions:
     rcpt_max: int | None = None
     mail_max: int | None = None
     rcpt_domain_max: int | None = None
+    deliver_by_s: int = 0
 
     has_pipelining: bool = _flag()
     has_size: bool = _flag()
@@ -90,6 +93,7 @@ def _parse(text: str) -> Extensions:
     size_bytes: int | None = None
     auth: dict[str, None] = {}
     limits: dict[str, int] = {}
+    deliver_by_s = 0
     for line in text.split("\n")[1:]:
         keyword, *values = line.upper().replace("AUTH=", "AUTH ", 1).split()[:64] or [""]
         if _KEYWORD.fullmatch(keyword) is None:
@@ -100,6 +104,8 @@ def _parse(text: str) -> Extensions:
         elif keyword == "AUTH":
             # LENIENT: seen from Exchange and older: "AUTH=LOGIN" beside or instead of "AUTH LOGIN".
             auth.update(dict.fromkeys(values))
+        elif keyword == "DELIVERBY":
+            deliver_by_s = _least_time(values)
         elif keyword == "LIMITS":
             limits.update(_limits(values))
     return Extensions(
@@ -109,6 +115,7 @@ def _parse(text: str) -> Extensions:
         limits.get("RCPTMAX"),
         limits.get("MAILMAX"),
         limits.get("RCPTDOMAINMAX"),
+        deliver_by_s,
     )
 
 
@@ -116,6 +123,12 @@ def _size(values: list[str]) -> int | None:
     """RFC 1870 §4: no number, or zero, means that no fixed bound is in force."""
     text = values[0] if values else ""
     return (int(text) or None) if text.isascii() and text.isdigit() and len(text) <= _SIZE_DIGITS else None
+
+
+def _least_time(values: list[str]) -> int:
+    """RFC 2852 §2: nine digits at most, further options behind a comma."""
+    text = values[0].partition(",")[0] if values else ""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _BY_DIGITS else 0
 
 
 def _limits(values: list[str]) -> dict[str, int]:

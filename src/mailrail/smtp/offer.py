@@ -23,6 +23,8 @@ class Offer:
         auth_mechanisms: SASL mechanisms, strongest first; shown only under TLS (RFC 4954 §4).
         has_requiretls: REQUIRETLS is taken; shown only under TLS (RFC 8689 §2).
         has_mt_priority: MT-PRIORITY is taken (RFC 6710); which values of it, the handler says.
+        deliver_by_s: the shortest time in which a message may have to be delivered or returned (RFC 2852 §2); 0: nothing
+            of the kind is offered.
         future_release_s: for how long messages may be kept back for their senders (RFC 4865); 0: not at all. Its line names
             a time too, so each session says it itself.
         may_auth_in_clear: show them without TLS all the same.
@@ -38,6 +40,7 @@ class Offer:
     messages_of_strangers: int | None = None
     has_requiretls: bool = False
     has_mt_priority: bool = False
+    deliver_by_s: int = 0
     future_release_s: int = 0
 
     def shows_auth(self, *, is_tls: bool) -> bool:
@@ -68,6 +71,8 @@ class Offer:
             lines.append("STARTTLS")
         if self.has_requiretls and is_tls:
             lines.append("REQUIRETLS")
+        if self.deliver_by_s:
+            lines.append(f"DELIVERBY {self.deliver_by_s}")
         if self.has_mt_priority:
             lines.append("MT-PRIORITY")  # RFC 6710 §9.2: without a name it is the policy of Appendix B
         if self.shows_auth(is_tls=is_tls):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from mailrail.model import Body, Envelope, Hold, Notify, Recipient, Ret
+from mailrail.model import Body, DeliverBy, Envelope, Hold, Notify, Recipient, Ret, instant_text
 from mailrail.smtp import xtext
 from mailrail.smtp.instants import parse_instant
 
@@ -19,6 +19,7 @@ ENVID_CHARACTERS: Final = 100  # RFC 3461 §4.4
 ORCPT_CHARACTERS: Final = 500  # RFC 3461 §4.2
 _KEYWORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _PRIORITY: Final = re.compile(r"-?[1-9]|0", re.ASCII)  # RFC 6710 §7
+_BY: Final = re.compile(r"([+-]?\d{1,9});([NR])(T?)", re.ASCII | re.IGNORECASE)  # RFC 2852 §4
 _NOTIFY_WORDS: Final = {"SUCCESS": Notify.SUCCESS, "FAILURE": Notify.FAILURE, "DELAY": Notify.DELAY}
 
 
@@ -43,6 +44,7 @@ class MailParameters:
         requiretls: the message may only go on under verified TLS (RFC 8689).
         hold: until when it is to be kept back, or None (RFC 4865).
         priority: -9 to 9 (RFC 6710 §4.1).
+        deliver_by: within how long of MAIL it is to be delivered, or None (RFC 2852).
         auth: the AUTH= identity, xtext decoded; "" is `<>`; None when not given (RFC 4954 §5).
         requested: every parameter as it came, keyword in capitals.
     """
@@ -55,6 +57,7 @@ class MailParameters:
     requiretls: bool = False
     hold: Hold | None = None
     priority: int = 0
+    deliver_by: DeliverBy | None = None
     auth: str | None = None
     requested: dict[str, str | None] = field(default_factory=dict)
 
@@ -121,6 +124,16 @@ def _priority(found: MailParameters, value: str) -> None:
     found.priority = int(value)
 
 
+def _by(found: MailParameters, value: str) -> None:
+    read = _BY.fullmatch(value)
+    if read is None:
+        raise ParameterError("BY wants seconds;R or seconds;N, with a T behind it to be told of every hop")
+    by = DeliverBy(int(read[1]), read[2] in "Rr", bool(read[3]))
+    if by.returns and by.is_over:
+        raise ParameterError("BY wants a time above 0 with R")
+    found.deliver_by = by
+
+
 def _set_hold(found: MailParameters, hold: Hold) -> None:
     if found.hold is not None:
         raise ParameterError("HOLDFOR and HOLDUNTIL exclude one another")
@@ -176,6 +189,7 @@ _MAIL: Final[Mapping[str, tuple[str, Callable[[MailParameters, str], None]]]] = 
     "HOLDFOR": ("FUTURERELEASE", _hold_for),
     "HOLDUNTIL": ("FUTURERELEASE", _hold_until),
     "MT-PRIORITY": ("MT-PRIORITY", _priority),
+    "BY": ("DELIVERBY", _by),
 }
 _RCPT: Final[Mapping[str, Callable[[RcptParameters, str], None]]] = {"NOTIFY": _notify, "ORCPT": _orcpt}
 
@@ -273,16 +287,31 @@ def format_mail(envelope: Envelope, offered: frozenset[str], size_bytes: int, bo
     if "MT-PRIORITY" in offered:
         # RFC 6710 §4.2: always, for the peer's own policy might give another one to what has none.
         words += f" MT-PRIORITY={envelope.priority}"
+    if envelope.deliver_by is not None and "DELIVERBY" in offered:
+        words += f" BY={envelope.deliver_by}"
+    if envelope.hold is not None and "FUTURERELEASE" in offered:
+        words += _format_hold(envelope.hold)
     return words
 
 
-def format_rcpt(recipient: Recipient, offered: frozenset[str]) -> str:
-    """Write RCPT's parameters for a peer that offers *offered*; each begins with a space."""
+def _format_hold(hold: Hold) -> str:
+    return f" HOLDFOR={hold.for_s}" if hold.for_s else f" HOLDUNTIL={instant_text(hold.until_us)}"
+
+
+def format_rcpt(recipient: Recipient, offered: frozenset[str], *, asks_of_delay: bool = False) -> str:
+    """Write RCPT's parameters for a peer that offers *offered*; each begins with a space.
+
+    Args:
+        asks_of_delay: the sender wants to hear of a delay, and the peer could not be told of which
+            (RFC 2852 §4.1.4.2).
+    """
     if "DSN" not in offered:
         return ""
-    words = ""
-    if recipient.notify is not Notify.DEFAULT:
-        words += f" NOTIFY={format_notify(recipient.notify)}"
+    words, notify = "", recipient.notify
+    if asks_of_delay and Notify.NEVER not in notify:
+        notify = (notify or Notify.FAILURE) | Notify.DELAY
+    if notify is not Notify.DEFAULT:
+        words += f" NOTIFY={format_notify(notify)}"
     if recipient.orcpt:
         words += f" ORCPT={format_orcpt(recipient.orcpt)}"
     return words

@@ -414,6 +414,9 @@ class ServerConnection:
             return self._error(say.NEEDS_SMTPUTF8)
         if parameters.size_bytes is not None and parameters.size_bytes > self._limits.message_bytes:
             return self._error(say.TOO_BIG)
+        by = parameters.deliver_by
+        if by is not None and by.returns and by.by_s < self._offers.offer.deliver_by_s:
+            return self._error(say.TIME_TOO_SHORT)
         self._smtputf8, self._body = parameters.smtputf8, parameters.body
         self.asked = A_MAIL
         return events.Mail(reverse_path, parameters)

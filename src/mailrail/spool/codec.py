@@ -12,8 +12,10 @@ import msgspec
 
 from mailrail.model import (
     LAST_INSTANT_US,
+    MOST_BY_S,
     Address,
     Body,
+    DeliverBy,
     Envelope,
     Hold,
     Message,
@@ -40,6 +42,7 @@ _IS_TLS_OPTIONAL: Final = 32
 _Count = Annotated[int, msgspec.Meta(ge=0)]
 _Seconds = Annotated[int, msgspec.Meta(ge=0, lt=10**9)]
 _Priority = Annotated[int, msgspec.Meta(ge=-9, le=9)]
+_By = Annotated[int, msgspec.Meta(ge=-MOST_BY_S, le=MOST_BY_S)]
 _Instant = Annotated[int, msgspec.Meta(ge=0, le=LAST_INSTANT_US)]
 
 
@@ -80,6 +83,7 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     # Written only where they are needed, so that nearly all records are as short as ever.
     hold: tuple[_Seconds, _Instant] | None = None
     priority: _Priority = 0
+    deliver_by: tuple[_By, bool, bool] | None = None
 
 
 _DEFAULT: Final = Notify.DEFAULT
@@ -101,7 +105,7 @@ def encode_message(message: Message, crc: int) -> bytes:
     """
     envelope, origin = message.envelope, message.origin
     sender = envelope.reverse_path
-    hold = envelope.hold
+    hold, by = envelope.hold, envelope.deliver_by
     fields = (
         VERSION,
         message.arrived_us,
@@ -134,10 +138,11 @@ def encode_message(message: Message, crc: int) -> bytes:
         origin.user,
         origin.session_id,
     )
-    if hold is None and not envelope.priority:
+    if hold is None and by is None and not envelope.priority:
         return _encode(fields)
     held = None if hold is None else (hold.for_s, hold.until_us)
-    return _encode((*fields, held, envelope.priority))
+    within = None if by is None else (by.by_s, by.returns, by.traces)
+    return _encode((*fields, held, envelope.priority, within))
 
 
 def _expanded(one: Recipient) -> tuple[object, ...]:
@@ -186,6 +191,7 @@ def _message(queue_id: QueueId, record: _Record) -> Message:
             bool(flags & _REQUIRETLS),
             None if record.hold is None else Hold(*record.hold),
             record.priority,
+            None if record.deliver_by is None else DeliverBy(*record.deliver_by),
         ),
         record.size_bytes,
         bool(flags & _HAS_8BIT),

@@ -25,7 +25,7 @@ from mailrail.model import (
 from mailrail.net import Endpoint
 from mailrail.observe import Bus, Event
 from mailrail.routing import RouteSettings, RoutingRules, SettingsRouter
-from mailrail.sim import START_US, seeded, simulate
+from mailrail.sim import START_US, SimClock, seeded, simulate
 from mailrail.spool import Lease
 
 ONE = Endpoint("192.0.2.1", 25)
@@ -49,6 +49,7 @@ class World:
     timeouts: ClientSettings = field(default_factory=ClientSettings)
     verifying: ssl.SSLContext | None = None
     authentic: tuple[str, ...] = ()
+    clock: SimClock = field(default_factory=SimClock)
     events: list[Event] = field(default_factory=list)
     network: MemoryNetwork = field(init=False)
     resolver: FakeResolver = field(init=False)
@@ -68,7 +69,7 @@ class World:
             vars(contexts.usual)["verifying"] = self.verifying
         self.courier = SmtpCourier(
             self.network, router, self.settings, self.timeouts, contexts,
-            hello_name="out.example.com", bus=bus,
+            hello_name="out.example.com", clock=self.clock, bus=bus,
         )  # fmt: skip
 
     def part(

@@ -14,6 +14,7 @@ from mailrail.intake import RELAYED, Treatment
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
 from mailrail.model import (
     SECOND_US,
+    DeliverBy,
     Hold,
     Item,
     LocalProtocolError,
@@ -25,6 +26,7 @@ from mailrail.model import (
 from mailrail.sim import START_US, simulate
 from mailrail.spool import Committed, Content, Lease, MemorySpool, MemoryStore
 
+BY = DeliverBy(60, returns=True)
 COMPLETED = Treatment(completes=True)
 BODY = b"\r\ntext\r\n"
 TRACE = re.compile(
@@ -462,5 +464,36 @@ def test_where_no_route_asks_for_tls_nobody_looks_for_who_does_without() -> None
         await take(doorway, b"TLS-Required: No\r\n" + BODY)
         (stored,) = doorway.store.messages.values()
         assert not next(iter(stored.items.values())).message.is_tls_optional
+
+    simulate(main())
+
+
+@pytest.mark.parametrize(
+    ("by", "passed_s", "code", "left"),
+    [
+        (BY, 0, 250, [BY]),
+        (BY, 22.5, 250, [DeliverBy(38, returns=True)]),
+        (BY, 60, 554, []),
+        (DeliverBy(60, returns=False), 61, 250, [DeliverBy(-1, returns=False)]),
+    ],
+)
+def test_the_time_that_a_sender_gives_runs_from_mail_on(
+    by: DeliverBy, passed_s: float, code: int, left: list[DeliverBy]
+) -> None:
+    """RFC 2852 §4: what arrives when its time is over is refused while its sender is there to hear it."""
+
+    async def main() -> None:
+        doorway = make_doorway()
+        wanted = replace(envelope(), deliver_by=by)
+        asked_us = doorway.intake.clock.now_us()
+        await asyncio.sleep(passed_s / 2)
+        incoming = doorway.intake.begin(ORIGIN, wanted, asked_us=asked_us)
+        incoming.write(b"Subject: x\r\n\r\ntext\r\n")
+        await asyncio.sleep(passed_s / 2)
+        reply = await settled(incoming.finish())
+        assert reply.code == code
+        assert reply.enhanced_code == ("5.4.7" if code == 554 else "2.0.0")
+        kept = [next(iter(one.items.values())).message for one in doorway.store.messages.values()]
+        assert [message.envelope.deliver_by for message in kept] == left
 
     simulate(main())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from tests.unit.queue import mail
 
-from mailrail.model import Attempt, Blame, Deferred, Failed, Item, Message, Outcome, QueueId
+from mailrail.model import Attempt, Blame, Deferred, DeliverBy, Failed, Item, Message, Outcome, QueueId
 from mailrail.observe import Bus, Event
 from mailrail.queue import Control, Job, Manager, QueueSettings
 from mailrail.sim import SimClock, seeded
@@ -138,6 +138,7 @@ class Bench:
         recipients: int = 1,
         leased: bool = True,
         content: bytes = b"hello",
+        deliver_by: DeliverBy | None = None,
     ) -> QueueId:
         """Take a message in as intake does."""
         self._numbers += 1
@@ -148,6 +149,7 @@ class Bench:
             recipients=recipients,
             arrived_us=self.clock.now_us(),
             size_bytes=len(content),
+            deliver_by=deliver_by,
         )
         draft = self.spool.begin(of.queue_id)
         draft.write(content)

@@ -4,9 +4,11 @@ from mailrail.model import (
     Address,
     Blame,
     Deferred,
+    DeliverBy,
     Delivered,
     Envelope,
     Failed,
+    Hold,
     Item,
     Message,
     Pending,
@@ -38,6 +40,8 @@ def message(
     domain: str = "example.org",
     size_bytes: int = 5,
     priority: int = 0,
+    deliver_by: DeliverBy | None = None,
+    hold: Hold | None = None,
 ) -> Message:
     return Message(
         queue_id(number),
@@ -46,6 +50,8 @@ def message(
             Address(sender, "example.com") if sender is not None else None,
             tuple(Recipient(Address(f"rcpt{n}", domain)) for n in range(recipients)),
             priority=priority,
+            deliver_by=deliver_by,
+            hold=hold,
         ),
         size_bytes,
     )

@@ -17,6 +17,7 @@ from mailrail.model import (
     Blame,
     Body,
     Deferred,
+    DeliverBy,
     Delivered,
     Envelope,
     Failed,
@@ -180,6 +181,65 @@ def test_a_notice_has_the_priority_of_what_it_tells_of(world: World) -> None:
     message = replace(mail(), envelope=replace(mail().envelope, priority=4))
     (notice,) = world.notices(message, [(0, GONE)])
     assert notice.message.envelope.priority == 4
+
+
+BY_N, BY_R = DeliverBy(7200, returns=False), DeliverBy(7200, returns=True)
+PASSED = replace(TAKEN, passed_by=True, passed_dsn=True)
+
+
+@pytest.mark.parametrize(
+    ("by", "notify", "outcome", "is_told"),
+    [
+        (BY_N, Notify.DEFAULT, TAKEN, True),
+        (BY_N, Notify.FAILURE, replace(TAKEN, passed_dsn=True), True),
+        (BY_N, Notify.SUCCESS, TAKEN, True),
+        (BY_N, Notify.NEVER, TAKEN, False),
+        (BY_N, Notify.DEFAULT, PASSED, False),
+        (BY_N, Notify.DEFAULT, replace(TAKEN, is_final=True), False),
+        (replace(BY_N, by_s=60), Notify.DEFAULT, TAKEN, False),  # its time was over before
+        (replace(BY_N, traces=True), Notify.DEFAULT, PASSED, True),
+        (replace(BY_N, traces=True, by_s=60), Notify.DEFAULT, TAKEN, True),
+        (replace(BY_R, traces=True), Notify.FAILURE, PASSED, True),
+        (replace(BY_R, traces=True), Notify.NEVER, PASSED, False),
+        (BY_R, Notify.DEFAULT, PASSED, False),
+    ],
+)
+def test_who_gives_a_time_hears_where_that_wish_ends_or_of_every_hop(
+    world: World, by: DeliverBy, notify: Notify, outcome: Delivered, is_told: bool
+) -> None:
+    """RFC 2852 §4.1.4."""
+    message = replace(mail(notify), envelope=replace(mail(notify).envelope, deliver_by=by))
+    made = world.notices(message, [(0, outcome)])
+    assert actions(made) == ([Action.RELAYED] if is_told else [])
+    assert world.writer.is_owed(message, [(0, outcome)]) is is_told
+    if is_told:
+        (notice,) = made
+        assert b"\r\nArrival-Date: " in notice.content
+        assert b"\r\nDeliver-by-date: " in notice.content
+
+
+@pytest.mark.parametrize(
+    ("notify", "is_told"),
+    [(Notify.DEFAULT, True), (Notify.DELAY, True), (Notify.FAILURE, False), (Notify.NEVER, False)],
+)
+def test_who_gives_a_time_hears_of_the_delay_whatever_the_settings_say(notify: Notify, is_told: bool) -> None:
+    """RFC 2852 §4.1.3."""
+    world = World(ReportSettings.model_validate({"delay_notices": "none"}))
+    message = replace(mail(notify), envelope=replace(mail(notify).envelope, deliver_by=BY_N))
+    late = Deferred(Blame.HOST, say.DELIVER_BY_OVER, "mail.example.org")
+    made = world.notices(message, [(0, late)], delayed=[0])
+    assert [(one.action, one.status) for notice in made for one in told(notice).recipients] == (
+        [(Action.DELAYED, "4.4.7")] if is_told else []
+    )
+
+
+def test_the_owner_of_a_list_gave_no_time_and_hears_of_none(world: World) -> None:
+    plain = mail()
+    member = replace(plain.envelope.recipients[0], returns_to=Address("owner-news", "example.org"))
+    envelope = replace(plain.envelope, recipients=(member,), deliver_by=replace(BY_N, traces=True))
+    message = replace(plain, envelope=envelope)
+    assert world.notices(message, [(0, TAKEN)]) == ()
+    assert world.notices(message, [(0, WAITING)], delayed=[0]) == ()
 
 
 def test_a_notice_repeats_until_when_its_sender_had_the_message_kept_back(world: World) -> None:

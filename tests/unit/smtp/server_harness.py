@@ -134,6 +134,7 @@ def make_site(
     requiretls: bool = False,
     future_release_s: int = 0,
     mt_priority: bool = False,
+    deliver_by_s: int = 0,
 ) -> Site:
     """Return a site that has said its greeting."""
     limits = limits or SmallLimits()
@@ -147,6 +148,7 @@ def make_site(
         has_requiretls=requiretls,
         future_release_s=future_release_s,
         has_mt_priority=mt_priority,
+        deliver_by_s=deliver_by_s,
     )
     site = Site(ServerConnection(limits, Offers.of(offer), is_lmtp=lmtp))
     site.core.greet(say.GREETING.with_text("mx.example ESMTP"))
@@ -184,6 +186,7 @@ class Dialogue:
             requiretls=self.settings.get("requiretls") == "yes",
             future_release_s=int(self.settings.get("future_release_s", 0)),
             mt_priority=self.settings.get("mt_priority") == "yes",
+            deliver_by_s=int(self.settings.get("deliver_by_s", 0)),
         )
         site.core.takes_xclient = self.settings.get("xclient") == "yes"
         site.refused = {self.settings["refuse"]} if "refuse" in self.settings else set()

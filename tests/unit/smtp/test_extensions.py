@@ -68,6 +68,24 @@ def test_limits_are_read_and_bad_ones_passed_over() -> None:
     assert (offered.mail_max, offered.rcpt_max, offered.rcpt_domain_max) == (5, 20, None)
 
 
+@pytest.mark.parametrize(
+    ("line", "least_s"),
+    [
+        ("DELIVERBY", 0),
+        ("DELIVERBY 240", 240),
+        ("DELIVERBY 240,FUTURE", 240),
+        ("DELIVERBY ,FUTURE", 0),
+        ("DELIVERBY -1", 0),
+        ("DELIVERBY 1234567890", 0),
+    ],
+)
+def test_the_shortest_time_to_deliver_in_is_read(line: str, least_s: int) -> None:
+    """RFC 2852 §2."""
+    offered = parse(line)
+    assert "DELIVERBY" in offered.keywords
+    assert offered.deliver_by_s == least_s
+
+
 def test_garbage_lines_are_passed_over() -> None:
     assert parse("", "   ", "-x", "\u00e4", "DSN", "?" * 500).keywords == {"DSN"}
 

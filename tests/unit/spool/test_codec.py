@@ -4,8 +4,10 @@ from hypothesis import strategies as st
 
 from mailrail.model import (
     LAST_INSTANT_US,
+    MOST_BY_S,
     Address,
     Body,
+    DeliverBy,
     Envelope,
     Hold,
     Message,
@@ -40,6 +42,7 @@ envelopes = st.builds(
     st.booleans(),
     st.none() | st.builds(Hold, st.integers(0, 10**9 - 1), st.integers(0, LAST_INSTANT_US)),
     st.integers(-9, 9),
+    st.none() | st.builds(DeliverBy, st.integers(-MOST_BY_S, MOST_BY_S), st.booleans(), st.booleans()),
 )
 messages = st.builds(
     Message,
