@@ -329,6 +329,21 @@ def test_a_hang_up_reaches_every_worker(tmp_path: Path) -> None:
         assert len(daemon.wait_for("SettingsReloaded", 4)) == 4
 
 
+def test_certificates_and_findings_are_those_of_all_workers(tmp_path: Path) -> None:
+    with running(tmp_path, workers=2, tls={"self_signed": True}) as daemon:
+        all_started(daemon)
+        (row,) = map(json.loads, daemon.command("certificate", "show", "--json").stdout.splitlines())
+        assert row["workers"] == [0, 1]
+        os.kill(daemon.worker_pids()[1], signal.SIGSTOP)
+        try:
+            (finding,) = map(
+                json.loads, daemon.command("doctor", "--only", "server", "--json").stdout.splitlines()
+            )
+        finally:
+            os.kill(daemon.worker_pids()[1], signal.SIGCONT)
+        assert finding["what"] == "worker 1 does not answer"
+
+
 def test_what_is_wrong_is_told_once_and_ends_all(tmp_path: Path) -> None:
     with running(tmp_path, workers=2) as daemon:
         all_started(daemon)

@@ -36,6 +36,7 @@ from mailrail.net import Connection, Endpoint, Network
 
 CONNECT_S: Final = 5.0  # ours; the socket is on this machine
 ANSWER_S: Final = 600.0  # ours; a change of a million items takes minutes
+STATUS_S: Final = 10.0  # ours; it is known at once, and whoever hangs is to be found out
 
 _NOT_UNDERSTOOD: Final = "the daemon's answer was not understood: is it of another version?"
 
@@ -75,7 +76,7 @@ class AdminClient:
 
     async def status(self) -> Status:
         """Return how the daemon is."""
-        return await self._ask(StatusRequest(), Answer[Status])
+        return await self._ask(StatusRequest(), Answer[Status], within_s=STATUS_S)
 
     async def page(self, wanted: Wanted, after: tuple[str, str] | None = None, limit: int = 100) -> list[Row]:
         """Return one page of items, beginning behind *after*."""
@@ -97,13 +98,13 @@ class AdminClient:
         """Return which mail is held as it comes."""
         return await self._ask(HoldsRequest(), Answer[list[Wanted]])
 
-    async def reload(self) -> Reloaded:
-        """Have settings and certificates read again.
+    async def reload(self, *, only_certificates: bool = False) -> Reloaded:
+        """Have settings and certificates read again, or certificates alone.
 
         Raises:
             AdminError: SETTINGS when they cannot be used, with every problem in the text.
         """
-        return await self._ask(ReloadRequest(), Answer[Reloaded])
+        return await self._ask(ReloadRequest(only_certificates=only_certificates), Answer[Reloaded])
 
     async def renew(self) -> CertificateRow:
         """Have a certificate fetched by ACME now; takes from seconds to minutes.
@@ -125,21 +126,21 @@ class AdminClient:
         """Do something to items and return how many they were."""
         return await self._ask(request, Answer[int])
 
-    async def _ask(self, request: BaseModel, kind: type[Answer[T]]) -> T:
+    async def _ask(self, request: BaseModel, kind: type[Answer[T]], within_s: float = ANSWER_S) -> T:
         """Send *request* and read its answer.
 
         Raises:
             AdminError: it was not done, or the daemon went away.
         """
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(within_s):
                 await self._peer.send(request.model_dump_json().encode())
                 line = await self._peer.line()
             if line is None:
                 raise AdminError(Trouble.DOWN, "the daemon went away before it answered")
             answer = kind.model_validate_json(line)
         except TimeoutError as error:
-            raise AdminError(Trouble.DOWN, f"the daemon did not answer within {ANSWER_S:.0f} s") from error
+            raise AdminError(Trouble.DOWN, f"the daemon did not answer within {within_s:.0f} s") from error
         except ValueError as error:
             raise AdminError(Trouble.BAD_REQUEST, _NOT_UNDERSTOOD) from error
         if answer.error is not None:

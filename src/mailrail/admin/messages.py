@@ -91,9 +91,10 @@ class HoldsRequest(_Model):
 
 
 class ReloadRequest(_Model):
-    """Read settings and certificates again."""
+    """Read settings and certificates again, or certificates alone."""
 
     verb: Literal["reload"] = "reload"
+    only_certificates: bool = False
 
 
 class RenewRequest(_Model):
@@ -239,6 +240,7 @@ class WorkerRow(_Model):
         pid: its process.
         trouble: why it takes no new mail now; "" while it does.
         is_leftover: it takes none on purpose, and ends when its spool is empty.
+        certificates: those that it shows.
     """
 
     worker: int
@@ -248,6 +250,7 @@ class WorkerRow(_Model):
     items: int
     trouble: str = ""
     is_leftover: bool = False
+    certificates: tuple[CertificateRow, ...] = ()
 
 
 class Status(_Model):
@@ -259,7 +262,8 @@ class Status(_Model):
         worker: which worker answers.
         is_leftover: it takes no new mail, and ends when its spool is empty.
         trouble: why new mail is refused now; "" while it is taken.
-        certificates: those in force, the one for unknown names first; none where TLS is not offered.
+        certificates: those in force, the one for unknown names first; none where TLS is not offered. Of all together: of the
+            first of them.
         workers: each of them, where there are several and this is the sum.
     """
 

@@ -50,7 +50,7 @@ SESSIONS: Final = 32  # ours; operators and their scripts
 IDLE_S: Final = 60.0  # ours; a request is written at once
 
 StatusSource = Callable[[], Status]
-Reload = Callable[[], Awaitable[Reloaded]]
+Reload = Callable[[bool], Awaitable[Reloaded]]
 Renew = Callable[[], Awaitable[CertificateRow]]
 Rotate = Callable[[], Awaitable[KeysRow]]
 
@@ -64,7 +64,7 @@ class AdminServer:
         control: the queue's verbs.
         status: tells how the daemon is; the number of items is filled in here.
         bus: told of what operators do.
-        reload: reads settings and certificates again, or raises SettingsError.
+        reload: reads settings and certificates again, or only the latter where told True, or raises SettingsError.
         renew: fetches a certificate by ACME, or raises AcmeError.
         unlock: forgets failed logins and returns how many counts there were.
         rotate: signs reverse-paths by a new key, or raises SettingsError or StoreError.
@@ -175,7 +175,7 @@ class AdminServer:
             case HoldsRequest():
                 return _array(wanted_of(rule).model_dump_json() for rule in self._control.holds())
             case ReloadRequest():
-                return (await self._reload()).model_dump_json().encode()
+                return (await self._reload(request.only_certificates)).model_dump_json().encode()
             case RenewRequest():
                 return (await self._renew()).model_dump_json().encode()
             case UnlockRequest():

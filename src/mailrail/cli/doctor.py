@@ -10,9 +10,11 @@ from pathlib import Path
 import click
 
 from mailrail.admin import AdminClient, AdminError, Status
+from mailrail.cli.everywhere import ask_all, workers
 from mailrail.cli.exits import Exit
 from mailrail.cli.options import config_option, json_option
 from mailrail.cli.progress import progress
+from mailrail.cli.together import status_of_all
 from mailrail.cli.words import count_words, one_line, table
 from mailrail.config import MailrailSettings
 from mailrail.dns import DnsResolver
@@ -96,7 +98,7 @@ async def _run(config: Path, settings: MailrailSettings, wish: _Wish) -> int:
 
 async def _site(config: Path, settings: MailrailSettings, probe: str) -> Site:
     network, rng = SocketNetwork(settings.net), system_rng()
-    status, silence = await _status(network, settings)
+    status, silence, silent = await _status(settings)
     return Site(
         config=config,
         settings=settings,
@@ -109,16 +111,19 @@ async def _site(config: Path, settings: MailrailSettings, probe: str) -> Site:
         addresses=outgoing_addresses(),
         status=status,
         silence=silence,
+        silent=silent,
         probe=probe,
     )
 
 
-async def _status(network: SocketNetwork, settings: MailrailSettings) -> tuple[Status | None, str]:
+async def _status(settings: MailrailSettings) -> tuple[Status | None, str, tuple[int, ...]]:
+    """Ask all workers; return what they say together, why none says anything, and which of them do not."""
     try:
-        async with await AdminClient.open(network, settings.admin.path(settings.spool.path)) as admin:
-            return await admin.status(), ""
+        found = await ask_all(settings, AdminClient.status)
     except AdminError as trouble:
-        return None, str(trouble).partition("\n")[0]
+        return None, str(trouble).partition("\n")[0], ()
+    silent = set(workers(settings)) - {one.worker for one in found}
+    return status_of_all(found), "", tuple(sorted(silent))
 
 
 def _tell(result: Result, *, as_json: bool) -> None:

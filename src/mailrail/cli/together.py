@@ -121,4 +121,5 @@ def _row(one: Status) -> WorkerRow:
         items=one.items,
         trouble=one.trouble,
         is_leftover=one.is_leftover,
+        certificates=one.certificates,
     )

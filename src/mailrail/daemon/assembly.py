@@ -433,7 +433,10 @@ class Daemon:
         self.signed_paths.use_keys(await self.keyring.look())
         return change
 
-    async def _reload_for_operator(self) -> Reloaded:
+    async def _reload_for_operator(self, only_certificates: bool) -> Reloaded:
+        if only_certificates:
+            await self._look_at_certificates(again=True)
+            return Reloaded()
         change = await self.reload()
         return Reloaded(applied=change.applied, waiting=change.waiting)
 

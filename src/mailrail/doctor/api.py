@@ -54,8 +54,9 @@ class Site:
     Attributes:
         config: the settings file, for commands in mends.
         addresses: those from which this machine talks to the world, IPv4 first.
-        status: what the running server says; None if none answers.
+        status: what the running server says, all its workers together; None if none answers.
         silence: why none answers.
+        silent: workers that have a spool or a socket and do not answer, while others do.
         probe: domain whose mail hosts are tried at port 25.
     """
 
@@ -70,6 +71,7 @@ class Site:
     addresses: tuple[str, ...]
     status: Status | None
     silence: str = ""
+    silent: tuple[int, ...] = ()
     probe: str = "gmail.com"
 
     def router(self) -> SettingsRouter:

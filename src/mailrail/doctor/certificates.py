@@ -122,6 +122,16 @@ async def tls(site: Site) -> Sequence[Finding]:
         return [note("not checked: no server answers")]
     if not site.status.certificates:
         return [note("not checked: TLS is not offered")]
+    if len({one.certificates for one in site.status.workers if not one.is_leftover}) > 1:
+        unlike = warning(
+            "the workers do not show the same certificates",
+            "what a client sees depends on which of them it meets",
+            "mailrail reload; if that does not help, the log says by CertificatesRefused what one of them lacks",
+        )
+        return [
+            unlike,
+            *[await _tls(site, one) for one in site.settings.listener if one.role is not Role.LMTP],
+        ]
     return [await _tls(site, one) for one in site.settings.listener if one.role is not Role.LMTP] or [
         note("not checked: no listener has TLS")
     ]

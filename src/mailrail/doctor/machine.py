@@ -30,6 +30,14 @@ async def server(site: Site) -> Sequence[Finding]:
         findings.append(
             error("the server takes no mail now", status.trouble, "free what it lacks; it goes on by itself")
         )
+    findings += [
+        warning(
+            f"worker {number} does not answer",
+            "mail that it was given waits in its spool",
+            "see the log for WorkerEnded; the supervisor starts it again",
+        )
+        for number in site.silent
+    ]
     told = set(status.listeners)
     missing = [
         str(one.endpoint)

@@ -63,7 +63,7 @@ class Door:
         return None if answer is None else json.loads(answer)
 
 
-async def nothing_new() -> Reloaded:
+async def nothing_new(_only_certificates: bool) -> Reloaded:
     return Reloaded()
 
 
@@ -133,18 +133,19 @@ def test_a_reload_tells_what_it_changed_and_what_waits() -> None:
     async def main() -> None:
         done = Reloaded(applied=("tls.certificate",), waiting=("queue.poll_s",))
 
-        async def reload() -> Reloaded:
-            return done
+        async def reload(only_certificates: bool) -> Reloaded:
+            return Reloaded() if only_certificates else done
 
         async with door(reload) as at, await at.client() as admin:
             assert await admin.reload() == done
+            assert await admin.reload(only_certificates=True) == Reloaded()
 
     simulate(main())
 
 
 def test_a77_a_reload_of_wrong_settings_is_answered_with_all_that_is_wrong() -> None:
     async def main() -> None:
-        async def reload() -> Reloaded:
+        async def reload(_only_certificates: bool) -> Reloaded:
             raise SettingsError("a.toml:3: wrong\na.toml:4: wrong too")
 
         async with door(reload) as at, await at.client() as admin:
@@ -376,8 +377,9 @@ def test_a_daemon_that_says_nothing_is_not_taken_for_one_of_another_version() ->
         network = MemoryNetwork()
         network.listen(Endpoint(str(PATH), 0), lambda connection: None)
         async with await AdminClient.open(network, PATH) as admin:
-            with pytest.raises(AdminError, match="did not answer within 600 s") as caught:
-                await admin.status()
-        assert caught.value.trouble is Trouble.DOWN
+            for ask, seconds in ((admin.status, 10), (admin.reload, 600)):
+                with pytest.raises(AdminError, match=f"did not answer within {seconds} s") as caught:
+                    await ask()
+                assert caught.value.trouble is Trouble.DOWN
 
     simulate(main())

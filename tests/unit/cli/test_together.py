@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.unit.cli.conftest import Program, fill
 
-from mailrail.admin import DestinationRow, Status
+from mailrail.admin import CertificateRow, DestinationRow, Status
+from mailrail.cli.certificate import shown_by
 from mailrail.cli.everywhere import workers
 from mailrail.cli.status import each_of, workers_words
 from mailrail.cli.together import Together, status_of_all
@@ -94,6 +95,17 @@ def test_a_destination_is_as_asleep_as_with_the_worker_where_it_sleeps_longest()
     assert second == row(
         "mx:a.example", 4, oldest_us=5, next_due_us=7, connections=3, window=4, asleep_s=3.0, last="no"
     )
+
+
+def test_a_certificate_is_told_once_with_who_shows_it() -> None:
+    old, new = (CertificateRow(file="/a", names=("a",), issuer="b", ends_us=end) for end in (1, 2))
+    found = [
+        status(0, certificates=(new,)),
+        status(1, certificates=(new, old)),
+        status(2, certificates=(old,), is_leftover=True),
+    ]
+    assert shown_by(found) == {new: [0, 1], old: [1]}
+    assert [row.certificates for row in status_of_all(found).workers] == [(new,), (new, old), (old,)]
 
 
 def status(worker: int, **more: object) -> Status:

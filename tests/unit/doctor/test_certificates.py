@@ -7,6 +7,7 @@ import pytest
 from tests.support.memory_net import MemoryNetwork
 from tests.unit.doctor.ward import HOST, NOW_US, SETTINGS, At, found, only, status
 
+from mailrail.admin import WorkerRow
 from mailrail.doctor import Level
 from mailrail.doctor.certificates import covers
 from mailrail.net import CertificateFiles, TlsSettings, keep_self_signed, server_context
@@ -84,6 +85,30 @@ def test_tls_that_comes_up_is_good(tmp_path: Path) -> None:
 def test_tls_that_is_not_offered_is_an_error(tmp_path: Path) -> None:
     world = _serving(tmp_path, has_tls=False)
     assert "STARTTLS fails" in only(found("tls", tmp_path, world, status=status()), Level.ERROR).what
+
+
+def test_workers_that_show_other_certificates_are_told(tmp_path: Path) -> None:
+    (row,) = status().certificates
+    workers = [
+        WorkerRow(
+            worker=end,
+            pid=end,
+            started_us=0,
+            sessions=0,
+            items=0,
+            certificates=(row.model_copy(update={"ends_us": end}),),
+        )
+        for end in (1, 2)
+    ]
+    world = _serving(tmp_path, has_tls=True)
+    unlike, good = found("tls", tmp_path, world, status=status(workers=tuple(workers)))
+    assert (unlike.level, unlike.mend.startswith("mailrail reload")) == (Level.WARNING, True)
+    assert good.level is Level.OK
+    workers[1] = workers[1].model_copy(update={"is_leftover": True})
+    only(
+        found("tls", tmp_path, _serving(tmp_path, has_tls=True), status=status(workers=tuple(workers))),
+        Level.OK,
+    )
 
 
 def test_tls_is_asked_of_a_running_server_only(tmp_path: Path) -> None:

@@ -26,6 +26,11 @@ def test_a_server_that_takes_no_mail_is_an_error(tmp_path: Path) -> None:
     assert finding.why == "the disk is full"
 
 
+def test_a_worker_that_does_not_answer_is_told_by_its_number(tmp_path: Path) -> None:
+    finding = only(found("server", tmp_path, status=status(), silent=(3,)), Level.WARNING)
+    assert finding.what == "worker 3 does not answer"
+
+
 @pytest.mark.parametrize("over", [{"hostname": "old.example"}, {"listeners": ("127.0.0.1:25",)}])
 def test_a_server_with_older_settings_is_to_be_restarted(tmp_path: Path, over: dict[str, Any]) -> None:
     assert "restart" in only(found("server", tmp_path, status=status(**over)), Level.WARNING).mend

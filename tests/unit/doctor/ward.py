@@ -73,6 +73,7 @@ def site(
     status: Status | None = None,
     now_us: int | None = None,
     disk: Disk | None = None,
+    silent: tuple[int, ...] = (),
 ) -> Site:
     """Make the set-up; *records* stand for those of RECORDS with the same name."""
     file = base / "mailrail.toml"
@@ -90,6 +91,7 @@ def site(
         addresses=tuple(own),
         status=status,
         silence="nobody answers at admin.sock",
+        silent=silent,
     )
 
 
