@@ -71,6 +71,19 @@ def test_a_file_opened_to_write_is_kept_and_may_be_emptied(place: tuple[Disk, Pa
     assert get(disk, root / "lock") == b"second"
 
 
+def test_a_file_opened_to_append_is_written_at_its_end_and_may_be_cut(place: tuple[Disk, Path]) -> None:
+    disk, root = place
+    for text in (b"one ", b"two ", b"three"):
+        fd = disk.open_to_append(root / "box")
+        disk.lock_mailbox(fd)
+        disk.write(fd, memoryview(text))
+        if text == b"two ":
+            disk.cut(fd, 6)
+            disk.write(fd, memoryview(b"o "))
+        disk.close(fd)
+    assert get(disk, root / "box") == b"one two three"
+
+
 def test_names_are_given_taken_and_changed(place: tuple[Disk, Path]) -> None:
     disk, root = place
     disk.make_directory(root / "one")

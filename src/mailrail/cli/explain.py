@@ -5,23 +5,35 @@ The same objects decide here as in the daemon, made from the same settings, so t
 
 import asyncio
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
+from mailrail.agents import AgentCourier, Identity
 from mailrail.cli.options import config_option, settings_of
 from mailrail.cli.progress import progress
 from mailrail.cli.user import spelled
 from mailrail.config import MailrailSettings
 from mailrail.directory import User, read_file
 from mailrail.dns import DnsResolver
-from mailrail.model import Address, AddressError, SystemClock, parse_address, system_rng
+from mailrail.model import (
+    Address,
+    AddressError,
+    LocalProtocolError,
+    Recipient,
+    SystemClock,
+    parse_address,
+    system_rng,
+)
 from mailrail.net import SocketNetwork, is_own_address
 from mailrail.policy import Buckets, Members, PriorityRight, Quotas, RelayRules
-from mailrail.routing import Plan, RoutingRules, SettingsRouter, explain_plan, explain_route
+from mailrail.routing import Plan, Route, RoutingRules, SettingsRouter, explain_plan, explain_route
+from mailrail.spool import SystemDisk
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +137,14 @@ async def _explain(
         is_own_address=is_own_address,
     )
     route = router.route(recipient)
-    with progress("Asking the DNS"):
-        plan = await router.plan(route)
+    tries: list[Try] = []
+    if route.agent:
+        plan = explain_agent(settings, router, Recipient(recipient))
+    else:
+        with progress("Asking the DNS"):
+            found = await router.plan(route)
+        plan = explain_plan(found)
+        tries = _tries(found) if isinstance(found, Plan) else []
     verdict = rules.decide(recipient, may_relay=rules.may_relay(client, user))
     may_submit, submission = _submission(settings, user, sender) if user else (True, [])
     return Explanation(
@@ -138,8 +156,8 @@ async def _explain(
         ],
         destination=route.destination,
         route=explain_route(route),
-        plan=explain_plan(plan),
-        tries=_tries(plan) if isinstance(plan, Plan) else [],
+        plan=plan,
+        tries=tries,
         submission=submission,
         notices=explain_route(router.route(sender)) if sender else [],
     )
@@ -169,6 +187,32 @@ def _submission(settings: MailrailSettings, name: str, sender: Address | None) -
         answer = "taken" if refusal is None else f"refused with {refusal}"
         lines.append(f"mail from {sender.shown()} is {answer}")
     return refusal is None, lines + member.explain()
+
+
+def explain_agent(settings: MailrailSettings, router: SettingsRouter, recipient: Recipient) -> list[str]:
+    """Say in lines what the agent that *recipient* goes to would do, with the rights that the server has."""
+    try:
+        uid = settings.spool.path.stat().st_uid  # the server runs as the owner of its spool
+    except OSError:
+        uid = os.geteuid()
+    agents = AgentCourier(
+        router,
+        settings.agent,
+        _no_others,
+        separators=settings.separators_of,
+        hostname=settings.hostname,
+        disk=SystemDisk(),
+        clock=SystemClock(),
+        identity=Identity(uid),
+    )
+    try:
+        return agents.explain(recipient)
+    finally:
+        agents.close()
+
+
+def _no_others(route: Route) -> NoReturn:
+    raise LocalProtocolError(f"{route.destination} is only explained")
 
 
 def _tries(plan: Plan) -> list[Try]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from mailrail.agents import BUILT_IN, RESERVED, all_agents
 from mailrail.config.files import Source
 from mailrail.config.lines import KeyPath
 from mailrail.config.problems import Problem, spell
@@ -30,6 +31,7 @@ def check(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     yield from _tables(settings, source)
     yield from _signatures(settings, source)
     yield from _addresses(settings, source)
+    yield from _agents(settings, source)
     yield from _certificates(settings, source)
     yield from _acme(settings, source)
     yield from _peers(settings, source)
@@ -123,6 +125,25 @@ def _addresses(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
                 else "name the domain that it is an alias of"
             )
             yield _problem(source, ("domain", name, "alias_of"), text, mend)
+
+
+def _agents(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
+    """Find agents that are named and not there, and those whose names mean something else already."""
+    there = all_agents(settings.agent)
+    for path, hop in _hops(settings):
+        if hop.deliver and hop.deliver not in there:
+            text = f"there is no agent {hop.deliver}"
+            mend = f"write a table [agent.{hop.deliver}], or name one of {', '.join(sorted(there))}"
+            yield _problem(source, (*path, "deliver"), text, mend)
+    for name, agent in settings.agent.items():
+        meant = BUILT_IN.get(name)
+        if meant is not None and agent.kind is not meant:
+            text = f"an agent with this name is of kind {meant.value}: aliases mean it"
+            yield _problem(source, ("agent", name, "kind"), text, "give it another name")
+        elif name in RESERVED:
+            yield _problem(
+                source, ("agent", name), "this name has a meaning of its own", "give it another name"
+            )
 
 
 def _certificates(settings: MailrailSettings, source: Source) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from pydantic import AfterValidator
 from mailrail.acme.settings import AcmeSettings
 from mailrail.addresses import AddressSettings, BatvSettings, SrsSettings, VerifySettings
 from mailrail.admin.settings import AdminSettings
+from mailrail.agents import AgentSettings
 from mailrail.client.settings import ClientSettings
 from mailrail.config.domain import DomainSettings
 from mailrail.config.listener import ListenerSettings
@@ -95,6 +96,9 @@ class MailrailSettings(Settings):
     batv: BatvSettings = setting(
         BatvSettings(), "Whether our own mail leaves signed, and bounces must prove it."
     )
+    agent: dict[str, AgentSettings] = setting(
+        {}, "An agent that delivers on this machine; one table for each, named as `deliver` names it."
+    )
     routing: RoutingSettings = setting(RoutingSettings(), "How the hosts of a destination are chosen.")
     tls: TlsSettings = setting(TlsSettings(), "TLS towards those who bring us mail.")
     acme: AcmeSettings = setting(AcmeSettings(), "A certificate fetched and renewed by ACME.")
@@ -108,3 +112,8 @@ class MailrailSettings(Settings):
     report: ReportSettings = setting(ReportSettings(), "Notices to senders.")
     log: LogSettings = setting(LogSettings(), "The log, on standard error.")
     admin: AdminSettings = setting(AdminSettings(), "The operator's door.")
+
+    def separators_of(self, domain: str) -> str:
+        """Return the characters that a sub-address begins with in *domain*; "" where we take no mail for it."""
+        known = self.domain.get(domain)
+        return "" if known is None else known.separators

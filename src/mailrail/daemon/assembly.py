@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from typing import Final, Self
@@ -17,9 +17,11 @@ from typing import Final, Self
 from mailrail.acme import AcmeError, Renewal, proof_for
 from mailrail.addresses import SIGNING_KEYS, SignedPaths
 from mailrail.admin import AdminServer, CertificateRow, KeysRow, Reloaded, Status
+from mailrail.agents import AgentCourier, Identity, system_identity
 from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings, Role
 from mailrail.daemon.addressing import open_addresses
 from mailrail.daemon.certificates import Certificates, acme_file
+from mailrail.daemon.couriers import Couriers
 from mailrail.daemon.events import (
     DaemonStarted,
     DaemonStopped,
@@ -64,6 +66,7 @@ class World:
     Attributes:
         is_own_address: tells whether an IP address is this machine's, beside loopback.
         worker: which of several processes this is.
+        identity: as whom mailboxes are written.
     """
 
     network: Network
@@ -72,6 +75,7 @@ class World:
     disk: Disk
     is_own_address: Callable[[str], bool]
     worker: Worker = ALONE
+    identity: Identity = field(default_factory=system_identity)
 
 
 class Daemon:
@@ -120,7 +124,17 @@ class Daemon:
             own_endpoints=tuple(listener.endpoint for listener in settings.listener),
             is_own_address=world.is_own_address,
         )
-        courier = SmtpCourier(
+        self.agents = AgentCourier(
+            self.router,
+            settings.agent,
+            lambda route: smtp.carrier_for(route),  # noqa: PLW0108 -- it is made below
+            separators=settings.separators_of,
+            hostname=settings.hostname,
+            disk=world.disk,
+            clock=world.clock,
+            identity=world.identity,
+        )
+        smtp = SmtpCourier(
             world.network,
             self.router,
             settings.delivery,
@@ -132,7 +146,9 @@ class Daemon:
             clock=world.clock,
             bus=bus,
             leaves_as=self.signed_paths.leaving,
+            agents=self.agents.carrier_for,
         )
+        courier = Couriers(self.router, smtp, self.agents)
 
         # When, and whom we owe a word.
         notifier = NoticeWriter(
@@ -150,7 +166,7 @@ class Daemon:
             ids,
             world.clock,
             hostname=settings.hostname,
-            route=self._destination_of,
+            route=lambda recipient: self.router.route_of(recipient).destination,
             taker=self.manager,
             limits=HeaderLimits(
                 header_bytes=limits.header_bytes, header_lines=limits.header_lines, hops=limits.hops
@@ -160,7 +176,7 @@ class Daemon:
         )
         logins = home / LOGINS
         self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
-        self.addresses = open_addresses(settings, self.tables, self.directory, CallAhead(courier, bus), bus)
+        self.addresses = open_addresses(settings, self.tables, self.directory, CallAhead(smtp, bus), bus)
         self.hearsay = Hearsay(worker)
         buckets = Buckets(world.clock, told=self.hearsay.tell)
         self.hearsay.listen(buckets)
@@ -295,6 +311,7 @@ class Daemon:
                 finally:
                     await self._wind_down(queue)
         finally:
+            self.agents.close()
             if self.directory is not None:
                 await self.directory.close()
                 await self._save_tallies()

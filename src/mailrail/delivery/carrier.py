@@ -46,6 +46,18 @@ _NO_TLS: Final = frozenset({NetTrouble.TLS, NetTrouble.RESET, NetTrouble.TIMEOUT
 _NOBODY_ASKED: Final = Deferred(Blame.HOST, say.NO_HOST_ANSWERS)
 
 
+class Hand(Protocol):
+    """As much of any carrier as is needed to hand something over."""
+
+    async def carry(self, parcel: Parcel, /) -> Attempt:
+        """Try *parcel* once."""
+        ...
+
+    async def close(self) -> None:
+        """End its session."""
+        ...
+
+
 class Dispatch(Protocol):
     """What a carrier asks of its courier."""
 
@@ -60,6 +72,10 @@ class Dispatch(Protocol):
 
     def rewritten(self, message: Message, leaves_as: Address) -> None:
         """Tell that some of *message* leaves with another reverse-path."""
+        ...
+
+    def carrier_for(self, route: Route) -> Hand:
+        """Return a new carrier for *route*, which may lead to an agent on this machine."""
         ...
 
     async def plan(self, route: Route) -> Plan | Deferred | Failed:
@@ -378,7 +394,7 @@ class SmtpCarrier:
         outcomes: dict[int, Outcome] = {}
         attempt = Attempt(())
         for route, places in groups.values():
-            carrier = SmtpCarrier(self._dispatch, route)
+            carrier = self._dispatch.carrier_for(route)
             try:
                 attempt = await carrier.carry(part_of(parcel, places))
             finally:

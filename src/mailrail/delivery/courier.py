@@ -1,12 +1,12 @@
 """Floor 4 · delivery — makes carriers, and holds what they share: plans, dead addresses, TLS sessions."""
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from mailrail.client import ClientSession, ClientSettings, SessionFailed, SessionTerms
-from mailrail.delivery.carrier import SmtpCarrier
+from mailrail.delivery.carrier import Hand, SmtpCarrier
 from mailrail.delivery.events import ReversePathRewritten, SessionOpenedOut, TlsFellBack
 from mailrail.delivery.plans import DeadEndpoints, Plans
 from mailrail.delivery.reverse_paths import LeavesAs, as_it_came
@@ -86,6 +86,7 @@ class SmtpCourier:
         contexts: made once, kept for good.
         leaves_as: says with which reverse-path mail leaves.
         clock: wall time.
+        agents: makes carriers for routes that lead to an agent on this machine; None where no route does.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class SmtpCourier:
         clock: Clock,
         bus: Bus,
         leaves_as: LeavesAs = as_it_came,
+        agents: Callable[[Route], Hand] | None = None,
     ) -> None:
         self.clock = clock
         self.settings = settings
@@ -113,6 +115,7 @@ class SmtpCourier:
         self._tls_sessions = SessionCache()
         self._hello_name = hello_name
         self._bus = bus
+        self._agents = agents
 
     def carrier(self, destination: str, lease: Lease) -> SmtpCarrier:
         """Return a new lane to *destination*, whose route is that of *lease*'s first pending recipient.
@@ -123,11 +126,18 @@ class SmtpCourier:
         recipients = lease.message.envelope.recipients
         return SmtpCarrier(self, self.route(recipients[lease.item.pending[0].index]))
 
+    def carrier_for(self, route: Route) -> Hand:
+        """Return a new carrier for *route*."""
+        if route.agent:
+            assert self._agents is not None, "whoever routes to agents has them"
+            return self._agents(route)
+        return SmtpCarrier(self, route)
+
     # --- For the carriers ---------------------------------------------------------------
 
     def route(self, recipient: Recipient) -> Route:
         """Return where *recipient* goes by the settings."""
-        return self._router.route(recipient.forward_path)
+        return self._router.route_of(recipient)
 
     def rewritten(self, message: Message, leaves_as: Address) -> None:
         """Tell that some of *message* leaves with another reverse-path."""

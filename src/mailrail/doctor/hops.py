@@ -22,7 +22,7 @@ _TRIED = 3  # hosts of the probe's domain: one may be down
 async def hops(site: Site) -> Sequence[Finding]:
     """Do the next hops of the settings answer, with the TLS and the login that they are to have?"""
     router = site.router()
-    routes = {route.destination: route for route in _routes(site, router)}
+    routes = {route.destination: route for route in _routes(site, router) if not route.agent}
     courier = _courier(site, router)
     found = [await _hop(courier, route) for route in routes.values()]
     return found or [note("not checked: the settings name no next hop")]

@@ -16,7 +16,6 @@ from mailrail.intake.treatment import RELAYED, Treatment, header_fault
 from mailrail.message import HeaderWatch, date_text, message_id, received_line
 from mailrail.model import (
     SECOND_US,
-    Address,
     Clock,
     Envelope,
     Item,
@@ -67,7 +66,7 @@ class Intake:
         ids: makes queue ids.
         clock: wall time.
         hostname: ours, for the trace.
-        route: gives an address's destination key.
+        route: gives a recipient's destination key.
         taker: gets the fresh leases.
         limits: of the header section.
         heeds_tls_required: look for `TLS-Required: No`, which costs a search in every header: where no route asks for TLS
@@ -81,7 +80,7 @@ class Intake:
         clock: Clock,
         *,
         hostname: str,
-        route: Callable[[Address], str],
+        route: Callable[[Recipient], str],
         taker: Taker,
         limits: HeaderLimits,
         bus: Bus,
@@ -333,15 +332,15 @@ def _queued_reply(queue_id: str) -> Reply:
     return say.QUEUED.with_text(f"Queued as {queue_id}")
 
 
-def _items(message: Message, route: Callable[[Address], str]) -> tuple[Item, ...]:
+def _items(message: Message, route: Callable[[Recipient], str]) -> tuple[Item, ...]:
     """Sort the recipients into one item for each destination."""
     recipients = message.envelope.recipients
     if len(recipients) == 1:
-        destination = route(recipients[0].forward_path)
+        destination = route(recipients[0])
         return (Item(message.queue_id, destination, _FIRST_ONLY, 0, message.release_us),)
     pending: dict[str, list[Pending]] = {}
     for index, recipient in enumerate(recipients):
-        pending.setdefault(route(recipient.forward_path), []).append(Pending(index))
+        pending.setdefault(route(recipient), []).append(Pending(index))
     return tuple(
         Item(message.queue_id, destination, tuple(waiting), due_us=message.release_us)
         for destination, waiting in pending.items()

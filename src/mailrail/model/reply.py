@@ -243,6 +243,23 @@ ENCRYPTION_NEEDED: Final = Reply(
 TLS_NOT_POSSIBLE: Final = Reply(
     451, "4.7.5", "TLS with the next hop is required and did not work", "RFC 3207 §4.1"
 )
+# Of the agents that deliver on this machine.
+DELIVERED: Final = Reply(250, "2.0.0", "Delivered to mailbox", "RFC 5321 §4.4")
+HANDED_OVER: Final = Reply(250, "2.0.0", "Handed over", "RFC 5321 §4.4")
+EXPANDED: Final = Reply(250, "2.1.5", "Handed to the addresses that it stands for", "RFC 3461 §5.2.7.3")
+DISCARDED: Final = Reply(250, "2.0.0", "Discarded, as the settings say", "RFC 5321 §4.4")
+MAILBOX_UNAVAILABLE: Final = Reply(450, "4.2.0", "The mailbox cannot be written now", "RFC 3463 §3.3")
+MAILBOX_FULL_NOW: Final = Reply(452, "4.2.2", "The mailbox is full", "RFC 3463 §3.3")
+MAILBOX_FULL: Final = Reply(552, "5.2.2", "The mailbox is full", "RFC 3463 §3.3")
+NO_SUCH_MAILBOX: Final = Reply(550, "5.1.1", "No such mailbox here", "RFC 3463 §3.2")
+AGENT_MISSING: Final = Reply(451, "4.3.5", "The settings name no such agent", "RFC 3463 §3.4")
+AGENT_UNUSABLE: Final = Reply(451, "4.3.5", "The agent is not set up right", "RFC 3463 §3.4")
+AGENT_FAILED_NOW: Final = Reply(451, "4.3.0", "The agent could not take the message now", "RFC 3463 §3.4")
+AGENT_TOO_SLOW: Final = Reply(451, "4.4.2", "The agent took too long", "RFC 3463 §3.5")
+AGENT_REFUSED: Final = Reply(554, "5.3.0", "The agent refused the message", "RFC 3463 §3.4")
+DELIVERED_BEFORE: Final = Reply(
+    554, "5.4.6", "The message has been delivered here before: it is going round in a loop", "RFC 5321 §6.3"
+)
 EXPIRED: Final = Reply(554, "5.4.7", "Not delivered within the time allowed", "RFC 3463 §3.5")
 DELETED_BY_OPERATOR: Final = Reply(554, "5.7.1", "Returned by the operator", "RFC 3463 §3.8")
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mailrail.model import Address, Deferred, Failed, Login, TlsLevel
+from mailrail.model import Address, Deferred, Failed, Login, Recipient, TlsLevel
 from mailrail.net import CertificateFiles, Endpoint
 
 
@@ -32,7 +32,7 @@ class Route:
 
     Attributes:
         destination: key of the queue's destination object, stable text: "mx:DOMAIN",
-            "host:HOST:PORT", "literal:IP". Equal keys may share sessions and transactions.
+            "host:HOST:PORT", "literal:IP", "agent:NAME". Equal keys may share sessions and transactions.
         domain: what to ask MX for; "" for a fixed host.
         host, port: the fixed next hop; host may be a name or an IP address. Port 25 for MX.
         tls: what it must give.
@@ -41,6 +41,7 @@ class Route:
         login: credentials, or None.
         rule: which rule of the settings decided, in words for `explain`.
         tls_files: authorities and certificate of its own, or None.
+        agent: name of the local delivery agent that takes it instead of any host, or "".
     """
 
     destination: str
@@ -53,6 +54,7 @@ class Route:
     login: Login | None
     rule: str
     tls_files: TlsFiles | None = None
+    agent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class Router(Protocol):
 
     def route(self, address: Address) -> Route:
         """Return the route of *address*; the settings alone decide."""
+        ...
+
+    def route_of(self, recipient: Recipient) -> Route:
+        """Return the route of *recipient*: of its address, or to whatever an alias named for it."""
         ...
 
     async def plan(self, route: Route) -> Plan | Deferred | Failed:

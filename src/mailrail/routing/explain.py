@@ -13,6 +13,8 @@ _TLS_WORDS = {
 
 def explain_route(route: Route) -> list[str]:
     """Say in lines which rule decided and what a session must be like."""
+    if route.agent:
+        return [f"rule: {route.rule}", f"destination: {route.destination}", "delivered on this machine"]
     lines = [f"rule: {route.rule}", f"destination: {route.destination}", f"TLS: {_TLS_WORDS[route.tls]}"]
     if route.implicit_tls:
         lines.append("TLS from the first byte")

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from mailrail.dns import Answer, Mx, Resolver, ResolverDownError
-from mailrail.model import Address, Blame, Deferred, DnsError, Failed, Rng, reply
+from mailrail.model import Address, Blame, Deferred, DnsError, Failed, Recipient, Rng, reply
 from mailrail.net import Endpoint
 from mailrail.routing import mx
 from mailrail.routing.api import Host, Plan, Route
@@ -79,6 +79,10 @@ class SettingsRouter:
         """Return the route of *address*; the settings alone decide."""
         return self._table.route(address)
 
+    def route_of(self, recipient: Recipient) -> Route:
+        """Return the route of *recipient*, to whatever an alias named for it."""
+        return self._table.route_of(recipient)
+
     async def plan(self, route: Route) -> Plan | Deferred | Failed:
         """Find the hosts of *route* now.
 
@@ -91,6 +95,10 @@ class SettingsRouter:
         """
         if route.domain:
             return await self._plan_domain(route)
+        if route.agent:
+            return Deferred(
+                Blame.OURSELVES, reply.AGENT_MISSING.with_text(f"{route.agent} is an agent, no host")
+            )
         if not route.host:
             # RFC 5321 §4.1.1.3: a bare <Postmaster> is ours to read, and nobody else's.
             return _failed(reply.NO_MAIL_HOST, "The address has no domain")

@@ -4,10 +4,11 @@
 meet in `RoutingRules`. A wrong entry is told here, before a socket opens.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, SecretStr, model_validator
 
@@ -17,6 +18,8 @@ from mailrail.routing.api import TlsFiles
 from mailrail.routing.next_hop import parse_next_hop
 from mailrail.sasl import BY_PASSWORD, BY_TOKEN
 from mailrail.settings import Settings, setting
+
+_AGENT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 def _checked_match(text: str) -> str:
@@ -35,7 +38,14 @@ def _checked_next_hop(text: str) -> str:
     return text
 
 
+def _checked_agent(text: str) -> str:
+    if text and not _AGENT.fullmatch(text):
+        raise ValueError(f"{text!r} is not the name of an agent: letters, digits, - and _")
+    return text
+
+
 NextHopText = Annotated[str, AfterValidator(_checked_next_hop)]
+AgentName = Annotated[str, AfterValidator(_checked_agent)]
 MatchText = Annotated[str, AfterValidator(_checked_match)]
 
 
@@ -79,6 +89,11 @@ class LoginSettings(Settings):
 class HopSettings(Settings):
     """How a session with a next hop must be."""
 
+    deliver: AgentName = setting(
+        "",
+        "Name of the agent that delivers it on this machine, instead of any next hop.",
+        examples=["maildir"],
+    )
     tls: TlsLevel | None = setting(
         None, 'How much TLS it must give; default: routing.tls, and "verify" where a login is sent.'
     )
@@ -133,18 +148,34 @@ class DomainRoute(HopSettings):
         "", 'Next hop of this domain: "host:port", "[ip]:port" or "unix:/path"; empty: as the routes say.'
     )
 
+    @property
+    def word(self) -> str:
+        """The key that says where its mail goes."""
+        return "deliver" if self.deliver else "relay_to"
+
     @model_validator(mode="after")
     def _hop_is_possible(self) -> Self:
         check_hop(self, self.relay_to)
         return self
 
 
+# What only a session with a next hop can be like.
+_OF_SESSIONS: Final = frozenset({"tls", "implicit_tls", "lmtp", "login", "ca_file", "certificate"})
+
+
 def check_hop(hop: HopSettings, next_hop: str) -> None:
     """Refuse settings that cannot work, or that would send a password to whoever answers.
 
     Raises:
-        ValueError: what only a fixed next hop can have, without one; a login without TLS over a network.
+        ValueError: what only a fixed next hop can have, without one; a login without TLS over a network; an
+            agent besides a next hop.
     """
+    if hop.deliver:
+        if next_hop or hop.model_fields_set & _OF_SESSIONS:
+            raise ValueError(
+                "deliver names an agent on this machine: leave out next hop, tls, lmtp and login"
+            )
+        return
     if not next_hop and (hop.login is not None or hop.lmtp or hop.implicit_tls):
         raise ValueError("login, lmtp and implicit_tls need a fixed next hop, not whatever the DNS names")
     if hop.login is None or hop.implicit_tls or hop.tls not in (TlsLevel.NONE, TlsLevel.MAY):

@@ -1,6 +1,6 @@
 """Floor 3 · routing — from an address to its route, by the settings alone.
 
-Order: an address literal or domain with `relay_to` of its own, then the routes from top to bottom, then
+Order: an address literal or domain with `deliver` or `relay_to` of its own, then the routes from top to bottom, then
 the MX of the domain. The domain is compared as `model.domain` spells it, which is the same
 spelling that policy judged (A24).
 """
@@ -8,7 +8,7 @@ spelling that policy judged (A24).
 from pathlib import Path
 from typing import Final
 
-from mailrail.model import Address, Login, SettingsError, TlsLevel, literal_address, parse_domain
+from mailrail.model import Address, Login, Recipient, SettingsError, TlsLevel, literal_address, parse_domain
 from mailrail.routing.api import Route, TlsFiles
 from mailrail.routing.next_hop import NextHop, parse_next_hop
 from mailrail.routing.settings import HopSettings, LoginSettings, RoutingRules
@@ -30,9 +30,9 @@ class RouteTable:
     def __init__(self, rules: RoutingRules) -> None:
         self._settings = rules.routing
         self._relay_to = {
-            parse_domain(domain): _Hop(rules, hop, hop.relay_to, f'relay_to of domain."{domain}"')
+            parse_domain(domain): _Hop(rules, hop, hop.relay_to, f'{hop.word} of domain."{domain}"')
             for domain, hop in rules.domains.items()
-            if hop.relay_to
+            if hop.relay_to or hop.deliver
         }
         self._routes = [
             (entry.match, _Hop(rules, entry, entry.next_hop, f'route {number}, match = "{entry.match}"'))
@@ -50,6 +50,12 @@ class RouteTable:
             self._remembered.clear()
         route = self._remembered[domain] = self._find(domain)
         return route
+
+    def route_of(self, recipient: Recipient) -> Route:
+        """Return the route of *recipient*: that of its address, unless an alias named something else."""
+        if recipient.target:
+            return _to_target(recipient.target)
+        return self.route(recipient.forward_path)
 
     def _find(self, domain: str) -> Route:
         hop = self._relay_to.get(domain)
@@ -80,7 +86,9 @@ class _Hop:
         self._tls = _tls_level(entry, rules.routing.tls, next_hop)
         self._tls_files = entry.tls_files
         self._fixed: Route | None = None
-        if next_hop:
+        if entry.deliver:
+            self._fixed = agent_route(entry.deliver, self._rule)
+        elif next_hop:
             self._fixed = self._fixed_route(entry, parse_next_hop(next_hop))
 
     def route_of(self, domain: str) -> Route:
@@ -120,6 +128,33 @@ def _to_domain(domain: str, port: int, tls: TlsLevel, rule: str, tls_files: TlsF
         rule=rule,
         tls_files=tls_files,
     )
+
+
+def agent_route(name: str, rule: str) -> Route:
+    """Return the route to the agent *name*."""
+    return Route(
+        destination=f"agent:{name}",
+        domain="",
+        host="",
+        port=0,
+        tls=TlsLevel.NONE,
+        implicit_tls=False,
+        lmtp=False,
+        login=None,
+        rule=f"{rule}: agent {name}",
+        agent=name,
+    )
+
+
+def _to_target(target: str) -> Route:
+    """Return the route to what an alias named (`Recipient.target`): the agent of that name delivers there."""
+    if target.startswith("|"):
+        name = "pipe"
+    elif target.startswith("/"):
+        name = "maildir" if target.endswith("/") else "mbox"
+    else:
+        name = target
+    return agent_route(name, f"an alias names {target}")
 
 
 def _fixed_key(where: str, entry: HopSettings, tls: TlsLevel, login: Login | None) -> str:

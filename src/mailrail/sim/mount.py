@@ -83,6 +83,12 @@ class Mount:
             directory.give(path.name, SimFile())
         return self.open_existing(path)
 
+    def open_to_append(self, path: Path) -> int:
+        """Open a file for reading, and for writing at its end, and make it, private, if it is not there."""
+        fd = self.open_or_create(path)
+        self._ends[fd] = self.size(fd)
+        return fd
+
     def size(self, fd: int) -> int:
         """Return how long the file is."""
         return len(self._file(fd)[1].content)
@@ -105,14 +111,14 @@ class Mount:
     def truncate(self, fd: int) -> None:
         """Make the file empty."""
         self.cut(fd, 0)
-        self._ends[fd] = 0
 
-    def cut(self, fd: int, size: int) -> None:
-        """Make the file *size* bytes long."""
+    def cut(self, fd: int, size_bytes: int) -> None:
+        """Make the file so long."""
         path, file = self._file(fd)
         self._disk.begin("truncate", path)
-        self._disk.allot(size - len(file.content))
-        file.truncate(size)
+        self._disk.allot(size_bytes - len(file.content))
+        file.truncate(size_bytes)
+        self._ends[fd] = min(self._ends[fd], size_bytes)
 
     def sync(self, fd: int) -> None:
         """Put the file's content on stable storage."""
@@ -138,6 +144,10 @@ class Mount:
         if file.holder is not None:
             raise _error(errno.EAGAIN, path)
         file.holder = (self, fd)
+
+    def lock_mailbox(self, fd: int) -> None:
+        """Lock the file as mail programs do: here there is one kind of lock."""
+        self.lock(fd)
 
     # -- names ---------------------------------------------------------------------------------
 

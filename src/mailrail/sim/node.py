@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
+from mailrail.agents import Account, Identity
 from mailrail.config import MailrailSettings
 from mailrail.daemon import Daemon, World
 from mailrail.model import NetError, StoreError
@@ -20,6 +21,12 @@ from mailrail.sim.machine import Machine
 from mailrail.sim.mount import Mount
 
 _START_AGAIN_S: Final = 5.0
+_UID: Final = 1000
+
+
+def _account(name: str) -> Account:
+    """Return the one account of a simulated machine, whatever it is called."""
+    return Account(name, _UID, _UID, f"/home/{name}")
 
 
 class MortalBus(Bus):
@@ -134,6 +141,7 @@ class Node:
             rng=seeded(f"{self.name} {self._lives} {self._seed}"),
             disk=mount,
             is_own_address=self.machine.addresses.__contains__,
+            identity=Identity(_UID, _account),
         )
         bus = MortalBus(life)
         self._on_start(bus)

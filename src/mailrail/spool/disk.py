@@ -43,6 +43,10 @@ class Disk(Protocol):
         """Open a file for reading and writing, and make it, private, if it is not there."""
         ...
 
+    def open_to_append(self, path: Path) -> int:
+        """Open a file for reading, and for writing at its end, and make it, private, if it is not there."""
+        ...
+
     def read(self, fd: int, length: int, offset: int) -> bytes:
         """Return up to *length* bytes from *offset*; none at the end."""
         ...
@@ -55,6 +59,10 @@ class Disk(Protocol):
         """Make the file empty."""
         ...
 
+    def cut(self, fd: int, size_bytes: int) -> None:
+        """Make the file so long."""
+        ...
+
     def sync(self, fd: int) -> None:
         """Put the file's content, not its name, on stable storage."""
         ...
@@ -65,6 +73,10 @@ class Disk(Protocol):
 
     def lock(self, fd: int) -> None:
         """Lock the file for this process, or fail at once; the end of the process frees it."""
+        ...
+
+    def lock_mailbox(self, fd: int) -> None:
+        """Lock the file as mail programs do (fcntl), or fail at once; against other processes only."""
         ...
 
     def set_mode(self, where: Path | int, mode: int) -> None:

@@ -31,6 +31,10 @@ class SystemDisk:
         """Open a file for reading and writing, and make it, private, if it is not there."""
         return os.open(path, os.O_RDWR | os.O_CREAT | _ALWAYS, 0o600)
 
+    def open_to_append(self, path: Path) -> int:
+        """Open a file for reading, and for writing at its end, and make it, private, if it is not there."""
+        return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | _ALWAYS, 0o600)
+
     def read(self, fd: int, length: int, offset: int) -> bytes:
         """Return up to *length* bytes from *offset*."""
         return os.pread(fd, length, offset)
@@ -43,6 +47,10 @@ class SystemDisk:
         """Make the file empty."""
         os.ftruncate(fd, 0)
 
+    def cut(self, fd: int, size_bytes: int) -> None:
+        """Make the file so long."""
+        os.ftruncate(fd, size_bytes)
+
     def sync(self, fd: int) -> None:
         """Put the file's content on stable storage."""
         os.fsync(fd)
@@ -54,6 +62,10 @@ class SystemDisk:
     def lock(self, fd: int) -> None:
         """Lock the file for this process, or fail at once."""
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def lock_mailbox(self, fd: int) -> None:
+        """Lock the file as mail programs do, or fail at once."""
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def set_mode(self, where: Path | int, mode: int) -> None:
         """Set the permissions of a path or a descriptor."""

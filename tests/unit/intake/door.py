@@ -55,7 +55,7 @@ def make_doorway(spool: Spool | None = None, store: MemoryStore | None = None) -
         QueueIds(clock),
         clock,
         hostname="mx.example",
-        route=lambda address: f"mx:{address.domain}",
+        route=lambda recipient: f"mx:{recipient.forward_path.domain}",
         taker=taker,
         limits=LIMITS,
         bus=bus,

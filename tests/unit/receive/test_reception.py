@@ -8,7 +8,7 @@ from tests.unit.intake.door import POSTMASTER, Doorway, make_doorway
 from tests.unit.server.lobby import FRIEND, LETTER, STRANGER, FakeConnection, Lobby, make_lobby, play
 
 from mailrail.intake import Treatment
-from mailrail.model import Address, Envelope, LocalProtocolError, StoreTrouble
+from mailrail.model import Address, Envelope, LocalProtocolError, Recipient, StoreTrouble
 from mailrail.policy import PriorityRight, RelayRules
 from mailrail.receive import Duty, Reception
 from mailrail.server.events import SessionFailed
@@ -336,7 +336,7 @@ def test_a_transaction_that_is_given_up_leaves_nothing(words: bytes) -> None:
 
 
 def test_a_bug_at_the_end_is_answered_451_and_the_draft_is_discarded() -> None:
-    def broken(address: Address) -> str:
+    def broken(recipient: Recipient) -> str:
         raise LocalProtocolError("no way there")
 
     async def scenario() -> None:

@@ -1,0 +1,36 @@
+"""Floor 4 · agents — where blocking work is done: threads of the room's own, so that a program that hangs holds up no disk.
+
+They go through the running loop's `run_in_executor`; a simulated loop runs the work itself.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+# Ours: what runs at one time is bounded by the windows of the destinations, and this only by them together.
+_MOST: Final = 64
+
+
+class Threads:
+    """Threads for the agents of one daemon. Make it anywhere, use it in one loop."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(_MOST, thread_name_prefix="agents")
+
+    async def run(self, work: Callable[[], T]) -> T:
+        """Do *work* in a thread.
+
+        *Cancel-safe:* yes; what runs already runs to its end.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def leave(self, work: Callable[[], object]) -> None:
+        """Have *work* done without waiting for it."""
+        asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+    def close(self) -> None:
+        """Take nothing more; what runs ends by itself."""
+        self._executor.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,185 @@
+"""mbox: locks, the From_ line, "From " quoted, and what half a message is worth."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.agents.desk import Desk, letter, put, read, replies
+
+from mailrail.agents.deposit import LockedError, Order
+from mailrail.agents.grounds import Grounds
+from mailrail.agents.mbox import MboxDeposit, from_line
+from mailrail.agents.settings import AgentSettings
+from mailrail.message import date_text
+from mailrail.model import Blame, Deferred, parse_address
+from mailrail.sim import START_US, Mount, SimDisk, seeded, simulate
+from mailrail.spool import SMALL_BYTES, Disk, SystemDisk
+
+BOB = "bob@example.org"
+GOOD = "Delivered 250 2.0.0"
+BOX = Path("/mail/bob")
+LOCK = Path("/mail/bob.lock")
+FRONT = b"From ann@example.com  Sun Jun 15 15:06:40 2025\nReturn-Path: <ann@example.com>\nDelivered-To: bob@example.org\n"
+
+
+def box(**more: object) -> AgentSettings:
+    return AgentSettings.model_validate({"kind": "mbox", "path": "/mail/{local_part}", **more})
+
+
+def unquoted(content: bytes) -> list[bytes]:
+    """Read an mbox as a mail program does: split at From_ lines, one ">" taken off."""
+    messages: list[list[bytes]] = []
+    for line in content.split(b"\n")[:-1]:
+        if line.startswith(b"From "):
+            messages.append([])
+        else:
+            is_quoted = line.lstrip(b">").startswith(b"From ")
+            messages[-1].append(line[1:] if is_quoted else line)
+    return [b"\n".join(lines) for lines in messages]
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_messages_stand_one_after_the_other(real: bool, tmp_path: Path) -> None:
+    disk: Disk = SystemDisk() if real else Mount(SimDisk(seeded()))
+    path = tmp_path / "bob" if real else BOX
+    desk = Desk(box(path=str(path)), disk)
+    assert replies(desk.deliver(BOB)) == [GOOD]
+    assert replies(desk.deliver(BOB, content=b"Subject: no end of line\r\n\r\n>From x", number=2)) == [GOOD]
+    assert read(disk, path) == (
+        FRONT + b"From: ann@example.com\nSubject: x\n\nhello\n>From here on\n\n"
+        + FRONT + b"Subject: no end of line\n\n>>From x\n\n"
+    )  # fmt: skip
+    assert disk.names(path.parent) == ["bob"], "the dot-lock is gone"
+
+
+@given(
+    lines=st.lists(
+        st.sampled_from([b"From x", b">From x", b">>From ", b"From", b"a From x", b"", b"x" * 90_000])
+    )
+)
+def test_every_line_comes_back_as_it_was(lines: list[bytes]) -> None:
+    content = b"Subject: x\r\n\r\n" + b"".join(line + b"\r\n" for line in lines)
+    desk = Desk(box())
+    desk.deliver(BOB, content=content)
+    (found,) = unquoted(read(desk.disk, BOX))
+    assert found.partition(b"\n\n")[2].split(b"\n")[: len(lines)] == lines
+
+
+def test_a_large_message_is_quoted_across_pieces() -> None:
+    line = b"From x\r\n"
+    content = b"Subject: x\r\n\r\n" + line * (2 * SMALL_BYTES // len(line))
+    desk = Desk(box())
+    assert replies(desk.deliver(BOB, content=content)) == [GOOD]
+    assert read(desk.disk, BOX).count(b"\n>From x") == 2 * SMALL_BYTES // len(line)
+
+
+def test_the_null_reverse_path_is_mailer_daemon() -> None:
+    assert from_line(None, date_text(START_US)) == b"From MAILER-DAEMON  Sun Jun 15 15:06:40 2025\n"
+    odd = parse_address('"a b"@example.org')
+    assert from_line(odd, date_text(START_US)).startswith(b'From "a_b"@example.org  Sun')
+
+
+def test_a_mailbox_that_another_program_holds_is_waited_for_and_then_left() -> None:
+    desk = Desk(box(lock_s=1))
+    put(desk.disk, Path("/mail.lock"), b"")
+    desk.disk.make_directory(Path("/mail"))
+    put(desk.disk, BOX, b"")
+    holder = desk.disk.open_or_create(BOX)
+    desk.disk.lock_mailbox(holder)
+    (outcome,) = desk.deliver(BOB)
+    assert isinstance(outcome, Deferred)
+    assert outcome.blame is Blame.RECIPIENT
+    assert "locked by another program" in outcome.reply.text
+    desk.disk.close(holder)
+    assert replies(desk.deliver(BOB)) == [GOOD]
+
+
+def test_a_fresh_dot_lock_is_respected_and_an_old_one_is_not(tmp_path: Path) -> None:
+    disk, path = SystemDisk(), tmp_path / "bob"
+    put(disk, Path(f"{path}.lock"), b"1234")
+    now_s = int(disk.status(Path(f"{path}.lock")).st_mtime)
+
+    def deposit(age_s: int) -> MboxDeposit:
+        order = Order(kind="mbox", path=str(path), name="x", from_line=b"From a\n", now_s=now_s + age_s)
+        return MboxDeposit(order, Grounds(disk))
+
+    made = [deposit(10), deposit(1000)]
+    with pytest.raises(LockedError):
+        made[0].begin()
+    made[0].abort()
+    assert Path(f"{path}.lock").exists(), "it is not ours"
+    assert made[1].begin() is None
+    made[1].finish()
+    assert not Path(f"{path}.lock").exists()
+
+
+def test_a_write_that_fails_is_taken_back() -> None:
+    """A68: no space for all of it."""
+    sim = SimDisk(seeded())
+    desk = Desk(box(), Mount(sim))
+    desk.deliver(BOB)
+    before = read(desk.disk, BOX)
+    sim.free_bytes = 150
+    (outcome,) = desk.deliver(BOB, number=2)
+    assert isinstance(outcome, Deferred)
+    assert outcome.blame is Blame.OURSELVES
+    assert read(desk.disk, BOX) == before
+    sim.free_bytes = 10_000
+    assert replies(desk.deliver(BOB, number=2)) == [GOOD]
+    assert len(unquoted(read(desk.disk, BOX))) == 2
+
+
+def test_half_a_message_of_a_dead_process_is_taken_back_and_nothing_else() -> None:
+    whole = FRONT + b"one\n\n"
+    mark = b"mailrail %d\nFrom ann@example.com  Sun Jun 15 15:06:40 2025\n" % len(whole)
+    cases = [
+        (FRONT + b"hal", True),
+        (b"\n" + FRONT[:20], True),
+        (b"\0" * 700, True),
+        (b"", True),
+        (b"From eve@example.org  Sun Jun 15 15:06:40 2025\n\nother\n\n", False),
+        (FRONT + b"two\n\nFrom eve@example.org  Mon\n\nthree\n\n", False),
+    ]
+    for tail, is_taken_back in cases:
+        desk = Desk(box())
+        desk.disk.make_directory(Path("/mail"))
+        put(desk.disk, BOX, whole + tail)
+        put(desk.disk, LOCK, mark)
+        assert replies(desk.deliver(BOB)) == [GOOD]
+        kept = whole if is_taken_back else whole + tail
+        ours = FRONT + b"From: ann@example.com\nSubject: x\n\nhello\n>From here on\n\n"
+        assert read(desk.disk, BOX) == kept + ours
+
+
+def test_what_is_no_file_with_one_name_is_not_written(tmp_path: Path) -> None:
+    """A70: links, hard and soft, are a way to write into somebody else's file."""
+    victim = tmp_path / "victim"
+    victim.write_bytes(b"")
+    (tmp_path / "hard").hardlink_to(victim)
+    (tmp_path / "soft").symlink_to(victim)
+    (tmp_path / "directory").mkdir()
+    for name in ("hard", "soft", "directory"):
+        (outcome,) = Desk(box(path=str(tmp_path / name)), SystemDisk()).deliver(BOB)
+        assert isinstance(outcome, Deferred), name
+        assert not (tmp_path / f"{name}.lock").exists()
+    assert victim.read_bytes() == b""
+
+
+def test_a_full_mailbox_waits_or_fails_as_it_is_set() -> None:
+    for over, said in (("defer", "Deferred 452 4.2.2"), ("fail", "Failed 552 5.2.2")):
+        desk = Desk(box(quota=300, over_quota=over))
+        assert replies(desk.deliver(BOB)) == [GOOD]
+        assert replies(desk.deliver(BOB, content=b"x" * 200, number=2)) == [said]
+        assert not Grounds(desk.disk).exists(LOCK)
+
+
+def test_two_messages_for_one_mailbox_wait_for_one_another() -> None:
+    async def main(desk: Desk) -> None:
+        agent = desk.agent()
+        await asyncio.gather(*(agent.deliver(letter(BOB, number=number)) for number in range(1, 6)))
+
+    desk = Desk(box(lock_s=0))
+    simulate(main(desk), seed=3)
+    assert len(unquoted(read(desk.disk, BOX))) == 5
