@@ -1,17 +1,17 @@
-"""Floor 5 · config — a small settings file to begin with: what was chosen, each key with its one line of doc.
+"""Floor 5 · config — a small settings file to begin with: what was chosen, each key with its one line of doc and, if told, its origin.
 
 Written from the same description as the reference manual, so that a key it writes is a key there is.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
 from typing import Any, Final
 
 from pydantic import ValidationError
 
 from mailrail.config.lines import KeyPath
-from mailrail.config.problems import spell
+from mailrail.config.problems import quote, spell
 from mailrail.config.reference import toml_value
 from mailrail.config.schema import Kind, Table, describe
 from mailrail.config.settings import MailrailSettings
@@ -21,15 +21,19 @@ _WIDTH: Final = 100
 _ANY_NAME: Final = "mx1.example.org"  # where only another key is looked at
 
 Chosen = Mapping[str, Any]
+Origins = Mapping[KeyPath, Iterable[str]]
 
 
-def starter(chosen: Chosen) -> str:
+def starter(chosen: Chosen, origins: Origins | None = None) -> str:
     """Return *chosen*, nested as in the file, as commented TOML.
+
+    Args:
+        origins: where keys and tables come from, one line of text each; they stand right above them.
 
     Raises:
         KeyError: there is no such setting: a fault in the calling program.
     """
-    return "\n".join(_Writer().table(describe(MailrailSettings), chosen, ())).lstrip("\n") + "\n"
+    return "\n".join(_Writer(origins or {}).table(describe(MailrailSettings), chosen, ())).lstrip("\n") + "\n"
 
 
 def complaint(chosen: Chosen) -> str:
@@ -47,17 +51,24 @@ def complaint(chosen: Chosen) -> str:
 class _Writer:
     """Writes tables, and each explanation only where it is met first."""
 
-    def __init__(self) -> None:
+    def __init__(self, origins: Origins) -> None:
+        self._origins = origins
         self._told: set[str] = set()
 
     def table(self, table: Table, chosen: Chosen, path: KeyPath) -> Iterator[str]:
         """Write the keys of a table, then the tables in it."""
+        if table.variants:
+            yield from self._origin((*path, "kind"))
+            yield f"kind = {quote(chosen['kind'])}"
+            table = table.of_kind(chosen["kind"])
+            chosen = {name: value for name, value in chosen.items() if name != "kind"}
         for name in chosen:
             if name not in table.names:
                 raise KeyError(spell((*path, name)))
         for key in table.keys:
             if key.name in chosen:
                 yield from self._comment(f"{table.doc} {key.name}", key.doc)
+                yield from self._origin((*path, key.name))
                 yield f"{key.name} = {toml_value(chosen[key.name], key)}"
         for inner in table.tables:
             if inner.name in chosen:
@@ -66,13 +77,13 @@ class _Writer:
     def _inner(self, table: Table, chosen: Any, path: KeyPath) -> Iterator[str]:
         match table.kind:
             case Kind.ARRAY:
-                for item in chosen:
-                    yield from self._headed(f"[[{spell(path)}]]", table, item, path)
+                for index, item in enumerate(chosen):
+                    yield from self._headed(f"[[{_name(path)}]]", table, item, (*path, index))
             case Kind.NAMED:
                 for name, item in chosen.items():
-                    yield from self._headed(f"[{spell((*path, name))}]", table, item, (*path, name))
+                    yield from self._headed(f"[{_name((*path, name))}]", table, item, (*path, name))
             case Kind.TABLE:
-                yield from self._headed(f"[{spell(path)}]", table, chosen, path)
+                yield from self._headed(f"[{_name(path)}]", table, chosen, path)
 
     def _headed(self, header: str, table: Table, chosen: Chosen, path: KeyPath) -> Iterator[str]:
         body = list(self.table(table, chosen, path))
@@ -80,10 +91,19 @@ class _Writer:
         if has_keys or table.kind is Kind.NAMED:
             yield ""
             yield from self._comment(table.name, table.doc)
+            yield from self._origin(path)
             yield header
         yield from body
+
+    def _origin(self, path: KeyPath) -> Iterator[str]:
+        return (f"# <- {line}" for line in self._origins.get(path, ()))
 
     def _comment(self, about: str, doc: str) -> Iterator[str]:
         if about not in self._told:
             self._told.add(about)
             yield from (f"# {line}" for line in wrap(doc, _WIDTH, break_long_words=False))
+
+
+def _name(path: KeyPath) -> str:
+    """Write the header of a table: the last [[array]] before it is meant, so that no numbers stand in it."""
+    return spell(tuple(part for part in path if isinstance(part, str)))

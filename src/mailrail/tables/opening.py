@@ -8,6 +8,7 @@ from typing import assert_never
 from mailrail.model import SettingsError
 from mailrail.net import client_context
 from mailrail.observe import Bus
+from mailrail.tables.accounts import AccountTable
 from mailrail.tables.api import Table
 from mailrail.tables.asked import AskedTable
 from mailrail.tables.databases import Database, QueryTable
@@ -21,6 +22,7 @@ from mailrail.tables.patterns import PatternTable, Rules, make_rule, read_rules
 from mailrail.tables.pool import Pool
 from mailrail.tables.secretfile import read_secret
 from mailrail.tables.settings import (
+    AccountsSettings,
     AliasesSettings,
     AskedSettings,
     FileSettings,
@@ -121,6 +123,8 @@ def _open(name: str, settings: TableSettings, doors: Doors) -> Table:
         case FunctionSettings():
             pool = Pool(settings.at_once, settings.waiting)
             return FunctionTable(settings.function, find_function(settings.function), pool)
+        case AccountsSettings():
+            return AccountTable(Pool(settings.at_once, settings.waiting))
         case _:
             assert_never(settings)
 

@@ -219,6 +219,12 @@ class HttpSettings(AskedSettings):
         return self
 
 
+class AccountsSettings(AskedSettings):
+    """The accounts of this system, by their login names: who has a mailbox as on a host that people log in to."""
+
+    kind: Literal["accounts"] = setting(..., "What sort of table it is.")
+
+
 TableSettings = Annotated[
     Annotated[InlineSettings, Tag("kind=inline")]
     | Annotated[FileSettings, Tag("kind=file")]
@@ -227,6 +233,7 @@ TableSettings = Annotated[
     | Annotated[SqliteSettings, Tag("kind=sqlite")]
     | Annotated[PostgresSettings, Tag("kind=postgres")]
     | Annotated[HttpSettings, Tag("kind=http")]
-    | Annotated[FunctionSettings, Tag("kind=function")],
+    | Annotated[FunctionSettings, Tag("kind=function")]
+    | Annotated[AccountsSettings, Tag("kind=accounts")],
     Discriminator(kind_tag),
 ]

@@ -31,6 +31,22 @@ def test_each_explanation_stands_where_its_key_is_met_first() -> None:
     assert text.index("# Where to listen:") < text.index('address = "127.0.0.1:25"')
 
 
+def test_where_a_value_comes_from_stands_right_above_it() -> None:
+    chosen = {"route": [{"match": "*", "next_hop": "a.example"}, {"match": "b.example"}]}
+    origins = {("route", 1, "match"): ["main.cf:3: transport_maps"], ("route", 0): ["main.cf:2: relayhost"]}
+    text = starter(chosen, origins)
+    assert '# <- main.cf:3: transport_maps\nmatch = "b.example"' in text
+    assert "# <- main.cf:2: relayhost\n[[route]]" in text
+    assert tomllib.loads(text) == chosen
+
+
+def test_a_table_that_has_kinds_is_written_with_the_keys_of_its_kind() -> None:
+    chosen = {"table": {"staff": {"kind": "aliases", "file": "/etc/aliases"}, "all": {"kind": "accounts"}}}
+    assert tomllib.loads(starter(chosen)) == chosen
+    with pytest.raises(KeyError, match=r"table\.staff\.query"):
+        starter({"table": {"staff": {"kind": "aliases", "query": "x"}}})
+
+
 def test_a_setting_that_does_not_exist_cannot_be_written() -> None:
     with pytest.raises(KeyError, match=r"relay\.network'"):
         starter({"relay": {"network": []}})
