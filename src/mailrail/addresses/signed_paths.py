@@ -102,11 +102,14 @@ class SignedPaths:
         key = self._batv_keys.signing(now_us)
         return batv.sign(path, key, day=now_us // DAY_US, max_age_days=self._batv.max_age_days)
 
-    def arriving(self, address: Address, *, is_notice: bool) -> Returned | Reply | None:
+    def arriving(
+        self, address: Address, *, is_notice: bool, is_trusted: bool = False
+    ) -> Returned | Reply | None:
         """Find out whose *address* is.
 
         Args:
             is_notice: its mail has the null reverse-path.
+            is_trusted: the client is one of ours, who may return what never left our domains and so is not signed.
 
         Returns:
             The refusal, where it is a reverse-path of ours no longer, or never was; None: it is an address like any other.
@@ -117,7 +120,7 @@ class SignedPaths:
             return None
         if batv.is_tagged(address):
             return self._untagged(address, is_notice=is_notice)
-        is_exempt = not is_notice or address.local_part.lower() in ROLE_MAILBOXES
+        is_exempt = is_trusted or not is_notice or address.local_part.lower() in ROLE_MAILBOXES
         return say.UNSIGNED_BOUNCE if self._batv.refuse_unsigned and not is_exempt else None
 
     def reverse(self, address: Address) -> Address | Flaw:

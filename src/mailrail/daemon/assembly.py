@@ -255,6 +255,7 @@ class Daemon:
             may_auth_in_clear=listener.auth_in_clear,
             postmaster=self._postmaster(),
             addresses=self.addresses,
+            signed_paths=self.signed_paths,
             priority_right=listener.mt_priority,
         )
 

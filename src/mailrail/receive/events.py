@@ -18,6 +18,19 @@ class LoggedIn(Event, frozen=True, kw_only=True):
     user: str
 
 
+class MailReturned(Event, frozen=True, kw_only=True):
+    """Mail is offered to a reverse-path that we signed, by SRS or BATV: it goes to whose that is.
+
+    Attributes:
+        address: what was written to.
+        goes_to: who sent what we forwarded, or one of our own people.
+    """
+
+    client: str
+    address: str
+    goes_to: str
+
+
 class LoginRefused(Event, frozen=True, kw_only=True):
     """A client has not logged in.
 

@@ -8,13 +8,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mailrail.addresses import Addresses, Refusal, Resolved
+from mailrail.addresses import Addresses, Refusal, Resolved, Returned, SignedPaths
 from mailrail.directory import User
 from mailrail.intake import RELAYED, Incoming, Intake, Treatment, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
 from mailrail.model import reply as say
 from mailrail.net import TlsInfo
 from mailrail.policy import Member, PriorityRight, RelayRules
+from mailrail.receive.events import MailReturned
 from mailrail.receive.login import Doorkeeper, Login
 from mailrail.server import Answer, EndAnswer, Handler, SessionFacts, Transaction
 
@@ -37,6 +38,7 @@ class Duty:
         postmaster: where the bare `<Postmaster>` goes; None when nobody was named.
         priority_right: whose messages may go before others.
         addresses: who can be written to, and whom it goes to; None where every name is taken as it is.
+        signed_paths: whose the reverse-paths are that we signed; None where we sign none.
     """
 
     intake: Intake
@@ -52,6 +54,7 @@ class Duty:
     postmaster: Address | None = None
     priority_right: PriorityRight = PriorityRight.NONE
     addresses: Addresses | None = None
+    signed_paths: SignedPaths | None = None
 
     def refusal_of_strangers(self, *, is_tls: bool) -> Reply:
         """Say what to do first: STARTTLS, or a login."""
@@ -156,15 +159,35 @@ class Reception(Handler):
             return say.NO_SUCH_USER.with_text(
                 "No postmaster is named here; write to postmaster at the domain"
             )
-        refusal = self._duty.rules.decide(path, may_relay=self._may_relay).refusal
+        named, may_relay = self._named(recipient), self._may_relay
+        if (signed_paths := self._duty.signed_paths) is not None:
+            found = signed_paths.arriving(
+                path, is_notice=transaction.reverse_path is None, is_trusted=self._may_relay
+            )
+            if isinstance(found, Reply):
+                return found
+            if found is not None:
+                named, may_relay = self._whose(recipient, found), may_relay or found.leads_out
+        refusal = self._duty.rules.decide(named.forward_path, may_relay=may_relay).refusal
         if refusal is None and self._member is not None:
             refusal = self._member.judge_recipients(len(transaction.recipients) + 1)
-        return refusal or self._resolve(transaction, recipient)
+        return refusal or self._resolve(transaction, recipient, named)
 
-    def _resolve(self, transaction: Transaction, recipient: Recipient) -> Answer:
-        """Find out whom mail for *recipient* goes to, where that is a question."""
-        addresses, named = self._duty.addresses, self._named(recipient)
+    def _whose(self, recipient: Recipient, found: Returned) -> Recipient:
+        """Return whose reverse-path of ours *recipient* is."""
+        bus = self._duty.intake.bus
+        if bus.wants(MailReturned):
+            path, goes_to = str(recipient.forward_path), str(found.address)
+            session = self.session.session_id
+            bus.emit(MailReturned(session=session, client=self._client, address=path, goes_to=goes_to))
+        return replace(recipient, forward_path=found.address)
+
+    def _resolve(self, transaction: Transaction, recipient: Recipient, named: Recipient) -> Answer:
+        """Find out whom mail for *recipient*, who is *named*, goes to, where that is a question."""
+        addresses = self._duty.addresses
         if addresses is None or not addresses.concerns(named.forward_path):
+            if named is not recipient:
+                self._expansions[recipient] = (named,)
             return say.RECIPIENT_OK
         answer = addresses.resolve(named, has_sender=transaction.reverse_path is not None)
         if isinstance(answer, Awaitable):
@@ -227,7 +250,7 @@ class Reception(Handler):
             return transaction.envelope()
         resolved: list[Recipient] = []
         for recipient in recipients:
-            resolved += expansions.get(recipient) or (self._named(recipient),)
+            resolved += expansions.get(recipient) or (recipient,)
         envelope, addresses = transaction.envelope(), self._duty.addresses
         if addresses is None:
             return replace(envelope, recipients=tuple(dict.fromkeys(resolved)))

@@ -142,6 +142,7 @@ def test_bounces_to_our_users_prove_that_the_message_was_ours() -> None:
     on, off = paths(batv=BATV), paths()
     assert on.arriving(ANN, is_notice=True) is say.UNSIGNED_BOUNCE
     assert paths(batv={"sign": True}).arriving(ANN, is_notice=True) is None
+    assert on.arriving(ANN, is_notice=True, is_trusted=True) is None
     for address, is_notice in (
         (ANN, False),
         (parse_address("Postmaster@ours.example"), True),
