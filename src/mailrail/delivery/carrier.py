@@ -148,7 +148,10 @@ class SmtpCarrier:
         elif astray := self._astray(parcel):
             return await self._carry_astray(parcel, astray)
         elif (route := self._route_for(parcel)) is not self._route:
-            return await self._carry_apart(parcel, route)
+            attempt = await self._carry_apart(parcel, route)
+            if not demands.may_relent(parcel.lease.message, attempt.outcomes):
+                return attempt
+            progress, is_open = Progress(parcel), self.is_open
         else:
             progress, is_open = Progress(parcel), self.is_open
         try:
@@ -246,7 +249,7 @@ class SmtpCarrier:
         session = self._session
         assert session is not None
         progress.host, progress.remote, progress.tls = self._facts
-        if progress.message.envelope.requiretls:
+        if demands.is_strict(progress.message):
             lack = demands.lack_of_session(self._route, session, progress.host)
             if lack is not None:
                 progress.note_all(lack, goes_on=True)
@@ -287,8 +290,9 @@ class SmtpCarrier:
         """Send once the content fits; a Reply says why it cannot be made to fit."""
         if session.has_announced:
             return await session.send_announced(behind=self._go_ahead)
-        fitted = as_it_is(progress.message, progress.content, session.extensions) or await fit(
-            progress.message,
+        message = demands.as_said_to(progress.message, session)
+        fitted = as_it_is(message, progress.content, session.extensions) or await fit(
+            message,
             progress.content,
             recipients,
             session.extensions,

@@ -62,7 +62,7 @@ async def fit(
     """
     envelope = message.envelope
     if envelope.requiretls and not extensions.has_requiretls:
-        # Only a hop on this machine comes so far without it (see `demands`).
+        # Only a bounce, or a hop on this machine, comes so far without it (see `demands`).
         envelope = replace(envelope, requiretls=False)
     envelope = _in_time(message, envelope, extensions, now_us)
     if envelope.smtputf8 and not extensions.has_smtputf8:

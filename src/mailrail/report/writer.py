@@ -275,17 +275,18 @@ class NoticeWriter:
                     recipients=len(part.status.recipients),
                 )
             )
-            made.append(self._new_message(part, content, message.envelope.priority))
+            made.append(self._new_message(part, content, message.envelope))
         return made
 
-    def _new_message(self, report: Report, content: bytes, priority: int) -> NewMessage:
+    def _new_message(self, report: Report, content: bytes, told_of: Envelope) -> NewMessage:
         has_8bit = not content.isascii()
         envelope = Envelope(
             reverse_path=None,
             recipients=(Recipient(report.to),),
             body=Body.EIGHT_BIT if has_8bit else Body.SEVEN_BIT,
             smtputf8=report.to.needs_smtputf8 or needs_smtputf8(content),
-            priority=priority,  # RFC 6710 §4.6
+            requiretls=told_of.requiretls,  # RFC 8689 §5
+            priority=told_of.priority,  # RFC 6710 §4.6
         )
         message = Message(
             queue_id=report.queue_id,
@@ -300,7 +301,7 @@ class NoticeWriter:
 
 
 def _redacted(original: _Original) -> _Original:
-    """Keep the Message-ID only: a notice goes out without REQUIRETLS, which its way back may lack (RFC 8689 §5)."""
+    """Keep the Message-ID only: the way back may lack REQUIRETLS, and the notice then goes without (RFC 8689 §5)."""
     field = find_field(original.octets, b"message-id")
     return _Original(b"" if field is None else original.octets[field.start : field.end], is_full=False)
 

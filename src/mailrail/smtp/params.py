@@ -14,10 +14,10 @@ from mailrail.smtp import xtext
 from mailrail.smtp.instants import parse_instant
 
 SIZE_DIGITS: Final = 20  # RFC 1870 §4
-HOLD_DIGITS: Final = 9  # RFC 4865
 ENVID_CHARACTERS: Final = 100  # RFC 3461 §4.4
 ORCPT_CHARACTERS: Final = 500  # RFC 3461 §4.2
 _KEYWORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+_HOLD_FOR: Final = re.compile(r"[1-9]\d{0,8}", re.ASCII)  # RFC 4865 §3
 _PRIORITY: Final = re.compile(r"-?[1-9]|0", re.ASCII)  # RFC 6710 §7
 _BY: Final = re.compile(r"([+-]?\d{1,9});([NR])(T?)", re.ASCII | re.IGNORECASE)  # RFC 2852 §4
 _NOTIFY_WORDS: Final = {"SUCCESS": Notify.SUCCESS, "FAILURE": Notify.FAILURE, "DELAY": Notify.DELAY}
@@ -104,8 +104,7 @@ def _auth(found: MailParameters, value: str) -> None:
 
 
 def _hold_for(found: MailParameters, value: str) -> None:
-    is_number = value.isascii() and value.isdigit() and len(value) <= HOLD_DIGITS
-    if not is_number or int(value) == 0:
+    if _HOLD_FOR.fullmatch(value) is None:
         raise ParameterError("HOLDFOR wants a number of seconds")
     _set_hold(found, Hold(for_s=int(value)))
 

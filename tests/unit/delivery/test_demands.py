@@ -88,6 +88,37 @@ def test_a_hop_that_lacks_it_gets_nothing_and_the_sender_hears_at_once(
     assert not any(line.startswith("MAIL") for line in server.heard)
 
 
+@pytest.mark.parametrize(
+    ("keywords", "authentic", "said", "sessions"),
+    [
+        (OFFER, True, " REQUIRETLS", 1),
+        (OFFER, False, " REQUIRETLS", 1),
+        (("PIPELINING", "STARTTLS"), True, "", 1),
+        (("PIPELINING", "REQUIRETLS"), True, "", 2),
+        (("PIPELINING",), False, "", 2),
+    ],
+)
+def test_a_bounce_is_as_safe_as_its_way_back_allows_and_never_kept_for_it(
+    tls: Tls, keywords: tuple[str, ...], authentic: bool, said: str, sessions: int
+) -> None:
+    """RFC 8689 §4.2.1, §5."""
+    server = ToyServer(keywords=keywords, contexts=tls.server)
+    world = safe_world(tls, server)
+    world.authentic = ("example.org",) if authentic else ()
+    (outcome,) = one_try(world, requiretls=True, reverse_path=None).outcomes
+    assert isinstance(outcome, Delivered)
+    assert f"MAIL FROM:<>{said}" in server.heard
+    assert len(server.sessions) == sessions
+
+
+def test_a_bounce_waits_for_a_host_that_does_not_answer(tls: Tls) -> None:
+    world = safe_world(tls, ToyServer())
+    world.servers = {}
+    (outcome,) = one_try(world, requiretls=True, reverse_path=None).outcomes
+    assert isinstance(outcome, Deferred)
+    assert outcome.reply.enhanced_code == "4.4.1"
+
+
 def test_the_next_host_may_do_better(tls: Tls) -> None:
     one, two = ToyServer(keywords=("PIPELINING",)), ToyServer(keywords=OFFER, contexts=tls.server)
     world = safe_world(tls, one, two)

@@ -162,13 +162,13 @@ def test_a_failure_is_told_with_everything_the_sender_needs(world: World) -> Non
 
 
 def test_a_notice_about_mail_with_requiretls_gives_nothing_of_it_away(world: World) -> None:
-    """RFC 8689 §5: it goes back without REQUIRETLS, whatever RET says."""
+    """RFC 8689 §5: whatever RET says, for it may have to go back without REQUIRETLS."""
     plain = mail(Notify.SUCCESS | Notify.FAILURE, Notify.SUCCESS, ret=Ret.FULL)
     message = replace(plain, envelope=replace(plain.envelope, requiretls=True))
     notices = world.notices(message, [(0, GONE), (1, TAKEN)])
     assert len(notices) == 2
     for notice in notices:
-        assert not notice.message.envelope.requiretls
+        assert notice.message.envelope.requiretls
         assert b"Hello" not in notice.content
         assert b"Body text" not in notice.content
         assert b"Message-ID: <1@example.com>\r\n" in notice.content
