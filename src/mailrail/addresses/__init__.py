@@ -8,7 +8,15 @@ from mailrail.addresses.addresses import Addresses, Sources
 from mailrail.addresses.api import Expansion, NextHop, NotKnownNowError, People, Refusal, Resolved, Step
 from mailrail.addresses.events import AddressExpanded, AddressInTrouble
 from mailrail.addresses.expansion import Bounds, Expander
-from mailrail.addresses.settings import AddressSettings, DomainAddresses, VerifySettings, local_domains
+from mailrail.addresses.rewriter import Rewriter
+from mailrail.addresses.rewriting import RewritingRules
+from mailrail.addresses.settings import (
+    AddressSettings,
+    CanonicalSettings,
+    DomainAddresses,
+    VerifySettings,
+    local_domains,
+)
 from mailrail.addresses.signed_paths import DAY_US, Returned, SignedPaths
 from mailrail.addresses.signing_keys import (
     SIGNING_KEYS,
@@ -32,6 +40,7 @@ __all__ = [
     "Addresses",
     "BatvSettings",
     "Bounds",
+    "CanonicalSettings",
     "DomainAddresses",
     "Expander",
     "Expansion",
@@ -42,6 +51,8 @@ __all__ = [
     "Refusal",
     "Resolved",
     "Returned",
+    "Rewriter",
+    "RewritingRules",
     "SignedPaths",
     "SigningKey",
     "SigningKeys",

@@ -14,17 +14,9 @@ from mailrail.addresses.api import (
     Resolved,
 )
 from mailrail.addresses.events import AddressExpanded, AddressInTrouble
-from mailrail.addresses.expansion import (
-    AskHop,
-    AskUser,
-    Expander,
-    LookUp,
-    Question,
-    ReadList,
-    Values,
-    Walk,
-)
+from mailrail.addresses.expansion import Expander, Walk
 from mailrail.addresses.included import read_list
+from mailrail.addresses.questions import AskHop, AskUser, LookUp, Question, ReadList, Values
 from mailrail.model import Address, Recipient
 from mailrail.model import reply as say
 from mailrail.observe import Bus
@@ -64,10 +56,11 @@ class Addresses:
         self._sources = sources
         self._bus = bus
         self._domains = expander.domains
+        self._rewrites = bool(expander.rewriting.recipient)
 
     def concerns(self, address: Address) -> bool:
         """Tell whether *address* may stand for others, or not exist; about all others there is nothing to ask."""
-        return address.domain in self._domains
+        return self._rewrites or address.domain in self._domains
 
     def resolve(self, recipient: Recipient, *, has_sender: bool = True) -> Answer:
         """Find out whom mail for *recipient* goes to; waits only where something must be looked up elsewhere.

@@ -3,6 +3,7 @@
 `Expander.expand` is a generator: it yields what must be looked up and is sent the answers, so that whoever drives it need not wait where
 nothing has to be waited for, and so that golden files can play a directory. For each address, in this order:
 
+0. What `canonical.recipient` calls it; only the address that was written to, never a target.
 1. A domain that is not ours: mail goes there. If an alias led to it, it is forwarded.
 2. The aliases of the name as written, then of the name without its detail: first those of the settings, then the tables in their order.
    Each target goes through all of this again. If there is an alias `owner-NAME`, NAME is a list: its members get the mail from the owner.
@@ -22,6 +23,8 @@ from typing import Final
 
 from mailrail.addresses.api import Expansion, Refusal, Resolved, Step
 from mailrail.addresses.local_domain import LocalDomain, Names, keys
+from mailrail.addresses.questions import AskHop, AskUser, LookUp, Question, ReadList, Values
+from mailrail.addresses.rewriting import RewritingRules
 from mailrail.addresses.targets import BrokenTargetError, Target, ToAddress, ToAgent, ToIncluded, parse_target
 from mailrail.addresses.wishes import EXPANDED, LIST, Wishes
 from mailrail.model import LOCAL_PART_OCTETS, Address, Recipient, Reply, value
@@ -29,42 +32,9 @@ from mailrail.model import reply as say
 
 UNKNOWN: Final = "unknown"  # the agent that answers for a target which does not exist
 OWNER: Final = "owner-"
-
-
-@value
-class LookUp:
-    """Look up *key* in a table; answered with its values or None."""
-
-    table: str
-    key: str
-
-
-@value
-class ReadList:
-    """Read the targets in a file; answered with them, None if there is no such file."""
-
-    path: str
-
-
-@value
-class AskUser:
-    """Ask whether *name* has a login; answered with (), None if not."""
-
-    name: str
-
-
-@value
-class AskHop:
-    """Ask the next hop whether it takes mail for *address*; answered with (), None if not."""
-
-    address: Address
-
-
 _NOBODY: Final = frozenset({UNKNOWN, EXPANDED, LIST})
 _VISITS: Final = 4  # addresses looked at for each that may be found: members of several lists come again
 
-Question = LookUp | ReadList | AskUser | AskHop
-Values = tuple[str, ...] | None
 Walk = Generator[Question, Values, Resolved]
 _Walk = Generator[Question, Values, None]
 _Found = Generator[Question, Values, "_Alias | None"]
@@ -133,6 +103,7 @@ class Expander:
         domains: those that somebody lives in, by name.
         ours: every domain that mail is taken for.
         postmaster: who reads mail for a postmaster that a domain does not have, None for nobody.
+        rewriting: what recipients are written as, before all else.
     """
 
     def __init__(
@@ -141,7 +112,9 @@ class Expander:
         ours: frozenset[str],
         bounds: Bounds,
         postmaster: Address | None = None,
+        rewriting: RewritingRules | None = None,
     ) -> None:
+        self.rewriting = rewriting or RewritingRules()
         self.domains = domains
         self.ours = ours
         self.bounds = bounds
@@ -157,7 +130,7 @@ class Expander:
         """
         run = _Run(self, has_sender=has_sender)
         try:
-            yield from run.walk(_Place(recipient.forward_path, Wishes.of(recipient)))
+            yield from run.begin(recipient)
         except _Refused as end:
             refusal = Refusal(end.reply, end.reason, tuple(run.steps))
         else:
@@ -189,7 +162,18 @@ class _Run:
         self.found: dict[tuple[str, str, str], Recipient] = {}
         self.steps: list[Step] = []
         self._visits = 0
+        self._was_ours = False  # it was an address of ours before it was rewritten
         self._own_mailbox: set[Address] = set()  # aliases that name themselves
+
+    def begin(self, recipient: Recipient) -> _Walk:
+        """Go on from *recipient*, written as it is to be."""
+        path, wishes = recipient.forward_path, Wishes.of(recipient)
+        address = yield from self.rules.rewriting.recipient_of(path)
+        if address != path:
+            self.steps.append(Step(str(path), "canonical.recipient", (str(address),), 0))
+            self._was_ours = path.domain in self.rules.ours
+            wishes, _ = wishes.behind_alias(path, 1)
+        yield from self.walk(_Place(address, wishes))
 
     def walk(self, place: _Place) -> _Walk:
         """Go on from *place* to the end of every way."""
@@ -199,7 +183,7 @@ class _Run:
             raise self._too_many()
         domain = self.rules.domains.get(address.domain)
         if domain is None:
-            is_forwarded = bool(place.chain) and address.domain not in self.rules.ours
+            is_forwarded = address.domain not in self.rules.ours and bool(place.chain or self._was_ours)
             if place.chain:
                 self._tell(place, "forwarded: not a domain of ours" if is_forwarded else "taken as it is")
             self._take(place.wishes.recipient(address, is_forwarded=is_forwarded))

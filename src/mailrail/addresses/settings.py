@@ -92,6 +92,37 @@ class DomainAddresses(Settings):
         return self
 
 
+def _checked_mask(text: str) -> str:
+    sign = "!" if text.startswith("!") else ""
+    return sign + parse_domain(text.removeprefix("!"))
+
+
+class CanonicalSettings(Settings):
+    """Addresses written in another way than they came: in the envelope of all mail, and in the header of what our own people hand in."""
+
+    sender: tuple[TableName, ...] = setting((), "Tables of what senders are called, asked in this order.")
+    recipient: tuple[TableName, ...] = setting(
+        (), "Tables of what recipients are called, asked before every alias."
+    )
+    masquerade: tuple[Annotated[str, AfterValidator(_checked_mask)], ...] = setting(
+        (),
+        'Domains whose hosts are not shown: ann@host.example.org becomes ann@example.org; "!host.example.org" before it is shown. The '
+        "envelope's recipients stay.",
+        source="Postfix masquerade_domains",
+    )
+    masquerade_except: tuple[str, ...] = setting(
+        (), "Local parts that keep their host.", examples=['["root"]']
+    )
+    header: bool = setting(
+        True, "Rewrite From, To and the like too, in what is handed in by submission and internal listeners."
+    )
+
+    @property
+    def is_on(self) -> bool:
+        """Tell whether anything is rewritten."""
+        return bool(self.sender or self.recipient or self.masquerade)
+
+
 class VerifySettings(Settings):
     """How next hops are asked about addresses, for the domains that say `verify = true`."""
 

@@ -105,14 +105,27 @@ def _signatures(settings: MailrailSettings, source: Source) -> Iterator[Problem]
 
 def _addresses(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     """Find what a domain asks for addresses and is not there."""
+    canonical = settings.canonical
+    named: list[tuple[KeyPath, tuple[str, ...]]] = [
+        (("canonical", "sender"), canonical.sender),
+        (("canonical", "recipient"), canonical.recipient),
+    ]
     for name, domain in settings.domain.items():
-        for key, tables in (("mailboxes", domain.mailboxes), ("aliases", domain.aliases)):
-            for table in tables:
-                if table not in settings.table:
-                    text = f"there is no table {table}"
-                    yield _problem(
-                        source, ("domain", name, key), text, f'describe it: [table.{table}] kind = "..."'
-                    )
+        named += [
+            (("domain", name, "mailboxes"), domain.mailboxes),
+            (("domain", name, "aliases"), domain.aliases),
+        ]
+    for path, tables in named:
+        for table in tables:
+            if table not in settings.table:
+                text = f"there is no table {table}"
+                yield _problem(source, path, text, f'describe it: [table.{table}] kind = "..."')
+    for name, domain in settings.domain.items():
+        if domain.verify and domain.deliver:
+            text = "there is no next hop to ask: an agent delivers here"
+            yield _problem(
+                source, ("domain", name, "verify"), text, "leave out verify, and name the mailboxes"
+            )
         other = settings.domain.get(domain.alias_of)
         if domain.alias_of and (other is None or other.alias_of):
             is_missing = other is None

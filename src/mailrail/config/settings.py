@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from mailrail.acme.settings import AcmeSettings
-from mailrail.addresses import AddressSettings, BatvSettings, SrsSettings, VerifySettings
+from mailrail.addresses import AddressSettings, BatvSettings, CanonicalSettings, SrsSettings, VerifySettings
 from mailrail.admin.settings import AdminSettings
 from mailrail.agents import AgentSettings
 from mailrail.client.settings import ClientSettings
@@ -86,6 +86,9 @@ class MailrailSettings(Settings):
         {}, "A table that other settings look something up in by its name; one for each."
     )
     addresses: AddressSettings = setting(AddressSettings(), "How far aliases may lead.")
+    canonical: CanonicalSettings = setting(
+        CanonicalSettings(), "Addresses written in another way than they came."
+    )
     verify: VerifySettings = setting(VerifySettings(), "How next hops are asked about addresses.")
     route: tuple[RouteSettings, ...] = setting(
         (), "Where mail goes: the first match wins; where none matches, the MX of the recipient's domain."

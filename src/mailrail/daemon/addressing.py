@@ -8,6 +8,8 @@ from mailrail.addresses import (
     Expander,
     NextHop,
     NotKnownNowError,
+    Rewriter,
+    RewritingRules,
     Sources,
     Verified,
     local_domains,
@@ -42,21 +44,31 @@ def open_addresses(
     directory: Directory | None,
     next_hop: NextHop,
     bus: Bus,
-) -> Addresses:
-    """Return who answers for the domains in *settings*; within the running loop."""
+) -> tuple[Addresses, Rewriter | None]:
+    """Return who answers for the domains in *settings*, and who rewrites addresses, if any; within the running loop."""
     domains = local_domains(
         settings.domain,
-        delivered_here=(),
+        delivered_here=[name for name, domain in settings.domain.items() if domain.deliver],
         sent_on=[name for name, domain in settings.domain.items() if domain.relay_to],
         has_users=directory is not None and directory.knows_names,
+    )
+    ours, canonical = frozenset(settings.domain), settings.canonical
+    rewriting = RewritingRules(
+        sender=canonical.sender,
+        recipient=canonical.recipient,
+        masquerade=canonical.masquerade,
+        shown=frozenset(name.lower() for name in canonical.masquerade_except),
+        domains=domains,
+        ours=ours,
     )
     bounds = Bounds(depth=settings.addresses.depth, recipients=settings.addresses.recipients)
     postmaster = settings.report.postmaster
     reader = parse_address(postmaster) if postmaster else None
     people = None if directory is None else Logins(directory)
-    return Addresses(
-        Expander(domains, frozenset(settings.domain), bounds, reader),
+    addresses = Addresses(
+        Expander(domains, ours, bounds, reader, rewriting),
         Sources(tables=tables, people=people, next_hop=Verified(next_hop, settings.verify)),
         bus,
         message_recipients=settings.addresses.message_recipients,
     )
+    return addresses, Rewriter(rewriting, tables) if canonical.is_on else None

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from typing import Final, Self
@@ -40,7 +40,7 @@ from mailrail.daemon.worker import ALONE, Worker
 from mailrail.delivery import CallAhead, ClientContexts, SmtpCourier
 from mailrail.directory import open_directory
 from mailrail.dns import DnsResolver
-from mailrail.intake import HeaderLimits, Intake
+from mailrail.intake import HeaderLimits, Intake, Treatment
 from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, TlsLevel, parse_address
 from mailrail.net import CertificateFacts, Endpoint, Network
 from mailrail.observe import Bus
@@ -176,7 +176,9 @@ class Daemon:
         )
         logins = home / LOGINS
         self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
-        self.addresses = open_addresses(settings, self.tables, self.directory, CallAhead(smtp, bus), bus)
+        self.addresses, self.rewriter = open_addresses(
+            settings, self.tables, self.directory, CallAhead(smtp, bus), bus
+        )
         self.hearsay = Hearsay(worker)
         buckets = Buckets(world.clock, told=self.hearsay.tell)
         self.hearsay.listen(buckets)
@@ -247,7 +249,7 @@ class Daemon:
             rules=self.rules,
             hostname=self.settings.hostname,
             is_submission=role in (Role.SUBMISSION, Role.INTERNAL),
-            treatment=listener.treatment,
+            treatment=self._treatment(listener),
             is_members_only=role in (Role.SUBMISSION, Role.INTERNAL),
             needs_tls=listener.client_certificate is ClientCertificate.REQUIRE,
             is_lmtp=role is Role.LMTP,
@@ -256,8 +258,15 @@ class Daemon:
             postmaster=self._postmaster(),
             addresses=self.addresses,
             signed_paths=self.signed_paths,
+            rewriter=self.rewriter,
             priority_right=listener.mt_priority,
         )
+
+    def _treatment(self, listener: ListenerSettings) -> Treatment:
+        treatment, rewriter = listener.treatment, self.rewriter
+        if rewriter is None or not (treatment.completes and self.settings.canonical.header):
+            return treatment
+        return replace(treatment, rewrite=rewriter.header)
 
     def _renewal(self) -> Renewal:
         from mailrail.acme.authority import AcmeAuthority  # noqa: PLC0415 -- an extra; most do without

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
 
+from mailrail.addresses import NotKnownNowError
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
 from mailrail.intake.treatment import RELAYED, Treatment, header_fault
 from mailrail.message import HeaderWatch, date_text, message_id, received_line
@@ -150,6 +151,7 @@ class Incoming:
         # What waits until our own lines can be written in front of it: where fields may be added, all of the header.
         self._held: list[bytes] = []
         self._has_begun = False
+        self._refusal: Reply | None = None
         if treatment.hides_client:
             # DEVIATES RFC 5321 §4.4: no "from", because an address says where somebody lives. The event has it.
             origin, tls = replace(origin, client="", helo=""), ""
@@ -174,13 +176,31 @@ class Incoming:
         self._held.append(content)
         if self._treatment.completes and not watch.is_complete:
             return None
-        return self._draft.write(self._opening())
+        return self._begin()
 
-    def _opening(self) -> bytes:
-        """Return what has come so far behind what we put in front of it."""
+    def _begin(self) -> Awaitable[None] | None:
+        """Write what has come so far behind what we put in front of it."""
         self._has_begun = True
         content = b"".join(self._held)
         self._held.clear()
+        rewrite = self._treatment.rewrite
+        return (
+            self._draft.write(self._opening(content))
+            if rewrite is None
+            else self._rewritten(content, rewrite)
+        )
+
+    async def _rewritten(self, content: bytes, rewrite: Callable[[bytes], Awaitable[bytes]]) -> None:
+        header = self._watch.header
+        try:
+            content = await rewrite(header) + content[len(header) :]
+        except NotKnownNowError as error:
+            self._refusal = error.reply  # to be said at the end of the data, and nothing is kept
+        written = self._draft.write(self._opening(content))
+        if written is not None:
+            await written
+
+    def _opening(self, content: bytes) -> bytes:
         # A first line that begins with a space is no field: it must not become a continuation of ours.
         has_no_header = content.startswith((b" ", b"\t"))
         ours = self._trace
@@ -203,7 +223,17 @@ class Incoming:
         if refusal is not None:
             return self._refuse(refusal)
         if not self._has_begun:  # all header, or no content at all
-            self._draft.write(self._opening())
+            begun = self._begin()
+            if self._treatment.rewrite is not None and begun is not None:
+                return self._finish_later(begun)
+        return self._commit()
+
+    async def _finish_later(self, begun: Awaitable[None]) -> Reply:
+        await begun
+        reply = self._refuse(self._refusal) if self._refusal is not None else self._commit()
+        return reply if isinstance(reply, Reply) else await reply
+
+    def _commit(self) -> Reply | Awaitable[Reply]:
         message = self._message()
         taker = self._intake.taker
         items = _items(message, self._intake.route)
@@ -234,6 +264,8 @@ class Incoming:
             return say.NUL_IN_DATA
         if watch.received_count >= self._intake.limits.hops:
             return say.LOOP
+        if self._refusal is not None:
+            return self._refusal
         treatment = self._treatment
         fault = header_fault(watch) if treatment.checks_header else None
         if fault is None and treatment.judge_authors is not None:

@@ -3,7 +3,7 @@
 Mail from elsewhere is never altered. What our own people hand in is looked at while its author is still there to mend it.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,12 +24,14 @@ class Treatment:
         checks_header: what says who wrote it and when must be there once.
         judge_authors: says why a header section is refused for whom it names as its authors; None where anybody may be one.
         hides_client: our trace tells neither address nor name of the client.
+        rewrite: returns a header section with addresses as they are to be shown; None where they stay. Only where `completes` holds it back.
     """
 
     completes: bool = False
     checks_header: bool = False
     judge_authors: Callable[[bytes], Reply | None] | None = None
     hides_client: bool = False
+    rewrite: Callable[[bytes], Awaitable[bytes]] | None = None
 
 
 RELAYED: Final = Treatment()

@@ -10,7 +10,7 @@ from mailrail.message.dsn import Action, DeliveryStatus, RecipientStatus, typed_
 from mailrail.message.dsn_read import parse_report
 from mailrail.message.header_watch import HEADER_BYTES, HEADER_LINES, HeaderWatch
 from mailrail.message.headers import Field, fields, find_field, header_end, text_of, unfold
-from mailrail.message.mailboxes import MailboxError, mailboxes
+from mailrail.message.mailboxes import MailboxError, mailboxes, replace_mailboxes
 from mailrail.message.mime import Part, read_tree
 from mailrail.message.notice import FROM_NAME, Report, build_notice
 from mailrail.message.trace import message_id, protocol_keyword, received_line, return_path_line
@@ -43,6 +43,7 @@ __all__ = [
     "protocol_keyword",
     "read_tree",
     "received_line",
+    "replace_mailboxes",
     "return_path_line",
     "text_of",
     "typed_address",

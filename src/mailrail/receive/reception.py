@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from mailrail.addresses import Addresses, Refusal, Resolved, Returned, SignedPaths
+from mailrail.addresses import Addresses, NotKnownNowError, Refusal, Resolved, Returned, Rewriter, SignedPaths
 from mailrail.directory import User
 from mailrail.intake import RELAYED, Incoming, Intake, Treatment, refusal_for
 from mailrail.model import Address, Envelope, Origin, Recipient, Reply, StoreError
@@ -39,6 +39,7 @@ class Duty:
         priority_right: whose messages may go before others.
         addresses: who can be written to, and whom it goes to; None where every name is taken as it is.
         signed_paths: whose the reverse-paths are that we signed; None where we sign none.
+        rewriter: writes senders in another way; None where they stay.
     """
 
     intake: Intake
@@ -55,6 +56,7 @@ class Duty:
     priority_right: PriorityRight = PriorityRight.NONE
     addresses: Addresses | None = None
     signed_paths: SignedPaths | None = None
+    rewriter: Rewriter | None = None
 
     def refusal_of_strangers(self, *, is_tls: bool) -> Reply:
         """Say what to do first: STARTTLS, or a login."""
@@ -143,7 +145,15 @@ class Reception(Handler):
             return say.QUEUE_FULL
         is_urgent = transaction.parameters.deliver_by is not None
         self._asked_us = self._duty.intake.clock.now_us() if is_urgent else 0
-        return say.SENDER_OK if transaction.parameters.priority <= 0 else self._prioritised(transaction)
+        reply = say.SENDER_OK if transaction.parameters.priority <= 0 else self._prioritised(transaction)
+        rewriter, sender = self._duty.rewriter, transaction.reverse_path
+        if rewriter is None or sender is None:
+            return reply
+        written = rewriter.sender(sender)
+        if isinstance(written, Awaitable):
+            return _rewritten_later(transaction, reply, written)
+        _rename(transaction, written)
+        return reply
 
     def _prioritised(self, transaction: Transaction) -> Reply:
         """Let the message go before others only if the client may ask for that (RFC 6710 §4.1)."""
@@ -275,6 +285,19 @@ class Reception(Handler):
         if self._incoming is not None:
             self._incoming.discard()
             self._incoming = None
+
+
+def _rename(transaction: Transaction, sender: Address) -> None:
+    transaction.reverse_path = sender
+    transaction.parameters.smtputf8 |= sender.needs_smtputf8
+
+
+async def _rewritten_later(transaction: Transaction, reply: Reply, written: Awaitable[Address]) -> Reply:
+    try:
+        _rename(transaction, await written)
+    except NotKnownNowError as error:
+        return error.reply
+    return reply
 
 
 def _tls_words(tls: TlsInfo | None) -> str:

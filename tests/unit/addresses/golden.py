@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from mailrail.addresses.api import Resolved
-from mailrail.addresses.expansion import AskHop, AskUser, Bounds, Expander, LookUp, ReadList, Values, Walk
+from mailrail.addresses.expansion import Bounds, Expander, Walk
+from mailrail.addresses.questions import AskHop, AskUser, LookUp, ReadList, Values
 from mailrail.addresses.settings import DomainAddresses, local_domains
 from mailrail.model import Notify, Recipient, parse_address
 

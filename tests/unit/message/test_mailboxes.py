@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrail.message import MailboxError, mailboxes
+from mailrail.message import MailboxError, mailboxes, replace_mailboxes
 from mailrail.model import Address
 
 
@@ -79,3 +79,42 @@ def test_hostile_fields_cost_no_more_than_their_length(piece: bytes) -> None:
     with pytest.raises(MailboxError):
         mailboxes(piece * (60_000 // len(piece)))
     assert time.process_time() - began < 2
+
+
+def elsewhere(address: Address) -> Address:
+    return Address(address.local_part, "new.example") if address.domain == "example.org" else address
+
+
+@pytest.mark.parametrize(
+    ("raw", "written"),
+    [
+        (b" ann@example.org", b" ann@new.example"),
+        (b" ann@example.net", b" ann@example.net"),
+        (
+            b' "Eve, <e@example.org>" (ann@example.org)\r\n\t< ann@example.org >, bob@example.net',
+            b' "Eve, <e@example.org>" (ann@example.org)\r\n\t< ann@new.example >, bob@example.net',
+        ),
+        (
+            b" us: ann@example.org,\r\n b@example.org (b);\r\n",
+            b" us: ann@new.example,\r\n b@new.example (b);\r\n",
+        ),
+        (b' "a b"@example.org', b' "a b"@new.example'),
+        ("Jörg <jörg@example.org>".encode(), "Jörg <jörg@new.example>".encode()),
+        (
+            b" =?utf-8?q?B=C3=BC?=\r\n <ann@example.org> (x)",
+            b" =?utf-8?q?B=C3=BC?=\r\n <ann@new.example> (x)",
+        ),
+    ],
+)
+def test_an_address_is_replaced_and_nothing_else_is_touched(raw: bytes, written: bytes) -> None:
+    assert replace_mailboxes(raw, elsewhere) == written
+
+
+@given(st.text(' <>(),:;"\\@.ab\r\n', max_size=40))
+def test_a_field_in_which_nobody_changes_stays_as_it_is(text: str) -> None:
+    raw = text.encode()
+    with contextlib.suppress(MailboxError):
+        assert replace_mailboxes(raw, lambda address: address) == raw
+        changed = replace_mailboxes(raw, lambda address: Address(address.local_part, "new.example"))
+        assert {one.domain for one in mailboxes(changed)} == {"new.example"}
+        assert len(mailboxes(changed)) == len(mailboxes(raw))

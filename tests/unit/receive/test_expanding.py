@@ -9,12 +9,13 @@ from tests.unit.intake.door import Doorway, make_doorway
 from tests.unit.receive.test_reception import answers, envelopes
 from tests.unit.server.lobby import FRIEND, STRANGER, Lobby, make_lobby, play
 
-from mailrail.addresses import Addresses, Sources
+from mailrail.addresses import Addresses, Expander, Rewriter, RewritingRules, Sources
+from mailrail.intake import RELAYED, Treatment
 from mailrail.model import Envelope, parse_address
 from mailrail.observe import Bus
 from mailrail.policy import RelayRules
 from mailrail.receive import Duty, Reception
-from mailrail.tables import TableError
+from mailrail.tables import Table, TableError
 
 DOMAINS = {
     "example.net": {
@@ -55,16 +56,37 @@ class Slow:
         pass
 
 
-def make_site(most: int = 100) -> tuple[Lobby, Doorway, Slow]:
+class Names(Slow):
+    """What people are called."""
+
+    is_down = False
+
+    async def look_up(self, key: str) -> tuple[str, ...] | None:
+        await asyncio.sleep(0.001)
+        if self.is_down:
+            raise TableError("table names: no connection to db.internal")
+        named = {"ann@example.com": "Ann.Example@example.com", "old@example.com": "new@example.com"}
+        return (named[key],) if key in named else None
+
+
+def make_site(most: int = 100, names: Names | None = None) -> tuple[Lobby, Doorway, Slow]:
     doorway, slow = make_doorway(), Slow("slow")
     site = read_site({"domain": {name: dict(table) for name, table in DOMAINS.items()}})
-    sources = Sources(tables={"people": Slow("bob"), "slow": slow})
+    tables: dict[str, Table] = {"people": Slow("bob"), "slow": slow}
+    expander, rewriter = site.expander, None
+    if names is not None:
+        tables["names"] = names
+        rules = RewritingRules(sender=("names",), recipient=("names",))
+        rewriter = Rewriter(rules, tables)
+        expander = Expander(expander.domains, expander.ours, expander.bounds, rewriting=rules)
     duty = Duty(
         intake=doorway.intake,
         rules=RelayRules((ip_network("10.0.0.0/8"),), tuple(DOMAINS)),
         hostname="mx.example",
         postmaster=parse_address("postmaster@example.net"),
-        addresses=Addresses(site.expander, sources, Bus(), message_recipients=most),
+        addresses=Addresses(expander, Sources(tables=tables), Bus(), message_recipients=most),
+        rewriter=rewriter,
+        treatment=Treatment(completes=True, rewrite=rewriter.header) if rewriter else RELAYED,
     )
     return make_lobby(Reception.for_duty(duty)), doorway, slow
 
@@ -186,6 +208,45 @@ def test_each_transaction_has_its_own_recipients() -> None:
             ["x@plain.example"],
             ["ann@example.org orcpt=rfc822;slow@example.net forwarded"],
         ]
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_a_sender_is_written_as_the_settings_call_him_and_the_header_likewise() -> None:
+    async def scenario() -> None:
+        lobby, doorway, _ = make_site(names=Names())
+        client = lobby.greeted(FRIEND)
+        header = b"From: Ann <ann@example.com>\r\nTo: old@example.com\r\n"
+        for end in (b"\r\ntext ann@example.com\r\n.", b"."):
+            said = await answers(client, MAIL, b"RCPT TO:<old@example.com>", b"DATA", header + end)
+            assert said[-1].startswith("250 2.0.0 Queued")
+        for envelope, content in zip(envelopes(doorway), doorway.stored(), strict=True):
+            assert str(envelope.reverse_path) == "Ann.Example@example.com"
+            assert sent_to(envelope) == ["new@example.com orcpt=rfc822;old@example.com"]
+            assert b"From: Ann <Ann.Example@example.com>\r\nTo: new@example.com\r\n" in content
+        assert doorway.stored()[0].endswith(b"\r\n\r\ntext ann@example.com\r\n")
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("end", [b"\r\ntext\r\n.", b"."])
+def test_a74_where_a_name_cannot_be_known_nothing_is_kept(end: bytes) -> None:
+    async def scenario() -> None:
+        names = Names()
+        lobby, doorway, _ = make_site(names=names)
+        client = lobby.greeted(FRIEND)
+        await answers(client, MAIL, b"RCPT TO:<old@example.com>", b"DATA")
+        names.is_down = True
+        said = await answers(client, b"From: ann@example.com\r\n" + end, MAIL)
+        assert said == [
+            "451 4.3.0 The address cannot be looked up now, try again later",
+            "451 4.3.0 The address cannot be looked up now, try again later",
+        ]
+        assert doorway.stored() == []
+        names.is_down = False
+        assert (await answers(client, MAIL))[0].startswith("250")
         await lobby.server.stop(0)
 
     play(scenario)
