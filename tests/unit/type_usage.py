@@ -63,6 +63,8 @@ async def keep_a_client(message: EmailMessage, context: ssl.SSLContext) -> None:
             notify=mailrail.Notify.SUCCESS | mailrail.Notify.FAILURE, ret=mailrail.Ret.FULL, envid="42"
         )
         assert_type(await client.send(message, options=wishes), mailrail.Result)
+        urgent = mailrail.SendOptions(priority=9, deliver_by=mailrail.DeliverBy(900, returns=True))
+        await client.send(message, options=urgent)
     client = mailrail.Client("unix:/run/lmtp.sock", lmtp=True, network=mailrail.SocketNetwork())
     await client.close()
 

@@ -14,12 +14,12 @@ import click
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, settings_of
 from mailrail.cli.progress import progress
+from mailrail.cli.wishes import wishes
 from mailrail.cli.words import one_line
 from mailrail.client import AuthFailed, CannotSend, Client, ConnectFailed, SendError, SendOptions
-from mailrail.model import Notify, Reply, Ret, SystemClock, format_id, system_rng, utc
+from mailrail.model import Reply, SystemClock, format_id, system_rng, utc
 from mailrail.net import Endpoint
 
-_NOTIFY: Final = {one.name.lower(): one for one in Notify if one.name}
 _NO_SERVER: Final = "--server {}: write it with its port, like mx.example.org:25 or [::1]:25"
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- where we connect for "listens everywhere"
 
@@ -63,9 +63,7 @@ class Order:
     type=click.Path(path_type=Path),
     help="File whose first line is the password.",
 )
-@click.option("--notify", metavar="WHEN", help="never, or any of success,failure,delay (RFC 3461).")
-@click.option("--ret", type=click.Choice(["full", "hdrs"]), help="How much of the message a notice returns.")
-@click.option("--envid", metavar="ID", default="", help="Comes back in notices.")
+@wishes
 @click.option(
     "--subject",
     metavar="TEXT",
@@ -85,9 +83,7 @@ def send(
     password_file: Path | None,
     sender: str | None,
     recipients: tuple[str, ...],
-    notify: str | None,
-    ret: str | None,
-    envid: str,
+    options: SendOptions,
     subject: str | None,
     text: str | None,
     as_json: bool,
@@ -103,6 +99,7 @@ def send(
       mailrail send message.eml --server mx.example.org:25
       mailrail send --from a@example.com --to b@example.org --subject Hi --text 'How are you?'
       mailrail send message.eml --server smtp.example.org:587 --user ann --password-file secret
+      mailrail send code.eml --server smtp.example.org:587 --deliver-by 15m --priority 5
     """
     host, port = _server(server, config)
     login = _login(user, password_file)
@@ -112,7 +109,6 @@ def send(
         )
     except ValueError:
         raise click.UsageError(_NO_SERVER.format(server)) from None
-    options = SendOptions(notify=_notify(notify), ret=Ret(ret.upper()) if ret else None, envid=envid)
     if text is None and subject is None:
         message: bytes | EmailMessage = _read(file)
     else:
@@ -204,17 +200,6 @@ def _login(user: str | None, password_file: Path | None) -> tuple[str, str] | No
         return user, password_file.read_text("utf-8").partition("\n")[0].rstrip("\r")
     except UnicodeDecodeError:
         raise CommandFailed(Exit.DATA, f"{password_file} is not UTF-8: save it as UTF-8") from None
-
-
-def _notify(words: str | None) -> Notify:
-    wishes = Notify.DEFAULT
-    for word in (words or "").replace(" ", "").lower().split(","):
-        if word and word not in _NOTIFY:
-            raise click.UsageError(f"--notify {word}: it is one of {', '.join(_NOTIFY)}")
-        wishes |= _NOTIFY.get(word, Notify.DEFAULT)
-    if Notify.NEVER in wishes and wishes is not Notify.NEVER:
-        raise click.UsageError("--notify: never stands alone (RFC 3461 §4.1)")
-    return wishes
 
 
 def _read(file: BinaryIO) -> bytes:

@@ -1,7 +1,7 @@
 """Floor 2 · client — the asynchronous client: sessions for delivery, `Client` and `send` for everybody."""
 
 from mailrail.client.client import Client, send, send_sync
-from mailrail.client.compose import SendOptions, compose
+from mailrail.client.compose import compose
 from mailrail.client.errors import (
     AllRecipientsRefused,
     AuthFailed,
@@ -16,6 +16,7 @@ from mailrail.client.errors import (
     SessionRefused,
     TlsFailed,
 )
+from mailrail.client.options import SendOptions
 from mailrail.client.outcome import Result
 from mailrail.client.resolve import Resolve, system_resolve
 from mailrail.client.session import ClientSession, SendResult

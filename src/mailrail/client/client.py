@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from email.message import EmailMessage, Message
 from types import TracebackType
 
-from mailrail.client.compose import SendOptions, compose
+from mailrail.client.compose import compose
 from mailrail.client.errors import CannotSend, SessionError, SessionFailed
+from mailrail.client.options import SendOptions, lack
 from mailrail.client.outcome import Result, error_of, names_of, result_of, unresolved
 from mailrail.client.resolve import Resolve, system_resolve
 from mailrail.client.session import ClientSession
@@ -116,7 +117,7 @@ class Client:
                 Bcc fields are taken out. What the server cannot take is converted where the RFCs allow it.
             sender: reverse-path; "" is the null one; default: the Sender or the From of the message.
             recipients: one or several; default: everybody in To, Cc and Bcc.
-            options: wishes for delivery notices.
+            options: wishes for notices, and what is demanded of the server.
 
         Returns:
             What the server said about each recipient, at least one of whom got the message.
@@ -126,10 +127,14 @@ class Client:
 
         *Cancel-safe:* yes: the session is closed; the message may or may not have been sent.
         """
-        envelope, content = compose(message, sender, recipients, options or SendOptions())
+        wishes = options or SendOptions()
+        envelope, content = compose(message, sender, recipients, wishes)
         names = names_of(envelope)
         async with self._lock:
             session = await self._ready(names)
+            is_verified = session.tls is not None and session.tls.verified
+            if words := lack(wishes, session.extensions, is_verified=is_verified):
+                raise CannotSend(Stage.MAIL, f"{self.host}: {words}", recipients=names)
             try:
                 content, body = await fitted(content, envelope, session.extensions)
                 sent = await session.send(envelope, WholeSource(content), body=body)

@@ -7,33 +7,18 @@ meant by it, nobody can tell (A5).
 
 import copy
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage, Message
 from email.parser import HeaderParser
 from email.policy import SMTP, SMTPUTF8
 
 from mailrail.client.errors import CannotSend
+from mailrail.client.options import SendOptions
 from mailrail.message import fields, needs_smtputf8
-from mailrail.model import Address, AddressError, Body, Envelope, Notify, Recipient, Ret, parse_address
+from mailrail.model import Address, AddressError, Body, Envelope, Recipient, parse_address
 from mailrail.smtp import Stage, is_clean
 
 _SECRET = frozenset({b"bcc", b"resent-bcc"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendOptions:
-    """Wishes for delivery notices (RFC 3461); said only to a server that offers DSN.
-
-    Attributes:
-        notify: when to be told.
-        ret: how much of the message comes back with a notice.
-        envid: a name of yours that comes back with it, 1 to 100 printable ASCII characters.
-    """
-
-    notify: Notify = Notify.DEFAULT
-    ret: Ret | None = None
-    envid: str = ""
 
 
 def compose(
@@ -66,6 +51,8 @@ def compose(
     elif isinstance(recipients, str):
         recipients = [recipients]
     reverse_path = _parsed(sender, Stage.MAIL) if sender else None
+    if reverse_path is None and options.hold is not None:
+        raise CannotSend(Stage.MAIL, "a notice is not to be kept back (RFC 4865 §5.1.1)")
     targets = tuple(_recipient(_parsed(text, Stage.RCPT), options) for text in dict.fromkeys(recipients))
     if not targets:
         raise CannotSend(
@@ -81,6 +68,10 @@ def compose(
         smtputf8=is_international or needs_smtputf8(content),
         ret=options.ret,
         envid=options.envid,
+        requiretls=options.requiretls,
+        hold=options.hold,
+        priority=options.priority or 0,
+        deliver_by=options.deliver_by,
     )
     return envelope, content
 
@@ -119,7 +110,7 @@ def _parsed(text: str, stage: Stage) -> Address:
 
 
 def _recipient(address: Address, options: SendOptions) -> Recipient:
-    if options == SendOptions():
+    if not options.asks_for_notices:
         return Recipient(address)
     return Recipient(address, options.notify, f"{'utf-8' if address.needs_smtputf8 else 'rfc822'};{address}")
 

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.message import Message as OldMessage
 from typing import Final
 
-from mailrail.client import ClientSettings, SendOptions, WholeSource, compose
+from mailrail.client import CannotSend, ClientSettings, SendOptions, WholeSource, compose
 from mailrail.delivery.carrier import SmtpCarrier
 from mailrail.delivery.courier import ClientContexts, SmtpCourier
 from mailrail.delivery.parcel import Part
@@ -34,6 +34,7 @@ from mailrail.model import (
 from mailrail.net import Network, SocketNetwork
 from mailrail.observe import Bus
 from mailrail.routing import Route, Router, RoutingRules, RoutingSettings, SettingsRouter
+from mailrail.smtp import Stage
 from mailrail.spool import Lease
 
 AT_ONCE: Final = 20  # destinations talked to at the same time
@@ -92,7 +93,7 @@ async def deliver(
         sender: reverse-path; "" is the null reverse-path; default: the message's Sender, else its From.
         recipients: one or several; default: everybody in To, Cc and Bcc.
         hello_name: our host name for EHLO; default: our address. Many hosts refuse one without DNS records.
-        options: wishes for delivery notices.
+        options: wishes for notices, and demands but FUTURERELEASE, which needs a server that keeps the message.
         resolver: who asks the DNS; default: the system's resolvers, and no cache between two calls. Make one
             to keep its cache: `DnsResolver(SocketNetwork(), DnsSettings(), system_rng())`.
         port: of the mail hosts; anything but 25 is for a laboratory.
@@ -108,6 +109,8 @@ async def deliver(
     *Cancel-safe:* yes: sessions are aborted; some recipients may have got the message.
     """
     envelope, content = compose(message, sender, recipients, options or SendOptions())
+    if envelope.hold is not None:
+        raise CannotSend(Stage.MAIL, "nobody keeps a message back that goes straight to its mail hosts")
     rng, bus, clock = system_rng(), Bus(), SystemClock()
     network = network or SocketNetwork()
     if router is None:

@@ -9,11 +9,12 @@ from functools import lru_cache
 from typing import Any, Final
 
 from mailrail.model import Reply
+from mailrail.smtp.instants import parse_instant
 
 _KEYWORD: Final = re.compile(r"[A-Z0-9][A-Z0-9-]*")
 _LIMIT: Final = re.compile(r"([A-Z]+)=([0-9]{1,6})")  # RFC 9422 §3
 _SIZE_DIGITS: Final = 20  # RFC 1870 §4
-_BY_DIGITS: Final = 9  # RFC 2852 §2
+_BY_DIGITS: Final = 9  # RFC 2852 §2, RFC 4865 §3
 _FLAGS: Final = {
     "has_pipelining": {"PIPELINING"},
     "has_size": {"SIZE"},
@@ -45,6 +46,8 @@ class Extensions:
         mail_max: transactions of one session (RFC 9422 §4.1), or None.
         rcpt_domain_max: different recipient domains of one transaction (RFC 9422 §4.3), or None.
         deliver_by_s: the shortest time in which it may be asked to deliver or return (RFC 2852 §2); 0: it did not say.
+        hold_most_s, hold_latest_us: for how long, and until when (microseconds UTC), it keeps a message back
+            (RFC 4865 §3); 0: not at all.
         has_pipelining: several commands may be sent at once (RFC 2920).
         has_size: MAIL takes SIZE= (RFC 1870).
         has_8bitmime: 8-bit content is taken (RFC 6152).
@@ -64,6 +67,8 @@ class Extensions:
     mail_max: int | None = None
     rcpt_domain_max: int | None = None
     deliver_by_s: int = 0
+    hold_most_s: int = 0
+    hold_latest_us: int = 0
 
     has_pipelining: bool = _flag()
     has_size: bool = _flag()
@@ -94,6 +99,7 @@ def _parse(text: str) -> Extensions:
     auth: dict[str, None] = {}
     limits: dict[str, int] = {}
     deliver_by_s = 0
+    hold = (0, 0)
     for line in text.split("\n")[1:]:
         keyword, *values = line.upper().replace("AUTH=", "AUTH ", 1).split()[:64] or [""]
         if _KEYWORD.fullmatch(keyword) is None:
@@ -106,6 +112,8 @@ def _parse(text: str) -> Extensions:
             auth.update(dict.fromkeys(values))
         elif keyword == "DELIVERBY":
             deliver_by_s = _least_time(values)
+        elif keyword == "FUTURERELEASE":
+            hold = _longest_hold(values)
         elif keyword == "LIMITS":
             limits.update(_limits(values))
     return Extensions(
@@ -116,6 +124,7 @@ def _parse(text: str) -> Extensions:
         limits.get("MAILMAX"),
         limits.get("RCPTDOMAINMAX"),
         deliver_by_s,
+        *hold,
     )
 
 
@@ -129,6 +138,17 @@ def _least_time(values: list[str]) -> int:
     """RFC 2852 §2: nine digits at most, further options behind a comma."""
     text = values[0].partition(",")[0] if values else ""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _BY_DIGITS else 0
+
+
+def _longest_hold(values: list[str]) -> tuple[int, int]:
+    """RFC 4865 §3: seconds, and a time in UTC."""
+    try:
+        most, latest = values
+        return (
+            int(most) if most.isascii() and most.isdigit() and len(most) <= _BY_DIGITS else 0
+        ), parse_instant(latest)
+    except ValueError:
+        return 0, 0
 
 
 def _limits(values: list[str]) -> dict[str, int]:

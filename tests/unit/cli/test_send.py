@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +21,7 @@ from mailrail.client import (
     SendError,
     SendOptions,
 )
-from mailrail.model import Notify, Reply, Ret
+from mailrail.model import DeliverBy, Notify, Reply, Ret
 from mailrail.smtp import Stage
 
 OK = Reply(250, "2.1.5", "Ok")
@@ -157,6 +158,36 @@ def test_wishes_for_notices_are_passed_on(script: Script, message: str, mailrail
     assert script.options == SendOptions(notify=Notify.SUCCESS | Notify.DELAY, ret=Ret.HDRS, envid="X1")
 
 
+@pytest.mark.parametrize(
+    ("given", "wished"),
+    [
+        (["--requiretls", "--priority", "-3"], SendOptions(requiretls=True, priority=-3)),
+        (["--hold-for", "1h30m"], SendOptions(hold_for_s=5400)),
+        (
+            ["--hold-until", "2026-12-01T08:00:00+01:00"],
+            SendOptions(hold_until=datetime(2026, 12, 1, 7, tzinfo=UTC)),
+        ),
+        (["--deliver-by", "15m"], SendOptions(deliver_by=DeliverBy(900, returns=True))),
+        (
+            ["--deliver-by", "90", "--if-late", "tell", "--trace"],
+            SendOptions(deliver_by=DeliverBy(90, returns=False, traces=True)),
+        ),
+    ],
+)
+def test_demands_are_passed_on(
+    given: list[str], wished: SendOptions, script: Script, message: str, mailrail: Program
+) -> None:
+    assert mailrail("send", message, *given).code == 0
+    assert script.options == wished
+
+
+def test_a_time_without_a_zone_is_that_of_the_clock_on_the_wall(
+    script: Script, message: str, mailrail: Program
+) -> None:
+    assert mailrail("send", message, "--hold-until", "2026-12-01T08:00:00").code == 0
+    assert script.options.hold_until == datetime(2026, 12, 1, 8).astimezone()
+
+
 def test_a_login_needs_both_parts_and_reads_the_first_line(
     script: Script, message: str, mailrail: Program, tmp_path: Path
 ) -> None:
@@ -196,6 +227,13 @@ def test_with_a_subject_the_input_is_the_text(script: Script, message: str, mail
         (["--notify", "sometimes"], "it is one of"),
         (["--notify", "never,delay"], "never stands alone"),
         (["--text", "x"], "need --from and --to"),
+        (["--hold-for", "soon"], "is not a duration"),
+        (["--hold-for", "0.5s"], "whole seconds above 0"),
+        (["--hold-until", "tomorrow"], "write a time like"),
+        (["--hold-for", "1h", "--hold-until", "2026-12-01T08:00:00Z"], "exclude one another"),
+        (["--priority", "10"], "-9<=x<=9"),
+        (["--trace"], "need --deliver-by"),
+        (["--deliver-by", "1h", "--hold-for", "2h"], "longer than it may take"),
         (["--text", "x", "--from", "a@b.example", "--to", "c@d.example", "--subject", "a\nb"], "linefeed"),
     ],
 )

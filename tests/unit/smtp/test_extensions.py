@@ -86,6 +86,24 @@ def test_the_shortest_time_to_deliver_in_is_read(line: str, least_s: int) -> Non
     assert offered.deliver_by_s == least_s
 
 
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("FUTURERELEASE 3600 2026-12-01T00:00:00Z", (3600, 1_796_083_200_000_000)),
+        ("FUTURERELEASE", (0, 0)),
+        ("FUTURERELEASE 3600", (0, 0)),
+        ("FUTURERELEASE x 2026-12-01T00:00:00Z", (0, 1_796_083_200_000_000)),
+        ("FUTURERELEASE 3600 tomorrow", (0, 0)),
+        ("FUTURERELEASE 3600 2026-12-01T00:00:00Z more", (0, 0)),
+    ],
+)
+def test_how_long_a_message_is_kept_back_is_read(line: str, found: tuple[int, int]) -> None:
+    """RFC 4865 §3."""
+    offered = parse(line)
+    assert "FUTURERELEASE" in offered.keywords
+    assert (offered.hold_most_s, offered.hold_latest_us) == found
+
+
 def test_garbage_lines_are_passed_over() -> None:
     assert parse("", "   ", "-x", "\u00e4", "DSN", "?" * 500).keywords == {"DSN"}
 
