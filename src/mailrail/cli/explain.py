@@ -5,16 +5,15 @@ The same objects decide here as in the daemon, made from the same settings, so t
 
 import asyncio
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from ipaddress import ip_address
 from pathlib import Path
-from typing import NoReturn
 
 import click
 
-from mailrail.agents import AgentCourier, Identity
+from mailrail.addresses import Refusal, Step
+from mailrail.cli.explain_ways import MOST_SHOWN, Way, resolve, ways_of
 from mailrail.cli.options import config_option, settings_of
 from mailrail.cli.progress import progress
 from mailrail.cli.user import spelled
@@ -24,7 +23,6 @@ from mailrail.dns import DnsResolver
 from mailrail.model import (
     Address,
     AddressError,
-    LocalProtocolError,
     Recipient,
     SystemClock,
     parse_address,
@@ -32,17 +30,7 @@ from mailrail.model import (
 )
 from mailrail.net import SocketNetwork, is_own_address
 from mailrail.policy import Buckets, Members, PriorityRight, Quotas, RelayRules
-from mailrail.routing import Plan, Route, RoutingRules, SettingsRouter, explain_plan, explain_route
-from mailrail.spool import SystemDisk
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One address that would be tried."""
-
-    host: str
-    preference: int
-    endpoint: str
+from mailrail.routing import RoutingRules, SettingsRouter
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +40,19 @@ class Explanation:
     Attributes:
         is_taken: the server would take the recipient from this client.
         policy: why, in words.
-        destination: the queue's key of where it would go.
-        route: which rule decides, in words.
-        plan: which hosts would be tried, in words.
-        tries: the same for programs; empty when it would wait or fail.
+        steps: whom the address stands for, and which rules say so; empty where it only is itself.
+        refusal: why the address is none, or cannot be resolved, in words; "" otherwise.
+        goes_to: where the mail would go.
         submission: as whom and how much the user may send, in words; empty without a user.
-        notices: where a notice to the sender would go, in words; empty without a sender.
+        notices: as what the sender is written, and where a notice to him would go, in words; empty without a sender.
     """
 
     recipient: str
     is_taken: bool
     policy: list[str]
-    destination: str
-    route: list[str]
-    plan: list[str]
-    tries: list[Try]
+    steps: list[Step]
+    refusal: str
+    goes_to: list[Way]
     submission: list[str]
     notices: list[str]
 
@@ -88,7 +74,8 @@ class Explanation:
 @config_option
 def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, config: Path) -> None:
     """Say what would happen to mail for RECIPIENT: whether it is taken, by which route and to which hosts it goes,
-    with how much TLS, and which rule says so. The DNS is asked; nothing is sent.
+    with how much TLS, for whom the address stands, and which rule says so. The DNS is asked, and the next hop
+    where its domain says `verify`; nothing is sent.
 
     \b
     Examples:
@@ -136,30 +123,24 @@ async def _explain(
         own_endpoints=tuple(listener.endpoint for listener in settings.listener),
         is_own_address=is_own_address,
     )
-    route = router.route(recipient)
-    tries: list[Try] = []
-    if route.agent:
-        plan = explain_agent(settings, router, Recipient(recipient))
-    else:
-        with progress("Asking the DNS"):
-            found = await router.plan(route)
-        plan = explain_plan(found)
-        tries = _tries(found) if isinstance(found, Plan) else []
     verdict = rules.decide(recipient, may_relay=rules.may_relay(client, user))
     may_submit, submission = _submission(settings, user, sender) if user else (True, [])
+    with progress("Asking"):
+        resolved, notices = await resolve(settings, router, Recipient(recipient), sender)
+        refusal = resolved if isinstance(resolved, Refusal) else None
+        ways = [] if isinstance(resolved, Refusal) else await ways_of(settings, router, resolved.recipients)
     return Explanation(
         recipient=recipient.shown(),
-        is_taken=verdict.refusal is None and may_submit,
+        is_taken=verdict.refusal is None and may_submit and refusal is None,
         policy=[
             *rules.explain(recipient, client, user),
             *_priorities(settings, user, may_relay=rules.may_relay(client, user)),
         ],
-        destination=route.destination,
-        route=explain_route(route),
-        plan=plan,
-        tries=tries,
+        steps=list(resolved.steps),
+        refusal="" if refusal is None else f"{refusal.reply}: {refusal.reason}",
+        goes_to=ways,
         submission=submission,
-        notices=explain_route(router.route(sender)) if sender else [],
+        notices=notices,
     )
 
 
@@ -189,44 +170,31 @@ def _submission(settings: MailrailSettings, name: str, sender: Address | None) -
     return refusal is None, lines + member.explain()
 
 
-def explain_agent(settings: MailrailSettings, router: SettingsRouter, recipient: Recipient) -> list[str]:
-    """Say in lines what the agent that *recipient* goes to would do, with the rights that the server has."""
-    try:
-        uid = settings.spool.path.stat().st_uid  # the server runs as the owner of its spool
-    except OSError:
-        uid = os.geteuid()
-    agents = AgentCourier(
-        router,
-        settings.agent,
-        _no_others,
-        separators=settings.separators_of,
-        hostname=settings.hostname,
-        disk=SystemDisk(),
-        clock=SystemClock(),
-        identity=Identity(uid),
-    )
-    try:
-        return agents.explain(recipient)
-    finally:
-        agents.close()
-
-
-def _no_others(route: Route) -> NoReturn:
-    raise LocalProtocolError(f"{route.destination} is only explained")
-
-
-def _tries(plan: Plan) -> list[Try]:
-    return [
-        Try(host.name, host.preference, str(endpoint)) for host in plan.hosts for endpoint in host.endpoints
-    ]
-
-
 def _lines(found: Explanation) -> Iterator[str]:
     yield found.recipient
     yield f"  {'taken' if found.is_taken else 'refused'}, because:"
     yield from (f"    {line}" for line in (*found.policy, *found.submission))
-    yield "  it would go out:" if found.is_taken else "  were it taken, it would go out:"
-    yield from (f"    {line}" for line in (*found.route, *found.plan))
+    if found.refusal:
+        yield f"    its address is refused with {found.refusal}"
+    if found.steps:
+        yield "  the address:"
+        yield from (f"    {'  ' * step.depth}{_step(step)}" for step in found.steps)
+    for way in found.goes_to[:MOST_SHOWN]:
+        # Alone and as written it needs no name.
+        whom = (
+            "it"
+            if way.addresses == [found.recipient]
+            else f"mail for {', '.join(way.addresses[:MOST_SHOWN])}"
+        )
+        yield f"  {whom} would go out:" if found.is_taken else f"  were it taken, {whom} would go out:"
+        yield from (f"    {line}" for line in (*way.route, *way.plan))
+    if len(found.goes_to) > MOST_SHOWN:
+        yield f"  and {len(found.goes_to) - MOST_SHOWN} more ways; --json has them all"
     if found.notices:
         yield "  a notice to the sender would go:"
         yield from (f"    {line}" for line in found.notices)
+
+
+def _step(step: Step) -> str:
+    leads_to = f" -> {', '.join(step.targets[:MOST_SHOWN])}" if step.targets else ""
+    return f"{step.address}: {step.rule}{leads_to}"

@@ -37,8 +37,9 @@ def test_mail_from_a_network_that_may_relay_is_taken(mailrail: Program) -> None:
 def test_json_is_for_programs(mailrail: Program) -> None:
     found = json.loads(mailrail("explain", "x@elsewhere.example", "--user", "ann", "--json").out)
     assert found["is_taken"] is True
-    assert found["destination"] == "host:[2001:db8::1]:2525"
-    assert [one["endpoint"] for one in found["tries"]] == ["[2001:db8::1]:2525"]
+    (way,) = found["goes_to"]
+    assert way["destination"] == "host:[2001:db8::1]:2525"
+    assert [one["endpoint"] for one in way["tries"]] == ["[2001:db8::1]:2525"]
 
 
 def test_what_is_no_address_is_a_usage_error(mailrail: Program) -> None:
@@ -132,3 +133,68 @@ def test_checks_that_are_off_are_told(mailrail: Program, config: Path) -> None:
     assert "submission.check_sender = false" in said.out
     assert "submission.check_from = false" in said.out
     assert "no quota limits ann" in said.out
+
+
+ALIASES = """
+[table.people]
+kind = "inline"
+entries = { ann = "" }
+[table.gone]
+kind = "function"
+function = "tests.unit.cli.test_explain:nobody_answers"
+[domain."local.example"]
+deliver = "maildir"
+mailboxes = ["people"]
+alias = { info = ["ann", "bob@partner.example", "bob@elsewhere.example"], round = "round2", round2 = "round", owner-info = "ann" }
+[domain."slow.example"]
+aliases = ["gone"]
+[canonical]
+masquerade = ["local.example"]
+"""
+
+
+def nobody_answers(key: str) -> str:
+    raise OSError("no connection to the directory")
+
+
+def test_an_address_is_told_whom_it_stands_for_and_where_each_goes(mailrail: Program, config: Path) -> None:
+    config.write_text(config.read_text() + ALIASES)
+    said = mailrail("explain", "Info@local.example", "--from", "eve@pc7.local.example")
+    assert said.code == 0, said.err
+    lines = said.out.splitlines()
+    at = lines.index("  the address:")
+    assert lines[at + 1 : at + 5] == [
+        '    Info@local.example: alias of domain."local.example" -> ann, bob@partner.example, bob@elsewhere.example',
+        "      ann@local.example: ann in table people",
+        "      bob@partner.example: forwarded: not a domain of ours",
+        "      bob@elsewhere.example: forwarded: not a domain of ours",
+    ]
+    assert "  mail for ann@local.example (from owner-info@local.example) would go out:" in lines
+    both = [f"bob@{domain}.example (from owner-info@local.example)" for domain in ("partner", "elsewhere")]
+    assert f"  mail for {', '.join(both)} would go out:" in lines
+    assert "    eve@pc7.local.example is written as eve@local.example" in lines
+    found = json.loads(mailrail("explain", "info@local.example", "--json").out)
+    assert [(step["depth"], step["address"]) for step in found["steps"]][:2] == [
+        (0, "info@local.example"),
+        (1, "ann@local.example"),
+    ]
+    assert [way["destination"] for way in found["goes_to"]] == ["agent:maildir", "host:[2001:db8::1]:2525"]
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("nobody@local.example", "550 5.1.1 No such user here: nobody@local.example is neither"),
+        ("round@local.example", "loop: round@local.example -> round2@local.example -> round@local.example"),
+        ("x@slow.example", "451 4.3.0 The address cannot be looked up now, try again later: "),
+    ],
+)
+def test_an_address_that_is_refused_says_why(
+    mailrail: Program, config: Path, address: str, words: str
+) -> None:
+    config.write_text(config.read_text() + ALIASES)
+    said = mailrail("explain", address)
+    assert "refused, because:" in said.out
+    assert "its address is refused with " in said.out
+    assert words in said.out
+    assert "would go out" not in said.out
