@@ -42,6 +42,7 @@ WANTED = {
     # nss_wrapper: Exim will not start without the account that its package would add.
     "exim": Peer(("exim4-daemon-heavy", "libnss-wrapper"), "usr/sbin/exim4", "Exim as a next hop"),
     "pebble": Peer(("pebble",), "usr/bin/pebble", "Pebble, a certificate authority for trials, by ACME"),
+    "postsrsd": Peer(("postsrsd",), "usr/sbin/postsrsd", "postsrsd, by which others rewrite senders"),
     "postgres": Peer(
         ("postgresql-15", "postgresql-client-15"),
         "usr/lib/postgresql/15/bin/postgres",

@@ -18,6 +18,7 @@ SIGNING_KEYS: Final = (
     "signing-keys"  # the file, in the spool's directory; of several workers, in the first one's
 )
 KEY_OCTETS: Final = 32
+LEAST_OCTETS: Final = 16  # those that postsrsd makes have 24
 LEAD_US: Final = 5 * 60 * SECOND_US  # workers look at the file every minute
 MOST_KEYS: Final = 100  # each costs a hash for an address that was forged
 _MOST_BYTES: Final = 64 * 1024
@@ -96,8 +97,10 @@ def parse_keys(text: str) -> SigningKeys:
             keys.append(SigningKey(round(moment.timestamp()) * SECOND_US, bytes.fromhex(secret)))
         except ValueError:
             raise ValueError(f"line {number} is not a moment and a key in hexadecimal digits") from None
-        if moment.tzinfo is None or len(keys[-1].secret) < KEY_OCTETS:
-            raise ValueError(f"line {number}: a moment is in UTC, and a key has at least {KEY_OCTETS} octets")
+        if moment.tzinfo is None or len(keys[-1].secret) < LEAST_OCTETS:
+            raise ValueError(
+                f"line {number}: a moment is in UTC, and a key has at least {LEAST_OCTETS} octets"
+            )
     if not keys:
         raise ValueError("there is no key in it")
     return SigningKeys.of(keys)

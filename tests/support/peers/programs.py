@@ -19,6 +19,7 @@ PROOF = {
     "postfix": "usr/sbin/postfix",
     "exim": "usr/sbin/exim4",
     "pebble": "usr/bin/pebble",
+    "postsrsd": "usr/sbin/postsrsd",
     "postgres": "usr/lib/postgresql/15/bin/postgres",
     "slapd": "usr/sbin/slapd",
     "sslscan": "usr/bin/sslscan",
