@@ -2,7 +2,7 @@
 
     [user."ann@example.org"]
     password = "{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$..."
-    scram = "SCRAM-SHA-256$10000:..."
+    scram = "SCRAM-SHA-256$65536:..."
     may_send_as = ["sales@example.org", "@shop.example"]
     disabled = true
 
