@@ -13,6 +13,9 @@ from mailrail.model import MailrailError, SettingsError
 
 _COMMANDS: Final = {
     "init": Lazy("mailrail.cli.init", "init", "Write a first settings file, by questions or flags."),
+    "import": Lazy(
+        "mailrail.cli.migrate", "import_group", "Take over the configuration of another mail system."
+    ),
     "doctor": Lazy("mailrail.cli.doctor", "doctor", "Check a set-up, and say how to mend what is wrong."),
     "serve": Lazy("mailrail.cli.serve", "serve", "Run the mail server."),
     "status": Lazy("mailrail.cli.status", "status", "Ask the running server how it is."),

@@ -99,7 +99,7 @@ def test_a_wrong_command_line_is_a_usage_error(line: list[str], mailrail: Progra
         (["queue", "lst"], 'There is no command "lst"; did you mean "list"?'),
         (
             ["zzz"],
-            'There is no command "zzz"; there are: init, doctor, serve, status, reload, certificate, send, queue, user, table, srs, explain, sim, config',
+            'There is no command "zzz"; there are: init, import, doctor, serve, status, reload, certificate, send, queue, user, table, srs, explain, sim, config',
         ),
     ],
 )
