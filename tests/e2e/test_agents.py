@@ -1,9 +1,15 @@
 """Local delivery by the real daemon: mailboxes on the real disk, as a mail program reads them."""
 
+import base64
 import contextlib
+import email
+import hmac
+import json
 import mailbox
 import os
+import threading
 from collections.abc import Iterator, Mapping
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +112,146 @@ def test_settings_that_name_no_agent_are_refused(tmp_path: Path) -> None:
     done = mailrail("config", "check", "--config", str(daemon.config))
     assert done.returncode != 0
     assert "there is no agent nobody" in done.stderr + done.stdout
+
+
+class Service:
+    """An HTTP service that answers as it is told, and remembers what it was told."""
+
+    def __init__(self, *statuses: int, fields: Mapping[str, str] | None = None) -> None:
+        self.calls: list[tuple[dict[str, str], bytes]] = []
+        statuses_left, more = list(statuses), dict(fields or {})
+        calls = self.calls
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                calls.append(({name.lower(): text for name, text in self.headers.items()}, body))
+                status = statuses_left.pop(0) if len(statuses_left) > 1 else statuses_left[0]
+                self.send_response(status)
+                for name, text in more.items() if status >= 400 else ():
+                    self.send_header(name, text)
+                self.end_headers()
+                if status == 422:
+                    self.wfile.write(b"no such ticket\n")
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/mail?x=1"
+
+    def __enter__(self) -> "Service":
+        self._thread = threading.Thread(target=self._server.serve_forever)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def test_a_service_gets_envelope_and_message_and_can_check_who_called(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("whsec_" + base64.b64encode(b"key of the service").decode() + "\n")
+    secret.chmod(0o600)
+    with (
+        Service(200) as service,
+        home(
+            tmp_path, {"kind": "http", "url": service.url, "secret_file": str(secret), "together": True}
+        ) as daemon,
+    ):
+        message = letter("to a service", to=BOB)
+        send(daemon, message, to=[BOB, "eve@home.example"])
+        daemon.wait_for("RecipientDelivered", 2)
+        ((fields, body),) = service.calls
+    signed = f"{fields['webhook-id']}.{fields['webhook-timestamp']}.".encode() + body
+    seal = base64.b64encode(hmac.digest(b"key of the service", signed, "sha256")).decode()
+    assert fields["webhook-signature"] == f"v1,{seal}"
+    assert fields["user-agent"] == "mailrail"
+    form = email.message_from_bytes(b"Content-Type: " + fields["content-type"].encode() + b"\r\n\r\n" + body)
+    envelope, content = [*form.walk()][1:3]
+    told = json.loads(str(envelope.get_payload()))
+    assert (told["sender"], told["recipients"]) == (ANN, [BOB, "eve@home.example"])
+    assert told["queue_id"] == fields["webhook-id"]
+    assert b"Subject: to a service\r\n" in content.as_bytes(policy=content.policy.clone(linesep="\r\n"))
+
+
+def test_a_service_that_is_down_is_asked_again_and_with_the_same_id(tmp_path: Path) -> None:
+    with (
+        Service(503, 200, fields={"Retry-After": "2"}) as service,
+        home(tmp_path, {"kind": "http", "url": service.url, "body": "raw"}) as daemon,
+    ):
+        send(daemon, letter("again", to=BOB), to=BOB)
+        daemon.wait_for("RecipientDeferred", blame="destination")
+        daemon.wait_for("RecipientDelivered")
+        first, second = service.calls
+    assert first[1] == second[1]
+    assert first[0]["webhook-id"] == second[0]["webhook-id"]
+    assert int(second[0]["webhook-timestamp"]) - int(first[0]["webhook-timestamp"]) >= 1
+    assert json.loads(base64.b64decode(first[0]["mailrail-envelope"]))["recipients"] == [BOB]
+    assert first[0]["content-type"] == "message/rfc822"
+
+
+def test_what_a_service_refuses_comes_back_with_its_words(tmp_path: Path) -> None:
+    with (
+        Receiver() as senders,
+        Service(422) as service,
+        home(
+            tmp_path, {"kind": "http", "url": service.url}, route=[to(senders.address, "sender.example")]
+        ) as daemon,
+    ):
+        send(daemon, letter("no", to=BOB), to=BOB)
+        (notice,) = senders.wait_for(1)
+        assert b"no such ticket" in notice.content
+        assert b"422" in notice.content
+        daemon.stop()
+
+
+def test_a_program_takes_mail_as_procmail_would(tmp_path: Path) -> None:
+    """A filter in a few lines of shell: it sorts by subject, refuses one sender, and lives with the environment it gets."""
+    program = tmp_path / "filter"
+    program.write_text(
+        f"""#!/bin/sh
+mail=$(cat)
+case "$SENDER" in spam@*) echo "5.7.1 we do not want that"; exit 77;; esac
+case "$mail" in *"Subject: list:"*) box={tmp_path}/list;; *) box={tmp_path}/$LOCAL;; esac
+printf '%s\\n' "$mail" >> "$box" || exit 75
+"""
+    )
+    program.chmod(0o755)
+    with (
+        Receiver() as senders,
+        home(
+            tmp_path,
+            {"kind": "pipe", "command": [str(program)], **ME},
+            route=[to(senders.address, "sender.example")],
+        ) as daemon,
+    ):
+        send(daemon, letter("list: news", to=BOB), to=BOB)
+        send(daemon, letter("for bob", to=BOB), to=BOB)
+        send(daemon, letter("bad", to=BOB), sender="spam@sender.example", to=BOB)
+        daemon.wait_for("RecipientDelivered", 2, destination="agent:local")
+        (notice,) = senders.wait_for(1)
+        assert b"we do not want that" in notice.content
+        assert b"5.7.1" in notice.content
+        assert "Subject: for bob" in (tmp_path / "bob").read_text()
+        assert "Subject: list: news" in (tmp_path / "list").read_text()
+
+
+def test_an_alias_hands_mail_to_a_program_and_to_a_file(tmp_path: Path) -> None:
+    seen, box = tmp_path / "seen", tmp_path / "box"
+    domain = {
+        "home.example": {
+            "deliver": "discard",
+            "alias": {"robot": [f"|/usr/bin/tee {seen}", f"{box}/", f"{tmp_path}/plain"]},
+            "allow": ["files", "programs"],
+        }
+    }
+    agents = {name: {"kind": name, **ME} for name in ("pipe", "maildir", "mbox")}
+    with running(tmp_path, domain=domain, agent=agents) as daemon:
+        send(daemon, letter("for a robot", to="robot@home.example"), to="robot@home.example")
+        daemon.wait_for("RecipientDelivered", 3)
+        assert "Subject: for a robot" in seen.read_text()
+        assert len(mailbox.Maildir(str(box), create=False)) == 1
+        assert (tmp_path / "plain").read_text().startswith(f"From {ANN}  ")

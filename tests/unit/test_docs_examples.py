@@ -41,8 +41,9 @@ def test_settings_in_the_manual_load(text: str, tmp_path: Path) -> None:
     try:
         load(file)
     except BadSettingsError as error:
-        # The files with certificates and passwords are the reader's.
-        wrong = [str(problem) for problem in error.problems if "No such file" not in str(problem)]
+        # The files with certificates and passwords are the reader's, and so are functions.
+        theirs = ("No such file", "No module named")
+        wrong = [str(one) for one in error.problems if not any(words in str(one) for words in theirs)]
         assert wrong == []
 
 

@@ -2,7 +2,8 @@
 
 from mailrail.agents.accounts import Account
 from mailrail.agents.carrier import AgentCarrier
-from mailrail.agents.courier import RESERVED, AgentCourier
+from mailrail.agents.courier import RESERVED, AgentCourier, check_agent
+from mailrail.agents.function import HandedOver
 from mailrail.agents.identity import Identity, system_identity
 from mailrail.agents.settings import BUILT_IN, AgentSettings, Kind, all_agents
 
@@ -13,8 +14,10 @@ __all__ = [
     "AgentCarrier",
     "AgentCourier",
     "AgentSettings",
+    "HandedOver",
     "Identity",
     "Kind",
     "all_agents",
+    "check_agent",
     "system_identity",
 ]

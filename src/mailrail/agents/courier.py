@@ -1,14 +1,17 @@
 """Floor 4 · agents — makes carriers, and holds the agents and what they share."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, assert_never
 
 from mailrail.agents import classify
 from mailrail.agents.accounts import Account
 from mailrail.agents.api import Agent, Letter
 from mailrail.agents.carrier import AgentCarrier, OtherCarrier
 from mailrail.agents.files import FileAgent
+from mailrail.agents.function import FunctionAgent
+from mailrail.agents.http import HttpAgent, read_key, tls_for
 from mailrail.agents.identity import Identity
+from mailrail.agents.pipe import PipeAgent
 from mailrail.agents.scribe import LocalScribe, Scribe
 from mailrail.agents.settings import AgentSettings, Kind, all_agents
 from mailrail.agents.simple import EXPANDED, LIST, Discard, Refuse
@@ -18,6 +21,7 @@ from mailrail.model import Clock, Outcome, Recipient
 from mailrail.model import reply as say
 from mailrail.routing import Route, Router
 from mailrail.spool import Disk
+from mailrail.tables import find_function
 
 _STANDS: Final[dict[str, Agent]] = {
     "expanded": EXPANDED,
@@ -114,7 +118,11 @@ class Missing:
 
 
 def make_agent(settings: AgentSettings, tools: Tools) -> Agent:
-    """Make the agent that *settings* describe."""
+    """Make the agent that *settings* describe.
+
+    Raises:
+        SettingsError: a file or function that they name cannot be used.
+    """
     match settings.kind:
         case Kind.MAILDIR | Kind.MBOX:
             return FileAgent(settings, tools)
@@ -122,5 +130,24 @@ def make_agent(settings: AgentSettings, tools: Tools) -> Agent:
             return Discard()
         case Kind.ERROR:
             return Refuse(settings.answer)
+        case Kind.PIPE:
+            return PipeAgent(settings, tools)
+        case Kind.HTTP:
+            return HttpAgent(settings, tools)
+        case Kind.FUNCTION:
+            return FunctionAgent(settings, tools)
         case _:
-            return Missing(settings.kind.value)
+            assert_never(settings.kind)
+
+
+def check_agent(settings: AgentSettings) -> None:
+    """Read the files and find the function that *settings* name, as the daemon will; blocks.
+
+    Raises:
+        SettingsError: one of them cannot be used.
+    """
+    if settings.kind is Kind.FUNCTION:
+        find_function(settings.function)
+    elif settings.kind is Kind.HTTP:
+        read_key(settings)
+        tls_for(settings)

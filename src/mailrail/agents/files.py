@@ -17,7 +17,7 @@ from mailrail.agents.maildir import file_name
 from mailrail.agents.mbox import from_line
 from mailrail.agents.postmark import HEADER_OCTETS, our_lines, sender_for, was_here, without_return_path
 from mailrail.agents.settings import AgentSettings, Kind
-from mailrail.agents.template import Target, UnfitValueError, fill_path, target_of
+from mailrail.agents.template import Target, UnfitValueError, fill_path, target_of, values_of
 from mailrail.agents.tools import Tools
 from mailrail.message import date_text
 from mailrail.model import SECOND_US, Outcome, Recipient
@@ -125,7 +125,7 @@ class FileAgent:
             path=str(box.path),
             name=file_name(message.arrived_us, message.queue_id, index, tools.hostname),
             folder=box.folder,
-            front=our_lines(message.envelope, recipient),
+            front=our_lines(message.envelope, [recipient]),
             from_line=from_line(sender_for(message.envelope, recipient), date_text(now_us)),
             size_bytes=message.size_bytes,
             create=settings.create,
@@ -145,7 +145,11 @@ class FileAgent:
             account = self._tools.identity.act_as(user, settings.group)
             if recipient.target.startswith("/"):
                 return _Box(Path(recipient.target), "", account)
-            return _Box(fill_path(self._template, _values(target, account)), self._folder(target), account)
+            return _Box(
+                fill_path(self._template, values_of(target, account.name, account.home)),
+                self._folder(target),
+                account,
+            )
         except UnfitValueError as error:
             return classify.no_mailbox(str(error))
         except NoAccountError as error:
@@ -159,13 +163,3 @@ class FileAgent:
         detail = target.detail
         is_name = detail.isascii() and detail.isprintable() and not set(detail) & set("/&")
         return detail if self._settings.folders and is_name and not detail.startswith(".") else ""
-
-
-def _values(target: Target, account: Account) -> dict[str, str]:
-    return {
-        "domain": target.domain,
-        "local_part": target.local_part,
-        "detail": target.detail,
-        "user": account.name,
-        "home": account.home,
-    }

@@ -4,7 +4,7 @@ RFC 5321 §4.4: who makes final delivery puts the return path in front, and one 
 out. `Delivered-To` says where the message was delivered, so that it is known when it comes round again (A64).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from mailrail.message import Field, fields, header_end, return_path_line
@@ -16,15 +16,17 @@ HEADER_OCTETS: Final = (
 )
 
 
-def our_lines(envelope: Envelope, recipient: Recipient) -> bytes:
-    """Return the lines that go in front, with CRLF."""
+def our_lines(envelope: Envelope, recipients: Sequence[Recipient]) -> bytes:
+    """Return the lines that go in front, with CRLF; to several recipients one must not tell of the others."""
     lines = []
-    original = recipient.orcpt.partition(";")
-    if original[0].lower() == "rfc822" and original[2].isprintable():
-        lines.append(f"X-Original-To: {original[2]}")
-    lines.append(f"Delivered-To: {recipient.forward_path.text}")
+    if len(recipients) == 1:
+        recipient = recipients[0]
+        original = recipient.orcpt.partition(";")
+        if original[0].lower() == "rfc822" and original[2].isprintable():
+            lines.append(f"X-Original-To: {original[2]}")
+        lines.append(f"Delivered-To: {recipient.forward_path.text}")
     ours = "".join(f"{line}\r\n" for line in lines).encode("utf-8", "replace")
-    return return_path_line(sender_for(envelope, recipient)) + ours
+    return return_path_line(sender_for(envelope, recipients[0])) + ours
 
 
 def sender_for(envelope: Envelope, recipient: Recipient) -> Address | None:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, model_validator
 
@@ -16,11 +15,10 @@ from mailrail.agents.template import OF_ARGUMENTS, check_path, check_template
 from mailrail.model import Reply
 from mailrail.model import reply as say
 from mailrail.settings import Duration, Settings, Size, setting
+from mailrail.tables import FunctionName, is_safe_url
 
-_FUNCTION: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", re.ASCII)
 _REPLY: Final = re.compile(r"([45]\d\d) ([45]\.\d{1,3}\.\d{1,3}) ([\x20-\x7e]{1,400})")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
 class Kind(Enum):
@@ -34,6 +32,8 @@ class Kind(Enum):
     DISCARD = "discard"
     ERROR = "error"
 
+
+_OF_ONE: Final = re.compile(r"\{(domain|local_part|detail|user|home|recipient)\}")
 
 # Which kinds a key is for; a key that is not here is for all.
 _FILES: Final = (Kind.MAILDIR, Kind.MBOX)
@@ -79,26 +79,10 @@ def _argument(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    if not text:
-        return text
-    try:
-        parts = urlsplit(text)
-        host, is_plain = (
-            parts.hostname or "",
-            parts.username is None and not parts.fragment and parts.port != 0,
+    if text and not is_safe_url(text):
+        raise ValueError(
+            f"{text!r} must begin with https://, or be on loopback by http://, and have no login in it"
         )
-    except ValueError as error:
-        raise ValueError(f"{text!r} is not a URL: {error}") from None
-    if not text.isascii() or not text.isprintable() or " " in text or not host or not is_plain:
-        raise ValueError(f"{text!r} is not a URL like https://host/path, without a login")
-    if parts.scheme != "https" and not (parts.scheme == "http" and host in _LOOPBACK):
-        raise ValueError(f"{text!r} must begin with https://, or be on loopback by http://")
-    return text
-
-
-def _function(text: str) -> str:
-    if text and not _FUNCTION.fullmatch(text):
-        raise ValueError(f'{text!r} is not the name of a function: write "module:function"')
     return text
 
 
@@ -129,13 +113,13 @@ class AgentSettings(Settings):
     group: str = setting("", "The group instead of that account's own (maildir, mbox, pipe).")
     quota: Size = setting(
         0,
-        "How much a mailbox may hold (maildir, mbox), unless its maildirsize says otherwise; 0: no limit of ours.",
+        "How much a mailbox may hold (maildir, mbox); 0: what its maildirsize says, if it has one.",
         unit="bytes",
         source="Maildir++",
         ge=0,
     )
     quota_messages: int = setting(
-        0, "How many messages a mailbox may hold (maildir); 0: no limit of ours.", source="Maildir++", ge=0
+        0, "How many messages a mailbox may hold (maildir); 0: as for quota.", source="Maildir++", ge=0
     )
     over_quota: Literal["defer", "fail"] = setting(
         "defer",
@@ -178,9 +162,7 @@ class AgentSettings(Settings):
     ca_file: Path | None = setting(
         None, "PEM file of the authorities that may vouch for url, instead of the system's (http)."
     )
-    function: Annotated[str, AfterValidator(_function)] = setting(
-        "", 'What is called, "module:function" (function).'
-    )
+    function: FunctionName = setting("", 'What is called, "module:function" (function).')
     reply: Annotated[str, AfterValidator(_reply)] = setting(
         "550 5.1.1 No such mailbox here", "What every message is answered with (error); with a 4yz it waits."
     )
@@ -199,6 +181,10 @@ class AgentSettings(Settings):
             raise ValueError("group needs user")
         if any(not _VARIABLE.fullmatch(name) or "\0" in text for name, text in self.environment.items()):
             raise ValueError("environment: names are letters, digits and _, and no value has a NUL")
+        if self.together and any(text != "{recipient}" and _OF_ONE.search(text) for text in self.command):
+            raise ValueError(
+                "together: of the recipients only an argument {recipient}, which stands for each, is known"
+            )
         if self.command and not self.command[0].startswith("/"):
             raise ValueError(f"{self.command[0]!r}: name the program by its absolute path")
         return self

@@ -53,6 +53,17 @@ def target_of(recipient: Recipient, separators: str) -> Target:
     return Target(address.domain, local_part[:at].lower(), local_part[at + 1 :])
 
 
+def values_of(target: Target, user: str, home: str) -> dict[str, str]:
+    """Return what the places of a path stand for."""
+    return {
+        "domain": target.domain,
+        "local_part": target.local_part,
+        "detail": target.detail,
+        "user": user,
+        "home": home,
+    }
+
+
 def check_template(text: str, known: tuple[str, ...]) -> str:
     """Return *text* if it names only what is *known*.
 

@@ -27,6 +27,28 @@ class Threads:
         """
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
+    async def within(self, limit_s: float, work: Callable[[], T], give_up: Callable[[], object]) -> T | None:
+        """Do *work* in a thread, and call *give_up*, which must end it soon, when it takes longer than *limit_s*.
+
+        Returns:
+            What it returned; None when it was given up.
+
+        *Cancel-safe:* yes; it is given up.
+        """
+        future = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        try:
+            await asyncio.wait((future,), timeout=limit_s)
+            if future.done():
+                return future.result()
+            give_up()
+            await asyncio.wait((future,))
+        except asyncio.CancelledError:
+            give_up()
+            future.add_done_callback(_ignore)
+            raise
+        _ignore(future)
+        return None
+
     def leave(self, work: Callable[[], object]) -> None:
         """Have *work* done without waiting for it."""
         asyncio.get_running_loop().run_in_executor(self._executor, work)
@@ -34,3 +56,8 @@ class Threads:
     def close(self) -> None:
         """Take nothing more; what runs ends by itself."""
         self._executor.shutdown(wait=False, cancel_futures=True)
+
+
+def _ignore(future: "asyncio.Future[T]") -> None:
+    if not future.cancelled():
+        future.exception()

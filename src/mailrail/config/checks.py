@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
-from mailrail.agents import BUILT_IN, RESERVED, all_agents
+from mailrail.agents import BUILT_IN, RESERVED, all_agents, check_agent
 from mailrail.config.files import Source
 from mailrail.config.lines import KeyPath
 from mailrail.config.problems import Problem, spell
@@ -149,6 +149,11 @@ def _agents(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
             mend = f"write a table [agent.{hop.deliver}], or name one of {', '.join(sorted(there))}"
             yield _problem(source, (*path, "deliver"), text, mend)
     for name, agent in settings.agent.items():
+        try:
+            check_agent(agent)
+        except SettingsError as error:
+            text, _, mend = str(error).partition("; mend it: ")
+            yield _problem(source, ("agent", name), text, mend)
         meant = BUILT_IN.get(name)
         if meant is not None and agent.kind is not meant:
             text = f"an agent with this name is of kind {meant.value}: aliases mean it"

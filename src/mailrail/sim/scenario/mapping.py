@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Final
 
 from mailrail.addresses import BatvSettings, SrsSettings
+from mailrail.agents import AgentSettings, Kind
 from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings
 from mailrail.net import Endpoint, TlsSettings
 from mailrail.routing import HopSettings, TlsLevel
 
 SPOOL: Final = Path("/spool")
+_OUTSIDE: Final = (Kind.PIPE, Kind.HTTP, Kind.FUNCTION)
 _DEMANDING: Final = (TlsLevel.ENCRYPT, TlsLevel.VERIFY)
 
 
@@ -44,6 +46,9 @@ def bring_in(settings: MailrailSettings, address: str, names: Endpoint) -> Mappe
         notes.append(f'routing.tls is "may" instead of "{settings.routing.tls.value}"')
     if settings.batv.sign:
         notes.append("reverse-paths are not signed: keys stay outside")
+    outside = sorted(name for name, one in settings.agent.items() if one.kind in _OUTSIDE)
+    if outside:
+        notes.append(f"what agents hand over to the world outside is discarded: {', '.join(outside)}")
     changes = {
         "listener": listeners,
         "tls": TlsSettings(self_signed=False),
@@ -57,6 +62,7 @@ def bring_in(settings: MailrailSettings, address: str, names: Endpoint) -> Mappe
             name: one.model_copy(update=_undemanding(one, name, notes))
             for name, one in settings.domain.items()
         },
+        "agent": settings.agent | dict.fromkeys(outside, AgentSettings(kind=Kind.DISCARD)),
         "routing": settings.routing.model_copy(update={"tls": TlsLevel.MAY}),
     }
     endpoints = [one.endpoint for one in listeners if not one.endpoint.is_unix]
