@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from tests.support.peers.certificates import make_certificate
 from tests.support.peers.postgres import Postgres, postgres
 
+from mailrail.net import SocketNetwork
 from mailrail.observe import Bus, Event
 from mailrail.tables import Doors, TableError, TableFailed, TableRestored, Tables, TableSettings, open_tables
 
@@ -47,13 +48,14 @@ def run(
     )
 
     async def body() -> None:
-        bus = Bus()
+        bus, network = Bus(), SocketNetwork()
         bus.listen(told.append)
-        tables = open_tables({"site": settings}, Doors(bus))
+        tables = open_tables({"site": settings}, Doors(bus, network))
         try:
             await test(tables)
         finally:
             await tables.close()
+            network.close()
 
     asyncio.run(body())
     return told

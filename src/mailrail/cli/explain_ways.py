@@ -62,7 +62,7 @@ async def resolve(
 ) -> tuple[Resolved, list[str]]:
     """Find out whom mail for *recipient* goes to, and say in lines as what *sender* is written and where a notice to him would go."""
     network, clock, rng, bus = SocketNetwork(settings.net), SystemClock(), system_rng(), Bus()
-    tables = open_tables(settings.table, Doors(bus))
+    tables = open_tables(settings.table, Doors(bus, network))
     # What the server keeps beside its spool is its own.
     with TemporaryDirectory(prefix="mailrail-explain-") as place:
         directory = open_directory(settings.users, Path(place), bus, rng, network, clock)

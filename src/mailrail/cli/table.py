@@ -13,6 +13,7 @@ from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.words import one_line
 from mailrail.cli.words import table as lined_up
 from mailrail.config import MailrailSettings
+from mailrail.net import SocketNetwork
 from mailrail.observe import Bus
 from mailrail.tables import Doors, TableError, Tables, open_tables
 
@@ -96,11 +97,13 @@ def _with_tables(
     wanted = {name: one for name, one in settings.table.items() if only in ("", name)}
 
     async def asked() -> T:
-        tables = open_tables(wanted, Doors(Bus()))
+        network = SocketNetwork(settings.net)
+        tables = open_tables(wanted, Doors(Bus(), network))
         try:
             return await ask(tables)
         finally:
             await tables.close()
+            network.close()
 
     try:
         return asyncio.run(asked())

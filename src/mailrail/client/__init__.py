@@ -18,7 +18,6 @@ from mailrail.client.errors import (
 )
 from mailrail.client.options import SendOptions
 from mailrail.client.outcome import Result
-from mailrail.client.resolve import Resolve, system_resolve
 from mailrail.client.session import ClientSession, SendResult
 from mailrail.client.settings import ClientSettings
 from mailrail.client.source import Source, WholeSource
@@ -34,7 +33,6 @@ __all__ = [
     "ConnectFailed",
     "ConnectionLost",
     "DataRefused",
-    "Resolve",
     "Result",
     "SendError",
     "SendOptions",
@@ -50,5 +48,4 @@ __all__ = [
     "compose",
     "send",
     "send_sync",
-    "system_resolve",
 ]

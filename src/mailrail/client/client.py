@@ -14,14 +14,21 @@ from mailrail.client.compose import compose
 from mailrail.client.errors import CannotSend, SessionError, SessionFailed
 from mailrail.client.options import SendOptions, lack
 from mailrail.client.outcome import Result, error_of, names_of, result_of, unresolved
-from mailrail.client.resolve import Resolve, system_resolve
 from mailrail.client.session import ClientSession
 from mailrail.client.settings import ClientSettings
 from mailrail.client.source import WholeSource
 from mailrail.client.terms import SessionTerms
 from mailrail.message import Obstacle, convert
 from mailrail.model import Body, DnsError, Envelope, LocalProtocolError, Login, TlsLevel
-from mailrail.net import Endpoint, Network, SessionCache, SocketNetwork, client_context
+from mailrail.net import (
+    Endpoint,
+    Network,
+    Resolve,
+    SessionCache,
+    SocketNetwork,
+    client_context,
+    system_resolve,
+)
 from mailrail.smtp import Extensions, Role, Stage
 
 _LARGE_BYTES = 256 * 1024  # a conversion above this would hold the loop up

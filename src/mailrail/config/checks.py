@@ -17,7 +17,7 @@ from mailrail.config.settings import MailrailSettings
 from mailrail.config.workers import bounds
 from mailrail.directory import able_mechanisms, check_users
 from mailrail.model import SettingsError, parse_domain
-from mailrail.net import CertificateFiles, TlsSettings, client_context, server_context
+from mailrail.net import CertificateFiles, SocketNetwork, TlsSettings, client_context, server_context
 from mailrail.routing import HopSettings
 from mailrail.sasl import BY_TOKEN
 from mailrail.tables import check_table
@@ -81,7 +81,7 @@ def _tables(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     """Read every table's file now, and find every function, as the daemon will."""
     for name, table in settings.table.items():
         try:
-            check_table(table)
+            check_table(table, SocketNetwork(settings.net))
         except SettingsError as error:
             text, _, mend = str(error).partition("; mend it: ")
             yield _problem(source, ("table", name), text, mend)

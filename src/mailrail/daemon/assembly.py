@@ -104,7 +104,7 @@ class Daemon:
         self._ids = ids = QueueIds(world.clock, node=worker.number, after=spool.newest())
         self.is_drained = False
 
-        self.tables = open_tables(settings.table, Doors(bus))
+        self.tables = open_tables(settings.table, Doors(bus, world.network))
 
         # In whose name mail leaves, and whose a bounce is.
         home = worker.home or settings.spool.path

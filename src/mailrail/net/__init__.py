@@ -19,6 +19,7 @@ from mailrail.net.identity import Identity
 from mailrail.net.keyfile import create_private, keep_self_signed, write_private
 from mailrail.net.machine import host_name, outgoing_addresses
 from mailrail.net.proxied import ProxiedConnection
+from mailrail.net.resolve import Resolve, system_resolve
 from mailrail.net.secure import secure
 from mailrail.net.sessions import SessionCache
 from mailrail.net.settings import CertificateFiles, NetSettings, TlsSettings
@@ -41,6 +42,7 @@ __all__ = [
     "Network",
     "ProxiedConnection",
     "Receiver",
+    "Resolve",
     "ServerContexts",
     "SessionCache",
     "SocketNetwork",
@@ -62,5 +64,6 @@ __all__ = [
     "self_signed",
     "server_context",
     "sockets_of_service_manager",
+    "system_resolve",
     "write_private",
 ]

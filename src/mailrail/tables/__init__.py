@@ -10,10 +10,11 @@ from mailrail.tables.databases import Database
 from mailrail.tables.events import TableFailed, TableLoaded, TableRefused, TableRestored
 from mailrail.tables.fetching import Fetched, Fetcher, HttpFetcher, Request, is_safe_url
 from mailrail.tables.functions import FunctionName, find_function
+from mailrail.tables.kinds import TableSettings
 from mailrail.tables.opening import Doors, Place, Tables, check_table, open_postgres, open_sqlite, open_tables
 from mailrail.tables.pool import Pool
 from mailrail.tables.secretfile import read_secret
-from mailrail.tables.settings import PostgresUrl, TableName, TableSettings
+from mailrail.tables.settings import PostgresUrl, TableName
 from mailrail.tables.targets import TargetError, read_targets
 from mailrail.tables.textfile import Stamp, stamp_of
 from mailrail.tables.turns import Turns

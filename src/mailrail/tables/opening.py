@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import assert_never
 
 from mailrail.model import SettingsError
-from mailrail.net import client_context
+from mailrail.net import Network, Resolve, client_context, system_resolve
 from mailrail.observe import Bus
 from mailrail.tables.accounts import AccountTable
 from mailrail.tables.api import Table
@@ -16,6 +16,8 @@ from mailrail.tables.fetching import JSON, HttpFetcher, Request
 from mailrail.tables.function import FunctionTable
 from mailrail.tables.functions import find_function
 from mailrail.tables.http import HttpTable
+from mailrail.tables.kinds import TableSettings
+from mailrail.tables.ldap import LdapTableSettings, open_ldap
 from mailrail.tables.memory import FileTable, InlineTable
 from mailrail.tables.named import NamedTable
 from mailrail.tables.patterns import PatternTable, Rules, make_rule, read_rules
@@ -32,7 +34,6 @@ from mailrail.tables.settings import (
     PostgresSettings,
     RegexSettings,
     SqliteSettings,
-    TableSettings,
     Values,
 )
 from mailrail.tables.sqlite import SqliteDatabase
@@ -47,9 +48,13 @@ class Doors:
 
     Attributes:
         bus: hears which tables were read, failed and came back.
+        network: by which directories are reached.
+        resolve: finds their addresses.
     """
 
     bus: Bus
+    network: Network
+    resolve: Resolve = system_resolve
 
 
 class Tables(Mapping[str, Table]):
@@ -82,13 +87,13 @@ def open_tables(settings: Mapping[str, TableSettings], doors: Doors) -> Tables:
     return Tables({name: _named(name, one, doors) for name, one in settings.items()})
 
 
-def check_table(settings: TableSettings) -> None:
-    """Find out whether a table of these *settings* could be opened; blocks.
+def check_table(settings: TableSettings, network: Network) -> None:
+    """Find out whether a table of these *settings* could be opened; blocks, and connects nowhere.
 
     Raises:
         SettingsError: it could not.
     """
-    _open("", settings, Doors(Bus()))
+    _open("", settings, Doors(Bus(), network))
 
 
 def _named(name: str, settings: TableSettings, doors: Doors) -> Table:
@@ -118,6 +123,8 @@ def _open(name: str, settings: TableSettings, doors: Doors) -> Table:
         case PostgresSettings():
             place = Place(settings.url, settings.password_file, settings.ca_file)
             return QueryTable(open_postgres(place, settings.query, ("key",)))
+        case LdapTableSettings():
+            return open_ldap(settings, doors.network, doors.resolve)
         case HttpSettings():
             return _http(settings)
         case FunctionSettings():

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Discriminator, Tag, model_validator
+from pydantic import AfterValidator, model_validator
 
-from mailrail.settings import Duration, Settings, Size, kind_tag, setting
+from mailrail.settings import Duration, Settings, Size, setting
 from mailrail.tables.fetching import is_safe_url
 from mailrail.tables.functions import FunctionName
 
@@ -223,17 +223,3 @@ class AccountsSettings(AskedSettings):
     """The accounts of this system, by their login names: who has a mailbox as on a host that people log in to."""
 
     kind: Literal["accounts"] = setting(..., "What sort of table it is.")
-
-
-TableSettings = Annotated[
-    Annotated[InlineSettings, Tag("kind=inline")]
-    | Annotated[FileSettings, Tag("kind=file")]
-    | Annotated[AliasesSettings, Tag("kind=aliases")]
-    | Annotated[RegexSettings, Tag("kind=regex")]
-    | Annotated[SqliteSettings, Tag("kind=sqlite")]
-    | Annotated[PostgresSettings, Tag("kind=postgres")]
-    | Annotated[HttpSettings, Tag("kind=http")]
-    | Annotated[FunctionSettings, Tag("kind=function")]
-    | Annotated[AccountsSettings, Tag("kind=accounts")],
-    Discriminator(kind_tag),
-]

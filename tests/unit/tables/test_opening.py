@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
+from tests.support.memory_net import MemoryNetwork
 
 from mailrail.model import SettingsError
 from mailrail.observe import Bus, Event
@@ -36,7 +37,7 @@ def run(test: Callable[[Tables], Coroutine[Any, Any, None]], **tables: TableSett
     async def body() -> None:
         bus = Bus()
         bus.listen(told.append)
-        opened = open_tables(tables, Doors(bus))
+        opened = open_tables(tables, Doors(bus, MemoryNetwork()))
         try:
             await test(opened)
         finally:

@@ -1,11 +1,11 @@
-"""Floor 2 · client — host names by the system's own resolver, for library users who have no other."""
+"""Floor 2 · net — host names by the system's own resolver, for who has no other."""
 
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from mailrail.model import DnsError
-from mailrail.net import Endpoint
+from mailrail.net.api import Endpoint
 
 Resolve = Callable[[str, int], Awaitable[Sequence[Endpoint]]]
 
