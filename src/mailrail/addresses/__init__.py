@@ -17,7 +17,7 @@ from mailrail.addresses.settings import (
     VerifySettings,
     local_domains,
 )
-from mailrail.addresses.signed_paths import DAY_US, Returned, SignedPaths
+from mailrail.addresses.signed_paths import DAY_US, Returned, SignedPaths, is_signed
 from mailrail.addresses.signing_keys import (
     SIGNING_KEYS,
     SigningKey,
@@ -61,6 +61,7 @@ __all__ = [
     "Step",
     "Verified",
     "VerifySettings",
+    "is_signed",
     "is_srs",
     "keep_keys",
     "local_domains",

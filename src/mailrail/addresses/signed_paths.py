@@ -6,7 +6,7 @@ Three rules, looked at in this order, decide what leaves; whatever they say, our
 - What our own people send, and what a list of ours sends, is signed by BATV, where that is on.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
@@ -96,7 +96,7 @@ class SignedPaths:
         """Return *path* under a tag; None: there is no room or no key for it."""
         if self._batv_keys is None:
             return None
-        if batv.is_tagged(path) or srs.is_srs(path):  # once is enough
+        if is_signed(path):  # once is enough
             return path
         now_us = self._clock.now_us()
         key = self._batv_keys.signing(now_us)
@@ -153,12 +153,7 @@ class SignedPaths:
             return Returned(found, leads_out=False)
         return say.BAD_RETURN_PATH.with_text(f"This return address {found.value}") if is_on else None
 
-    def explain(self, address: Address) -> Iterator[str]:
-        """Say in words whose *address* is, if it is a reverse-path of ours."""
-        match self.arriving(address, is_notice=True):
-            case Returned(original, leads_out=True):
-                yield f"notices to it go back to {original.shown()}, whose mail we forwarded (SRS)"
-            case Returned(original):
-                yield f"it is {original.shown()} under a good signature of ours (BATV)"
-            case Reply() as refusal:
-                yield f"notices to it are refused with {refusal}"
+
+def is_signed(address: Address) -> bool:
+    """Tell whether *address* has the form of a reverse-path that is signed, by us or by others."""
+    return srs.is_srs(address) or batv.is_tagged(address)

@@ -7,15 +7,17 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 
 import click
 
-from mailrail.addresses import Refusal, Step
+from mailrail.addresses import Refusal, Returned, Step, is_signed
 from mailrail.cli.explain_ways import MOST_SHOWN, Way, resolve, ways_of
 from mailrail.cli.options import config_option, settings_of
 from mailrail.cli.progress import progress
+from mailrail.cli.srs import return_paths
 from mailrail.cli.user import spelled
 from mailrail.config import MailrailSettings
 from mailrail.directory import User, read_file
@@ -23,7 +25,12 @@ from mailrail.dns import DnsResolver
 from mailrail.model import (
     Address,
     AddressError,
+    Envelope,
+    Message,
+    Origin,
+    QueueId,
     Recipient,
+    Reply,
     SystemClock,
     parse_address,
     system_rng,
@@ -64,7 +71,7 @@ class Explanation:
     "sender",
     metavar="ADDRESS",
     default="",
-    help="Sender: says where its notices would go, and whether --user may send as it.",
+    help="Sender, <> for a notice: says where its notices would go, and whether --user may send as it.",
 )
 @click.option("--ip", metavar="IP", default="", help="Client that brings the mail; default: a stranger.")
 @click.option(
@@ -88,7 +95,7 @@ def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, conf
     user = spelled(user) if user else ""
     settings = settings_of(config)
     to, reverse_path = _address(recipient), _address(sender) if sender not in ("", "<>") else None
-    found = asyncio.run(_explain(settings, to, reverse_path, ip, user))
+    found = asyncio.run(_explain(settings, to, reverse_path, ip, user, is_notice=sender == "<>"))
     if as_json:
         click.echo(json.dumps(asdict(found), ensure_ascii=False))
         return
@@ -111,7 +118,13 @@ def _address(text: str) -> Address:
 
 
 async def _explain(
-    settings: MailrailSettings, recipient: Address, sender: Address | None, client: str, user: str
+    settings: MailrailSettings,
+    recipient: Address,
+    sender: Address | None,
+    client: str,
+    user: str,
+    *,
+    is_notice: bool,
 ) -> Explanation:
     rules = RelayRules(settings.relay.networks, tuple(settings.domain))
     rng = system_rng()
@@ -123,18 +136,30 @@ async def _explain(
         own_endpoints=tuple(listener.endpoint for listener in settings.listener),
         is_own_address=is_own_address,
     )
-    verdict = rules.decide(recipient, may_relay=rules.may_relay(client, user))
+    may_relay = rules.may_relay(client, user)
+    signed, whose = return_paths(settings)
+    is_notice = is_notice or (sender is None and is_signed(recipient))
+    found = signed.arriving(recipient, is_notice=is_notice, is_trusted=may_relay)
+    named = found.address if isinstance(found, Returned) else recipient
+    verdict = rules.decide(named, may_relay=may_relay or (isinstance(found, Returned) and found.leads_out))
     may_submit, submission = _submission(settings, user, sender) if user else (True, [])
     with progress("Asking"):
-        resolved, notices = await resolve(settings, router, Recipient(recipient), sender)
+        resolved, notices = await resolve(settings, router, Recipient(named), sender)
         refusal = resolved if isinstance(resolved, Refusal) else None
-        ways = [] if isinstance(resolved, Refusal) else await ways_of(settings, router, resolved.recipients)
+        leaves_as = partial(signed.leaving, _message(sender, is_local=may_relay))
+        ways = (
+            []
+            if isinstance(resolved, Refusal)
+            else await ways_of(settings, router, resolved.recipients, leaves_as, sender)
+        )
     return Explanation(
         recipient=recipient.shown(),
-        is_taken=verdict.refusal is None and may_submit and refusal is None,
+        is_taken=verdict.refusal is None and may_submit and refusal is None and not isinstance(found, Reply),
         policy=[
-            *rules.explain(recipient, client, user),
-            *_priorities(settings, user, may_relay=rules.may_relay(client, user)),
+            *whose,
+            *_whose(found),
+            *rules.explain(named, client, user),
+            *_priorities(settings, user, may_relay=may_relay),
         ],
         steps=list(resolved.steps),
         refusal="" if refusal is None else f"{refusal.reply}: {refusal.reason}",
@@ -142,6 +167,21 @@ async def _explain(
         submission=submission,
         notices=notices,
     )
+
+
+def _whose(found: Returned | Reply | None) -> Iterator[str]:
+    """Say whose the recipient is, if it is a reverse-path that we signed."""
+    match found:
+        case Returned(address, leads_out=True):
+            yield f"it is a return address of ours: notices to it go to {address.shown()}, whose mail we forwarded"
+        case Returned(address):
+            yield f"it is a return address of ours, signed for {address.shown()}"
+        case Reply():
+            yield f"it is refused with {found}"
+
+
+def _message(sender: Address | None, *, is_local: bool) -> Message:
+    return Message(QueueId("-"), 0, Envelope(sender, ()), 0, origin=Origin(is_local=is_local))
 
 
 def _priorities(settings: MailrailSettings, user: str, *, may_relay: bool) -> Iterator[str]:

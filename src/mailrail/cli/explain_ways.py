@@ -1,7 +1,7 @@
 """Floor 5 · cli — what `mailrail explain` finds out: whom an address stands for, and where mail for each of them would go."""
 
 import os
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -101,17 +101,27 @@ async def resolve(
 
 
 async def ways_of(
-    settings: MailrailSettings, router: SettingsRouter, recipients: Iterable[Recipient]
+    settings: MailrailSettings,
+    router: SettingsRouter,
+    recipients: Iterable[Recipient],
+    leaves_as: Callable[[Recipient], Address | None],
+    sender: Address | None,
 ) -> list[Way]:
-    """Return where mail for *recipients* would go: together where it goes to the same hosts."""
+    """Return where mail for *recipients* would go: together where it goes to the same hosts.
+
+    Args:
+        leaves_as: with which reverse-path the mail for one leaves.
+        sender: the reverse-path that it came with.
+    """
     ways: dict[str, Way] = {}
     for recipient in recipients:
         route = router.route_of(recipient)
         shown = recipient.forward_path.shown()
         if recipient.target:
             shown += f" ({recipient.target})"
-        if recipient.returns_to is not None:
-            shown += f" (from {recipient.returns_to.shown()})"
+        path = recipient.returns_to if route.agent else leaves_as(recipient)
+        if path is not None and path != sender:
+            shown += f" (from {path.shown()})"
         if route.agent:
             words = explain_agent(settings, router, recipient)
             # Each has a mailbox of his own.

@@ -5,14 +5,22 @@ from pathlib import Path
 
 import click
 
-from mailrail.addresses import SIGNING_KEYS, Returned, SignedPaths, read_keys
+from mailrail.addresses import (
+    SIGNING_KEYS,
+    Returned,
+    SignedPaths,
+    SigningKey,
+    SigningKeys,
+    new_secret,
+    read_keys,
+)
 from mailrail.admin import AdminClient
 from mailrail.cli.everywhere import ask
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.options import config_option, settings_of
 from mailrail.cli.words import count_words
 from mailrail.config import MailrailSettings
-from mailrail.model import AddressError, Reply, SystemClock, parse_address, utc
+from mailrail.model import AddressError, Reply, SettingsError, SystemClock, parse_address, system_rng, utc
 
 
 @click.group()
@@ -42,7 +50,10 @@ def reverse(address: str, config: Path) -> None:
         wanted = parse_address(address.removeprefix("<").removesuffix(">"))
     except AddressError as error:
         raise click.UsageError(str(error)) from None
-    match signed_paths(settings_of(config)).arriving(wanted, is_notice=True):
+    signed, trouble = return_paths(settings_of(config))
+    if trouble:
+        raise CommandFailed(Exit.NO_PERMISSION, trouble[0])
+    match signed.arriving(wanted, is_notice=True):
         case Returned(found):
             click.echo(found.shown())
         case Reply() as refusal:
@@ -68,11 +79,16 @@ def rotate(config: Path) -> None:
     click.echo(f"a new key signs from {moment} on; {count_words(row.keys, 'key')} verify")
 
 
-def signed_paths(settings: MailrailSettings) -> SignedPaths:
-    """Return what the server signs and checks by.
+def return_paths(settings: MailrailSettings) -> tuple[SignedPaths, list[str]]:
+    """Return what the server signs and checks by, and why its keys are not known, if they are not.
 
-    Raises:
-        SettingsError: its keys cannot be read.
+    Where there is no key yet one is made up: the server will make another.
     """
-    keys = read_keys(settings.spool.path / SIGNING_KEYS)
-    return SignedPaths(settings.srs, settings.batv, tuple(settings.domain), keys, SystemClock())
+    file, trouble = settings.spool.path / SIGNING_KEYS, []
+    try:
+        keys = read_keys(file)
+    except SettingsError as error:
+        keys, trouble = None, [str(error)]
+    if keys is None:
+        keys = SigningKeys.of([SigningKey(0, new_secret(system_rng()))])
+    return SignedPaths(settings.srs, settings.batv, tuple(settings.domain), keys, SystemClock()), trouble

@@ -173,16 +173,3 @@ def test_a_signature_of_one_kind_is_none_of_the_other_and_new_keys_count_at_once
     site.use_keys(KEYS.rotated(b"n" * 32, 20_000 * DAY_US, site.keep_us))
     for path in (made("SRS"), made("BATV")):
         assert isinstance(site.arriving(path, is_notice=True), Returned)
-
-
-@pytest.mark.parametrize(
-    ("address", "words"),
-    [
-        (made("SRS"), ["notices to it go back to sue@far.example, whose mail we forwarded (SRS)"]),
-        (made("BATV"), ["it is ann@ours.example under a good signature of ours (BATV)"]),
-        (forged(made("SRS")), ["notices to it are refused with 550 5.1.1 This return address was not made here, or has been changed since"]),
-        (STRANGER, []),
-    ],
-)  # fmt: skip
-def test_it_says_in_words_whose_an_address_is(address: Address, words: list[str]) -> None:
-    assert list(paths(batv=BATV).explain(address)) == words

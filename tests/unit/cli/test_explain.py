@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from tests.unit.cli.conftest import Program
 
+from mailrail.addresses import SIGNING_KEYS, BatvSettings, SignedPaths, SrsSettings, keep_keys
 from mailrail.cli.exits import Exit
 from mailrail.directory import User, write_user
+from mailrail.model import SystemClock, parse_address, system_rng
 
 
 def test_mail_for_our_domain_is_taken_and_goes_where_the_settings_say(mailrail: Program) -> None:
@@ -40,6 +42,44 @@ def test_json_is_for_programs(mailrail: Program) -> None:
     (way,) = found["goes_to"]
     assert way["destination"] == "host:[2001:db8::1]:2525"
     assert [one["endpoint"] for one in way["tries"]] == ["[2001:db8::1]:2525"]
+
+
+def test_return_addresses_are_told_with_whose_they_are(config: Path, mailrail: Program) -> None:
+    config.write_text(
+        config.read_text().replace(
+            'relay_to = "10.0.0.5:25"', 'relay_to = "10.0.0.5:25"\nalias = { bob = "bob@elsewhere.example" }'
+        )
+        + "[batv]\nsign = true\nrefuse_unsigned = true\n"
+    )
+    said = mailrail("explain", "bob@example.org", "--from", "sue@far.example")
+    path = said.out.partition("bob@elsewhere.example (from ")[2].partition(")")[0]
+    assert path.endswith("=far.example=sue@example.org")
+    assert path.startswith("SRS0=")
+    said = mailrail("explain", path)
+    assert "refused, because:" in said.out, "the key was made up, for there is no server yet"
+    assert "it is refused with 550 5.1.1 This return address was not made here" in said.out
+    spool = config.parent / "spool"
+    spool.mkdir()
+    clock, rng = SystemClock(), system_rng()
+    signed = SignedPaths(
+        SrsSettings(),
+        BatvSettings(),
+        ("example.org",),
+        keep_keys(spool / SIGNING_KEYS, rng, clock.now_us()),
+        clock,
+    )
+    said = mailrail("explain", str(signed.forwarded(parse_address("sue@far.example"))))
+    assert "taken, because:" in said.out
+    assert "notices to it go to sue@far.example, whose mail we forwarded" in said.out
+    said = mailrail("explain", str(signed.tagged(parse_address("bob@example.org"))))
+    assert "it is a return address of ours, signed for bob@example.org" in said.out
+    assert "it is refused with 550 5.7.1" in mailrail("explain", "bob@example.org", "--from", "<>").out
+    assert "taken, because:" in mailrail("explain", "bob@example.org").out
+    said = mailrail("explain", "x@far.example", "--from", "bob@example.org", "--ip", "192.0.2.1")
+    assert "(from prvs=" in said.out
+    (spool / SIGNING_KEYS).write_text("")
+    assert "there is no key in it" in mailrail("explain", "bob@example.org").out
+    assert mailrail("srs", "reverse", path).code == Exit.NO_PERMISSION
 
 
 def test_what_is_no_address_is_a_usage_error(mailrail: Program) -> None:
