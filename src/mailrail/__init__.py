@@ -18,8 +18,9 @@ A name is imported when it is first used, so that a program which only sends doe
 
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
 
+# Type checkers know the name. Importing `typing` for it would cost `sendmail`, which cron calls, half of its time.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from mailrail.client import (
         AllRecipientsRefused,
@@ -116,7 +117,7 @@ if TYPE_CHECKING:
 
     __version__: str
 
-_HOMES: Final = {
+_HOMES = {
     "mailrail.client": (
         "AllRecipientsRefused", "AuthFailed", "CannotSend", "Client", "ClientSettings",
         "ConnectFailed", "ConnectionLost", "DataRefused", "Result", "SendError", "SendOptions",
@@ -151,7 +152,7 @@ _HOMES: Final = {
         "Stage",
     ),
 }  # fmt: skip
-_HOME_OF: Final = {name: room for room, names in _HOMES.items() for name in names}
+_HOME_OF = {name: room for room, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Address",

@@ -7,7 +7,7 @@ are found before they can turn, and what is stored is whom it goes to.
 from mailrail.addresses.addresses import Addresses, Sources
 from mailrail.addresses.api import Expansion, NextHop, NotKnownNowError, People, Refusal, Resolved, Step
 from mailrail.addresses.events import AddressExpanded, AddressInTrouble
-from mailrail.addresses.expansion import Bounds, Expander
+from mailrail.addresses.expansion import UNKNOWN, Bounds, Expander
 from mailrail.addresses.rewriter import Rewriter
 from mailrail.addresses.rewriting import RewritingRules
 from mailrail.addresses.settings import (
@@ -34,6 +34,7 @@ from mailrail.addresses.verification import Verified
 __all__ = [
     "DAY_US",
     "SIGNING_KEYS",
+    "UNKNOWN",
     "AddressExpanded",
     "AddressInTrouble",
     "AddressSettings",

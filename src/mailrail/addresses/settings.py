@@ -114,7 +114,8 @@ class CanonicalSettings(Settings):
         (), "Local parts that keep their host.", examples=['["root"]']
     )
     header: bool = setting(
-        True, "Rewrite From, To and the like too, in what is handed in by submission and internal listeners."
+        True,
+        "Rewrite From, To and the like too, in what is handed in by submission and internal listeners, and by sendmail.",
     )
 
     @property

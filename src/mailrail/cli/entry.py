@@ -34,6 +34,9 @@ _COMMANDS: Final = {
         "mailrail.cli.explain", "explain", "Say what would happen to mail for an address, and why."
     ),
     "sim": Lazy("mailrail.cli.sim", "sim", "Run a configuration in a simulated world."),
+    "commands": Lazy(
+        "mailrail.cli.commands", "commands", "Offer sendmail, mailq and newaliases to other programs."
+    ),
     "config": Lazy("mailrail.cli.config", "config", "Check, show and explain the settings."),
 }
 

@@ -36,6 +36,7 @@ from mailrail.model import (
     system_rng,
 )
 from mailrail.net import SocketNetwork, is_own_address
+from mailrail.pickup import Access, Senders
 from mailrail.policy import Buckets, Members, PriorityRight, Quotas, RelayRules
 from mailrail.routing import RoutingRules, SettingsRouter
 
@@ -77,9 +78,12 @@ class Explanation:
 @click.option(
     "--user", metavar="NAME", default="", help="Login of that client: says as whom and how much it may send."
 )
+@click.option("--local", "is_local", is_flag=True, help="A program of this machine hands it in, by sendmail.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for programs.")
 @config_option
-def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, config: Path) -> None:
+def explain(
+    recipient: str, sender: str, ip: str, user: str, is_local: bool, as_json: bool, config: Path
+) -> None:
     """Say what would happen to mail for RECIPIENT: whether it is taken, by which route and to which hosts it goes,
     with how much TLS, for whom the address stands, and which rule says so. The DNS is asked, and the next hop
     where its domain says `verify`; nothing is sent.
@@ -88,6 +92,7 @@ def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, conf
     Examples:
       mailrail explain bob@example.org
       mailrail explain bob@example.org --ip 192.0.2.7
+      mailrail explain bob@example.org --local
       mailrail explain bob@example.org --from alice@example.com --json
       mailrail explain bob@example.org --from alice@example.com --user alice@example.com
     """
@@ -95,7 +100,9 @@ def explain(recipient: str, sender: str, ip: str, user: str, as_json: bool, conf
     user = spelled(user) if user else ""
     settings = settings_of(config)
     to, reverse_path = _address(recipient), _address(sender) if sender not in ("", "<>") else None
-    found = asyncio.run(_explain(settings, to, reverse_path, ip, user, is_notice=sender == "<>"))
+    found = asyncio.run(
+        _explain(settings, to, reverse_path, ip, user, is_notice=sender == "<>", is_local=is_local)
+    )
     if as_json:
         click.echo(json.dumps(asdict(found), ensure_ascii=False))
         return
@@ -125,6 +132,7 @@ async def _explain(
     user: str,
     *,
     is_notice: bool,
+    is_local: bool,
 ) -> Explanation:
     rules = RelayRules(settings.relay.networks, tuple(settings.domain))
     rng = system_rng()
@@ -136,7 +144,7 @@ async def _explain(
         own_endpoints=tuple(listener.endpoint for listener in settings.listener),
         is_own_address=is_own_address,
     )
-    may_relay = rules.may_relay(client, user)
+    may_relay = is_local or rules.may_relay(client, user)
     signed, whose = return_paths(settings)
     is_notice = is_notice or (sender is None and is_signed(recipient))
     found = signed.arriving(recipient, is_notice=is_notice, is_trusted=may_relay)
@@ -154,11 +162,15 @@ async def _explain(
         )
     return Explanation(
         recipient=recipient.shown(),
-        is_taken=verdict.refusal is None and may_submit and refusal is None and not isinstance(found, Reply),
+        is_taken=verdict.refusal is None
+        and may_submit
+        and refusal is None
+        and not isinstance(found, Reply)
+        and not (is_local and settings.maildrop.access is Access.NOBODY),
         policy=[
             *whose,
             *_whose(found),
-            *rules.explain(named, client, user),
+            *(_handed_in(settings) if is_local else rules.explain(named, client, user)),
             *_priorities(settings, user, may_relay=may_relay),
         ],
         steps=list(resolved.steps),
@@ -182,6 +194,22 @@ def _whose(found: Returned | Reply | None) -> Iterator[str]:
 
 def _message(sender: Address | None, *, is_local: bool) -> Message:
     return Message(QueueId("-"), 0, Envelope(sender, ()), 0, origin=Origin(is_local=is_local))
+
+
+def _handed_in(settings: MailrailSettings) -> Iterator[str]:
+    """Say who may hand in mail on this machine, and as whom."""
+    maildrop = settings.maildrop
+    who = {
+        Access.NOBODY: "nobody may hand in mail here: maildrop.access",
+        Access.OWNER: "the user that the server runs as and root may hand in mail, for anywhere",
+        Access.EVERYONE: "everyone on this machine may hand in mail, for anywhere",
+    }
+    yield who[maildrop.access]
+    if maildrop.users:
+        yield f"but only {', '.join(maildrop.users)}: maildrop.users"
+    if maildrop.senders is Senders.OWN:
+        trusted = ", ".join(("root", "the server's user", *maildrop.trusted))
+        yield f"as themselves; as anybody: {trusted}"
 
 
 def _priorities(settings: MailrailSettings, user: str, *, may_relay: bool) -> Iterator[str]:

@@ -83,6 +83,11 @@ _HEAD: Final = """\
     multiple=True,
     help=f"Where to take mail, host:port. [default: {' and '.join(EVERY_ADDRESS)}]. May be given again.",
 )
+@click.option(
+    "--sendmail/--no-sendmail",
+    default=None,
+    help="Let every user of this machine send by sendmail, and not only root. [default: no]",
+)
 @click.option("--spool", type=click.Path(path_type=Path), metavar="DIRECTORY", help="Where mail is kept.")
 @click.option("--yes", is_flag=True, help="Ask nothing; take the defaults for what is not given.")
 @config_option
@@ -154,6 +159,9 @@ def _answers(given: dict[str, Any], ask: Asker, config: Path) -> Answers:
     )
     user, password_file = _login(given, ask, config, smarthost)
     certificate, contact = _certificate(given, ask)
+    is_for_everyone = ask.yes(
+        "Let every user of this machine send by sendmail?", given["sendmail"], default=False
+    )
     return Answers(
         hostname=hostname,
         listen=given["listen"] or EVERY_ADDRESS,
@@ -166,6 +174,7 @@ def _answers(given: dict[str, Any], ask: Asker, config: Path) -> Answers:
         smarthost_user=user,
         smarthost_password=password_file,
         spool=given["spool"],
+        is_for_everyone=is_for_everyone,
     )
 
 

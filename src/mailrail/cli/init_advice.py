@@ -80,6 +80,8 @@ def next_steps(answers: Answers, config: Path) -> Iterator[str]:
     yield "      tells what is still missing, and how to mend it"
     yield f"  mailrail serve --config {file}"
     yield "      starts the server"
+    yield "  mailrail commands link DIRECTORY"
+    yield "      makes sendmail, mailq and newaliases there, for cron, PHP and mail programs"
     yield ""
     if any(int(address.rpartition(":")[2]) < 1024 for address in answers.listen):
         yield (

@@ -29,6 +29,7 @@ class Answers:
         smarthost: next hop of all other mail; "": straight to the MX hosts.
         smarthost_user: login there, "" for none; its password stands in smarthost_password.
         spool: where mail is kept; None: the default.
+        is_for_everyone: every user of this machine may hand in mail by sendmail.
     """
 
     hostname: str
@@ -42,6 +43,7 @@ class Answers:
     smarthost_user: str = ""
     smarthost_password: Path | None = None
     spool: Path | None = None
+    is_for_everyone: bool = False
 
 
 def chosen(answers: Answers) -> dict[str, Any]:
@@ -52,6 +54,8 @@ def chosen(answers: Answers) -> dict[str, Any]:
     tree["listener"] = list(_listeners(answers))
     # Said also where it is nobody: it is the first thing that one looks for in such a file.
     tree["relay"] = {"networks": list(answers.relay)}
+    if answers.is_for_everyone:
+        tree["maildrop"] = {"access": "everyone"}
     if answers.users is not None:
         tree["users"] = {"file": str(answers.users)}
     if answers.domains:

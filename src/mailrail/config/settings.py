@@ -18,6 +18,7 @@ from mailrail.dns.settings import DnsSettings
 from mailrail.model import AddressError, parse_domain
 from mailrail.net import NetSettings, TlsSettings
 from mailrail.observe.settings import LogSettings
+from mailrail.pickup import MaildropSettings
 from mailrail.policy import GuessingSettings, QuotaSettings, SubmissionSettings
 from mailrail.queue.settings import QueueSettings
 from mailrail.report.settings import ReportSettings
@@ -113,6 +114,9 @@ class MailrailSettings(Settings):
     delivery: DeliverySettings = setting(DeliverySettings(), "How one try to deliver goes.")
     client: ClientSettings = setting(ClientSettings(), "How long a next hop may take.")
     report: ReportSettings = setting(ReportSettings(), "Notices to senders.")
+    maildrop: MaildropSettings = setting(
+        MaildropSettings(), "Where programs of this machine leave mail, by `sendmail`."
+    )
     log: LogSettings = setting(LogSettings(), "The log, on standard error.")
     admin: AdminSettings = setting(AdminSettings(), "The operator's door.")
 

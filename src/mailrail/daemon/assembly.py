@@ -8,7 +8,7 @@ file is longer than others.
 import asyncio
 import contextlib
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
@@ -34,6 +34,7 @@ from mailrail.daemon.events import (
 from mailrail.daemon.hearsay import Hearsay
 from mailrail.daemon.keyring import Keyring
 from mailrail.daemon.leftover import is_empty
+from mailrail.daemon.maildrop import open_maildrop
 from mailrail.daemon.reload import Change, compare
 from mailrail.daemon.tallies import Tallies
 from mailrail.daemon.worker import ALONE, Worker
@@ -44,6 +45,7 @@ from mailrail.intake import HeaderLimits, Intake, Treatment
 from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, TlsLevel, parse_address
 from mailrail.net import CertificateFacts, Endpoint, Network
 from mailrail.observe import Bus
+from mailrail.pickup import Correspondence, Person, person_of
 from mailrail.policy import Buckets, Guessing, Members, PriorityRight, Quotas, RelayRules
 from mailrail.queue import Control, Manager
 from mailrail.receive import Doorkeeper, Duty, Reception
@@ -67,6 +69,7 @@ class World:
         is_own_address: tells whether an IP address is this machine's, beside loopback.
         worker: which of several processes this is.
         identity: as whom mailboxes are written.
+        person_of: tells who has a user number on this machine.
     """
 
     network: Network
@@ -76,6 +79,7 @@ class World:
     is_own_address: Callable[[str], bool]
     worker: Worker = ALONE
     identity: Identity = field(default_factory=system_identity)
+    person_of: Callable[[int], Person] = person_of
 
 
 class Daemon:
@@ -178,6 +182,10 @@ class Daemon:
         self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
         self.addresses, self.rewriter = open_addresses(
             settings, self.tables, self.directory, CallAhead(smtp, bus), bus
+        )
+        correspondence = Correspondence(self.addresses, self.signed_paths, self.rewriter)
+        self.pickup = open_maildrop(
+            settings, self.intake, correspondence, worker, world.disk, world.network, world.person_of
         )
         self.hearsay = Hearsay(worker)
         buckets = Buckets(world.clock, told=self.hearsay.tell)
@@ -305,6 +313,8 @@ class Daemon:
             ExceptionGroup: of NetError, when an address cannot be listened at.
         """
         try:
+            if self.pickup is not None:
+                await self.pickup.recover()
             async with asyncio.TaskGroup() as tasks:
                 queue = tasks.create_task(self.manager.run())
                 await asyncio.sleep(0)  # the queue takes mail once it runs
@@ -314,6 +324,7 @@ class Daemon:
                     tasks.create_task(self._keep_house())
                     tasks.create_task(self._heed_reloads())
                     tasks.create_task(self._keep_certificate())
+                    tasks.create_task(self._take_up())
                     if self.worker.is_leftover:
                         tasks.create_task(self._leave_when_empty())
                     self.when_started()
@@ -469,12 +480,19 @@ class Daemon:
 
     async def _keep_certificate(self) -> None:
         """Fetch and renew by ACME, where that is wanted, until the daemon stops."""
-        if self.renewal is None:
-            return
+        if self.renewal is not None:
+            await self._until_stop(self.renewal.run())
+
+    async def _take_up(self) -> None:
+        """Take up what is handed in at the maildrop, until the daemon stops."""
+        if self.pickup is not None:
+            await self._until_stop(self.pickup.run())
+
+    async def _until_stop(self, work: Coroutine[object, object, None]) -> None:
         async with asyncio.TaskGroup() as tasks:
-            renewing = tasks.create_task(self.renewal.run())
+            task = tasks.create_task(work)
             await self._stop.wait()
-            renewing.cancel()
+            task.cancel()
 
     async def _renew_for_operator(self) -> CertificateRow:
         if self.renewal is None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from mailrail.config import BadSettingsError, MailrailSettings, load
 from mailrail.dns import ResolverDownError
-from mailrail.doctor import certificates, domains, hops, machine, names, people, relaying
+from mailrail.doctor import certificates, domains, hops, machine, maildrop, names, people, relaying
 from mailrail.doctor.api import CheckFunction, Finding, Level, Site, error, good, note, warning
 from mailrail.model import DnsError
 
@@ -51,6 +51,7 @@ CHECKS: Final[dict[str, Check]] = {
     _SETTINGS: Check("the settings file, as config check sees it", _settings),
     "server": Check("whether the server runs, and with these settings", machine.server),
     "spool": Check("the spool: directory, owner, mode, space, SQLite, lock", machine.spool),
+    "maildrop": Check("whether programs of this machine can hand in mail", maildrop.maildrop),
     "ports": Check("whether each address to listen at is ours or free", machine.ports),
     "clock": Check("whether the clock is behind what is stored", machine.clock),
     "certificate": Check("dates and names of the certificates", certificates.certificate),

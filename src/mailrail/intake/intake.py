@@ -7,6 +7,7 @@ sorted into items. Our 250 follows the commit, never the other way round (DESIGN
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Protocol
@@ -23,6 +24,7 @@ from mailrail.model import (
     Message,
     Origin,
     Pending,
+    QueueId,
     QueueIds,
     Recipient,
     Reply,
@@ -98,6 +100,12 @@ class Intake:
         self.heeds_tls_required = heeds_tls_required
         self.bus = bus
 
+    def handing_to(self, taker: Taker) -> "Intake":
+        """Return one that is the same, but hands what it has accepted to *taker*."""
+        other = copy(self)
+        other.taker = taker
+        return other
+
     def begin(
         self,
         origin: Origin,
@@ -107,6 +115,7 @@ class Intake:
         tls: str = "",
         written_to: Sequence[Recipient] = (),
         asked_us: int = 0,
+        queue_id: QueueId | None = None,
     ) -> "Incoming":
         """Begin to take a message.
 
@@ -116,11 +125,13 @@ class Intake:
             tls: version and cipher for the trace line and the event, "" in clear.
             written_to: the recipients as the client named them, for the trace; default: those of the envelope.
             asked_us: when its sender asked for a delivery in time, which counts from then; 0: now.
+            queue_id: made for it before, and not stored yet; None: make one.
 
         Raises:
             StoreError: the spool takes no mail now.
         """
-        incoming = Incoming(self, origin, envelope, treatment, tls, written_to or envelope.recipients)
+        named = written_to or envelope.recipients
+        incoming = Incoming(self, origin, envelope, treatment, tls, named, queue_id or self.ids.make())
         if asked_us:
             incoming.asked_us = asked_us
         return incoming
@@ -137,8 +148,9 @@ class Incoming:
         treatment: Treatment,
         tls: str,
         written_to: Sequence[Recipient],
+        queue_id: QueueId,
     ) -> None:
-        self.queue_id = intake.ids.make()
+        self.queue_id = queue_id
         self._intake = intake
         self._origin = origin
         self._envelope = envelope
@@ -209,8 +221,11 @@ class Incoming:
         return ours + (b"\r\n" if has_no_header else b"") + content
 
     def _missing_fields(self, *, has_no_header: bool) -> bytes:
-        """Return the fields that a submission should have had (RFC 6409 §8.2, §8.3)."""
+        """Return the fields that a submission should have had (RFC 6409 §8.1 to §8.3)."""
         fields = b""
+        author = self._treatment.author
+        if author and (has_no_header or not self._watch.has(b"from")):
+            fields += author
         if has_no_header or not self._watch.has(b"date"):
             fields += f"Date: {date_text(self._began_us)}\r\n".encode()
         if has_no_header or not self._watch.has(b"message-id"):

@@ -21,6 +21,7 @@ class Treatment:
 
     Attributes:
         completes: missing Date and Message-ID are added (RFC 6409 §8.2, §8.3).
+        author: a From field for those that have none, where they are completed; b"": none is added.
         checks_header: what says who wrote it and when must be there once.
         judge_authors: says why a header section is refused for whom it names as its authors; None where anybody may be one.
         hides_client: our trace tells neither address nor name of the client.
@@ -28,6 +29,7 @@ class Treatment:
     """
 
     completes: bool = False
+    author: bytes = b""
     checks_header: bool = False
     judge_authors: Callable[[bytes], Reply | None] | None = None
     hides_client: bool = False

@@ -4,6 +4,7 @@ Content that passes through is never re-serialised: what is read is read from sl
 added is added in front, what must be changed is changed at its place and nowhere else.
 """
 
+from mailrail.message.author import from_line
 from mailrail.message.conversion import CONVERT_BYTES, Obstacle, convert, needs_smtputf8
 from mailrail.message.dates import date_text, parse_date
 from mailrail.message.dsn import Action, DeliveryStatus, RecipientStatus, typed_address
@@ -34,6 +35,7 @@ __all__ = [
     "date_text",
     "fields",
     "find_field",
+    "from_line",
     "header_end",
     "mailboxes",
     "message_id",

@@ -66,7 +66,8 @@ class Fleet:
         """
         listeners = {"listener": [{"address": f"{address}:{SMTP}"}], "spool": {"path": "/spool"}}
         # OpenSSL reads keys from the real disk only, and draws them from its own chance.
-        quiet = {"tls": {"self_signed": False}, "srs": {"rewrite": False}}
+        # No other programs are on these machines, so that nothing is handed in there.
+        quiet = {"tls": {"self_signed": False}, "srs": {"rewrite": False}, "maildrop": {"access": "nobody"}}
         names = {"hostname": f"{name}.sim.example", "dns": {"servers": [str(NAMES)]}}
         checked = MailrailSettings.model_validate({**names, **listeners, **quiet, **settings})
         node = self.settle(name, checked, address)

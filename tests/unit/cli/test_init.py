@@ -15,6 +15,7 @@ from mailrail.config import MailrailSettings, Role, load, starter
 from mailrail.directory import read_file
 from mailrail.model import SystemClock
 from mailrail.net import keep_self_signed
+from mailrail.pickup import Access
 
 HOST = "mx1.example.org"
 PUBLIC = ("8.8.4.4", "2606:4700::1")
@@ -142,6 +143,7 @@ def test_questions_are_asked_again_until_the_settings_agree(
         "ann",
         "secret",
         "n",
+        "y",  # sendmail for everyone
         "a\x07b",
         "",
     )
@@ -158,6 +160,7 @@ def test_questions_are_asked_again_until_the_settings_agree(
     assert password.read_text() == "secret\n"
     assert stat.S_IMODE(password.stat().st_mode) == 0o600
     assert settings.users.file == file.with_name("users.toml")
+    assert settings.maildrop.access is Access.EVERYONE
     assert "can be nobody's name" in said.out
     assert "secret" not in file.read_text() + said.out
 

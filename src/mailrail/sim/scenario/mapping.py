@@ -13,6 +13,7 @@ from mailrail.addresses import BatvSettings, SrsSettings
 from mailrail.agents import AgentSettings, Kind
 from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings
 from mailrail.net import Endpoint, TlsSettings
+from mailrail.pickup import Access
 from mailrail.routing import HopSettings, TlsLevel
 
 SPOOL: Final = Path("/spool")
@@ -55,6 +56,7 @@ def bring_in(settings: MailrailSettings, address: str, names: Endpoint) -> Mappe
         "srs": SrsSettings(rewrite=False),
         "batv": BatvSettings(),
         "acme": type(settings.acme)(),  # no authority is in this world
+        "maildrop": settings.maildrop.model_copy(update={"access": Access.NOBODY}),  # nor any other program
         "dns": settings.dns.model_copy(update={"servers": (str(names),)}),
         "spool": settings.spool.model_copy(update={"path": SPOOL}),
         "route": tuple(one.model_copy(update=_undemanding(one, one.match, notes)) for one in settings.route),
