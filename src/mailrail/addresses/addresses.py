@@ -1,12 +1,13 @@
 """Floor 3 · addresses — the one who is asked at RCPT: drives an expansion, and waits only where something must be looked up elsewhere."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from mailrail.addresses.api import (
     Answer,
+    Expansion,
     NextHop,
     NotKnownNowError,
     People,
@@ -14,7 +15,7 @@ from mailrail.addresses.api import (
     Resolved,
 )
 from mailrail.addresses.events import AddressExpanded, AddressInTrouble
-from mailrail.addresses.expansion import Expander, Walk
+from mailrail.addresses.expansion import UNKNOWN, Expander, Walk
 from mailrail.addresses.included import read_list
 from mailrail.addresses.questions import AskHop, AskUser, LookUp, Question, ReadList, Values
 from mailrail.model import Address, Recipient
@@ -120,6 +121,24 @@ class Addresses:
             shown = tuple(one.target or str(one.forward_path) for one in found[:_TOLD])
             self._bus.emit(AddressExpanded(address=address, recipients=shown, count=len(found)))
         return resolved
+
+    async def of_notice(self, recipient: Recipient) -> tuple[Recipient, ...]:
+        """Return whom a notice of ours for *recipient* goes to: there is nobody left whom a refusal could be told.
+
+        Raises:
+            NotKnownNowError: it cannot be known now.
+
+        *Cancel-safe:* yes.
+        """
+        if not self.concerns(recipient.forward_path):
+            return (recipient,)
+        answer = self.resolve(recipient, has_sender=False)
+        resolved = await answer if isinstance(answer, Awaitable) else answer
+        if isinstance(resolved, Expansion):
+            return resolved.recipients
+        if resolved.reply.is_temporary:
+            raise NotKnownNowError(f"{recipient.forward_path}: {resolved.reason}", resolved.reply)
+        return (replace(recipient, target=UNKNOWN),)
 
     def distinct(self, recipients: Iterable[Recipient]) -> tuple[Recipient, ...]:
         """Return *recipients*, each once, the first of those that are the same."""

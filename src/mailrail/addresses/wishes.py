@@ -47,9 +47,14 @@ class Wishes:
         return replace(own, notify=rest), self._answering(address, EXPANDED)
 
     def behind_list(self, address: Address, owner: Address | None) -> tuple["Wishes", Recipient | None]:
-        """Return the wishes for the members of the list *address*, and who answers for the list itself, if anybody must."""
+        """Return the wishes for the members of the list *address*, and who answers for the list itself, if anybody must.
+
+        Args:
+            owner: None where the reverse-path is the null one, which stays.
+        """
         answering = self._answering(address, LIST) if Notify.SUCCESS in self.notify else None
-        return Wishes(returns_to=owner), answering
+        # Nobody is told of trouble with what has a null reverse-path.
+        return Wishes(Notify.DEFAULT if owner else Notify.NEVER, returns_to=owner), answering
 
     def _answering(self, address: Address, target: str) -> Recipient:
         return replace(self, notify=Notify.SUCCESS).recipient(address, target=target)

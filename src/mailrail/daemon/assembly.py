@@ -42,7 +42,17 @@ from mailrail.delivery import CallAhead, ClientContexts, SmtpCourier
 from mailrail.directory import open_directory
 from mailrail.dns import DnsResolver
 from mailrail.intake import HeaderLimits, Intake, Treatment
-from mailrail.model import Address, Clock, QueueIds, Rng, SettingsError, StoreError, TlsLevel, parse_address
+from mailrail.model import (
+    Address,
+    Clock,
+    QueueIds,
+    Recipient,
+    Rng,
+    SettingsError,
+    StoreError,
+    TlsLevel,
+    parse_address,
+)
 from mailrail.net import CertificateFacts, Endpoint, Network
 from mailrail.observe import Bus
 from mailrail.pickup import Correspondence, Person, person_of
@@ -154,9 +164,22 @@ class Daemon:
         )
         courier = Couriers(self.router, smtp, self.agents)
 
+        # Who lives here, and for whom an address stands.
+        logins = home / LOGINS
+        self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
+        self.addresses, self.rewriter = open_addresses(
+            settings, self.tables, self.directory, CallAhead(smtp, bus), bus
+        )
+
         # When, and whom we owe a word.
         notifier = NoticeWriter(
-            settings.hostname, settings.report, ids, world.clock, route=self._destination_of, bus=bus
+            settings.hostname,
+            settings.report,
+            ids,
+            world.clock,
+            route=self._destination_of,
+            resolve=self.addresses.of_notice,
+            bus=bus,
         )
         self.manager = Manager(
             spool, courier, notifier, settings.queue, clock=world.clock, rng=world.rng, bus=bus
@@ -170,18 +193,13 @@ class Daemon:
             ids,
             world.clock,
             hostname=settings.hostname,
-            route=lambda recipient: self.router.route_of(recipient).destination,
+            route=self._destination_of,
             taker=self.manager,
             limits=HeaderLimits(
                 header_bytes=limits.header_bytes, header_lines=limits.header_lines, hops=limits.hops
             ),
             bus=bus,
             heeds_tls_required=_asks_for_tls(settings),
-        )
-        logins = home / LOGINS
-        self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
-        self.addresses, self.rewriter = open_addresses(
-            settings, self.tables, self.directory, CallAhead(smtp, bus), bus
         )
         correspondence = Correspondence(self.addresses, self.signed_paths, self.rewriter)
         self.pickup = open_maildrop(
@@ -247,8 +265,8 @@ class Daemon:
             await spool.close()
             raise
 
-    def _destination_of(self, address: Address) -> str:
-        return self.router.route(address).destination
+    def _destination_of(self, recipient: Recipient) -> str:
+        return self.router.route_of(recipient).destination
 
     def _duty(self, listener: ListenerSettings) -> Duty:
         role = listener.role

@@ -251,7 +251,7 @@ class Incoming:
     def _commit(self) -> Reply | Awaitable[Reply]:
         message = self._message()
         taker = self._intake.taker
-        items = _items(message, self._intake.route)
+        items = items_of(message, self._intake.route)
         is_held = message.envelope.hold is not None and message.release_us > message.arrived_us
         is_wanted = not is_held and taker.has_room([item.destination for item in items])
         try:
@@ -379,8 +379,8 @@ def _queued_reply(queue_id: str) -> Reply:
     return say.QUEUED.with_text(f"Queued as {queue_id}")
 
 
-def _items(message: Message, route: Callable[[Recipient], str]) -> tuple[Item, ...]:
-    """Sort the recipients into one item for each destination."""
+def items_of(message: Message, route: Callable[[Recipient], str]) -> tuple[Item, ...]:
+    """Sort the recipients of *message* into one item for each destination."""
     recipients = message.envelope.recipients
     if len(recipients) == 1:
         destination = route(recipients[0])

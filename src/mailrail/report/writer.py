@@ -6,10 +6,11 @@ the null reverse-path is never answered, and a notice of ours that fails goes on
 postmaster or nowhere.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
+from mailrail.intake import items_of
 from mailrail.message import (
     Action,
     DeliveryStatus,
@@ -27,11 +28,9 @@ from mailrail.model import (
     Delivered,
     Envelope,
     Failed,
-    Item,
     Message,
     Notify,
     Outcome,
-    Pending,
     QueueIds,
     Recipient,
     Ret,
@@ -45,6 +44,7 @@ from mailrail.report.owed import owed_finals, recipient_status, wants_delay
 from mailrail.report.settings import ReportSettings
 from mailrail.spool import SMALL_BYTES, Content, NewMessage
 
+_NEVER: Final = Notify.NEVER
 _DEFAULT: Final = Notify.DEFAULT  # bound once: Python 3.11 takes 70 ns to find a member in its class
 HEADER_OCTETS: Final = 64 * 1024  # of the original, read where it is not returned whole
 _DOUBLE: Final = (
@@ -74,7 +74,9 @@ class NoticeWriter:
         settings: of this room.
         ids: makes the notices' queue ids.
         clock: wall time.
-        route: gives an address's destination key.
+        route: gives a recipient's destination key.
+        resolve: returns whom mail for an address goes to, for a sender may be an alias of ours; raises when that cannot be known now, and is
+            asked again later.
         bus: hears what was written, and what was not.
     """
 
@@ -84,7 +86,8 @@ class NoticeWriter:
         settings: ReportSettings,
         ids: QueueIds,
         clock: Clock,
-        route: Callable[[Address], str],
+        route: Callable[[Recipient], str],
+        resolve: Callable[[Recipient], Awaitable[tuple[Recipient, ...]]],
         bus: Bus,
     ) -> None:
         self._hostname = hostname
@@ -92,6 +95,7 @@ class NoticeWriter:
         self._ids = ids
         self._clock = clock
         self._route = route
+        self._resolve = resolve
         self._bus = bus
         self._postmaster = parse_address(settings.postmaster) if settings.postmaster else None
 
@@ -164,7 +168,9 @@ class NoticeWriter:
                     original = _redacted(original)
                 statuses = [one.status for one in group if one.returns_to == returns_to]
                 to = returns_to or envelope.reverse_path
-                made += self._write(replace(message, envelope=wished), to, statuses, original)
+                made += await self._write(
+                    replace(message, envelope=wished), Recipient(to), statuses, original
+                )
         return tuple(made)
 
     def _delayed(
@@ -208,8 +214,11 @@ class NoticeWriter:
             )
             return ()
         recipients = message.envelope.recipients
-        was_for = {recipients[index].forward_path for index, _ in failed}
-        if self._postmaster is None or self._postmaster in was_for:
+        was_for_postmaster = any(
+            recipients[index].notify is _NEVER or recipients[index].forward_path == self._postmaster
+            for index, _ in failed
+        )
+        if self._postmaster is None or was_for_postmaster:
             self._bus.emit(DoubleBounce(queue_id=message.queue_id))
             return ()
         self._bus.emit(DoubleBounce(queue_id=message.queue_id, to=str(self._postmaster)))
@@ -219,7 +228,9 @@ class NoticeWriter:
             for index, outcome in failed
         ]
         original = await self._read(content, is_full=True)
-        return tuple(self._write(message, self._postmaster, told, original, note=_DOUBLE))
+        # By NEVER it is known again, whoever reads the postmaster's mail (RFC 3461 §6.1 allows no other NOTIFY).
+        to = Recipient(self._postmaster, _NEVER)
+        return tuple(await self._write(message, to, told, original, note=_DOUBLE))
 
     async def _read(self, content: Content, *, is_full: bool) -> _Original:
         """Read as much of the original as is returned; whole only if it is short enough."""
@@ -234,20 +245,21 @@ class NoticeWriter:
                 raise
             return _Original(b"", is_full=False)
 
-    def _write(
+    async def _write(
         self,
         message: Message,
-        to: Address,
+        to: Recipient,
         told: Sequence[RecipientStatus],
         original: _Original,
         *,
         note: str = "",
     ) -> list[NewMessage]:
         """Write one notice, or several where one would not be small enough for the spool."""
+        recipients = await self._resolve(to)
         arrived_us = message.arrived_us // SECOND_US * SECOND_US
         report = Report(
             queue_id=self._ids.make(),
-            to=to,
+            to=to.forward_path,
             status=DeliveryStatus(
                 self._hostname,
                 tuple(told),
@@ -275,16 +287,18 @@ class NoticeWriter:
                     recipients=len(part.status.recipients),
                 )
             )
-            made.append(self._new_message(part, content, message.envelope))
+            made.append(self._new_message(part, content, recipients, message.envelope))
         return made
 
-    def _new_message(self, report: Report, content: bytes, told_of: Envelope) -> NewMessage:
+    def _new_message(
+        self, report: Report, content: bytes, recipients: tuple[Recipient, ...], told_of: Envelope
+    ) -> NewMessage:
         has_8bit = not content.isascii()
         envelope = Envelope(
             reverse_path=None,
-            recipients=(Recipient(report.to),),
+            recipients=recipients,
             body=Body.EIGHT_BIT if has_8bit else Body.SEVEN_BIT,
-            smtputf8=report.to.needs_smtputf8 or needs_smtputf8(content),
+            smtputf8=any(one.forward_path.needs_smtputf8 for one in recipients) or needs_smtputf8(content),
             requiretls=told_of.requiretls,  # RFC 8689 §5
             priority=told_of.priority,  # RFC 6710 §4.6
         )
@@ -296,8 +310,7 @@ class NoticeWriter:
             has_8bit=has_8bit,
             is_notice=True,
         )
-        item = Item(report.queue_id, self._route(report.to), (Pending(0),), due_us=report.made_us)
-        return NewMessage(message, (item,), content)
+        return NewMessage(message, items_of(message, self._route), content)
 
 
 def _redacted(original: _Original) -> _Original:

@@ -183,3 +183,24 @@ def test_who_is_written_to_twice_gets_one_copy(world: World) -> None:
     ]
     other = Recipient(parse_address("ann@example.net"))
     assert world.addresses.distinct([*twice, other]) == (twice[0], twice[2], other)
+
+
+@pytest.mark.parametrize(
+    ("text", "recipients"),
+    [
+        ("x@elsewhere.example", ["x@elsewhere.example"]),
+        ("staff@example.org", ["carol@example.net orcpt=rfc822;staff@example.org forwarded"]),
+        ("nobody@example.org", ["nobody@example.org -> unknown"]),
+    ],
+)
+def test_a63_a_notice_goes_where_mail_goes_and_is_not_refused(
+    world: World, text: str, recipients: list[str]
+) -> None:
+    found = asyncio.run(world.addresses.of_notice(Recipient(parse_address(text))))
+    assert [text_of(one) for one in found] == recipients
+
+
+def test_a74_a_notice_waits_for_a_table_that_is_down(world: World) -> None:
+    world.table.is_down = True
+    with pytest.raises(NotKnownNowError, match=r"staff@example\.org: table staff: no connection"):
+        asyncio.run(world.addresses.of_notice(Recipient(parse_address("staff@example.org"))))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from tests.unit.client.toy_server import ToyServer
 from tests.unit.delivery.world import DNS, ONE, TWO, World
 
-from mailrail.model import QueueIds
+from mailrail.model import QueueIds, Recipient
 from mailrail.observe import Bus
 from mailrail.queue import Carrier, Courier, Manager, Notifier, QueueSettings
 from mailrail.report import NoticeWriter, ReportSettings
@@ -15,6 +15,14 @@ from mailrail.spool import MemorySpool
 
 RETURN = {"example.com": ["MX 1 mx2.example.org"], **DNS}
 Accept = Callable[..., Awaitable[None]]
+
+
+def destination_of(recipient: Recipient) -> str:
+    return f"mx:{recipient.forward_path.domain}"
+
+
+async def as_it_is(recipient: Recipient) -> tuple[Recipient, ...]:
+    return (recipient,)
 
 
 def joined(world: World, scenario: Callable[[Accept, MemorySpool], Awaitable[None]]) -> None:
@@ -27,7 +35,7 @@ def joined(world: World, scenario: Callable[[Accept, MemorySpool], Awaitable[Non
         courier: Courier = world.courier
         notifier: Notifier = NoticeWriter(
             "out.example.com", ReportSettings(), QueueIds(clock, after=world.part().lease.message.queue_id),
-            clock, lambda address: f"mx:{address.domain}", bus,
+            clock, destination_of, as_it_is, bus,
         )  # fmt: skip
         manager = Manager(spool, courier, notifier, QueueSettings(), clock=clock, rng=seeded(), bus=bus)
 

@@ -72,17 +72,25 @@ class StoredContent:
         pass
 
 
+def destination_of(recipient: Recipient) -> str:
+    return f"agent:{recipient.target}" if recipient.target else f"mx:{recipient.forward_path.domain}"
+
+
 class World:
     """A writer and what it told the bus."""
 
     def __init__(self, settings: ReportSettings) -> None:
         self.events: list[Event] = []
+        self.aliases: dict[Address, tuple[Recipient, ...]] = {}
         bus = Bus()
         bus.listen(self.events.append)
         clock = StoppedClock()
         self.writer = NoticeWriter(
-            "mx1.example.org", settings, QueueIds(clock), clock, lambda address: f"mx:{address.domain}", bus
+            "mx1.example.org", settings, QueueIds(clock), clock, destination_of, self.whose, bus
         )
+
+    async def whose(self, recipient: Recipient) -> tuple[Recipient, ...]:
+        return self.aliases.get(recipient.forward_path, (recipient,))
 
     def notices(
         self,
@@ -438,7 +446,7 @@ def test_a63_the_null_reverse_path_is_never_answered(world: World) -> None:
 def test_a63_a_notice_that_fails_goes_to_the_postmaster_once(world: World) -> None:
     (double,) = world.notices(mail(sender=None, is_notice=True), [(0, GONE)])
     assert double.message.is_notice
-    assert double.message.envelope == Envelope(None, (Recipient(POSTMASTER),))
+    assert double.message.envelope == Envelope(None, (Recipient(POSTMASTER, Notify.NEVER),))
     assert b"You get this as its postmaster" in double.content
     assert world.events[0] == DoubleBounce(queue_id="0123456789B", to="postmaster@example.org")
     assert world.notices(double.message, [(0, GONE)]) == ()
@@ -524,3 +532,25 @@ def test_wrong_settings_are_refused(wrong: dict[str, str]) -> None:
 def test_settings_are_read_as_people_write_them() -> None:
     settings = ReportSettings.model_validate({"postmaster": "Post@EXAMPLE.org", "return_limit": "20 KiB"})
     assert (settings.postmaster, settings.return_limit) == ("Post@example.org", 20 * 1024)
+
+
+def test_a_sender_that_is_an_alias_of_ours_is_told_where_his_mail_goes(world: World) -> None:
+    ann, bob = Address("ann", "example.org"), Address("bob", "example.net")
+    world.aliases[SENDER] = (Recipient(ann), Recipient(bob), Recipient(ann, target="|/bin/cat"))
+    (notice,) = world.notices(mail(), [(0, GONE)])
+    assert notice.message.envelope.recipients == world.aliases[SENDER]
+    assert [(item.destination, [one.index for one in item.pending]) for item in notice.items] == [
+        ("mx:example.org", [0]),
+        ("mx:example.net", [1]),
+        ("agent:|/bin/cat", [2]),
+    ]
+    assert b"\r\nTo: <sender@example.com>\r\n" in notice.content
+
+
+def test_a63_a_double_bounce_is_known_again_whoever_reads_the_postmasters_mail(world: World) -> None:
+    reader = Recipient(Address("root", "example.net"), Notify.NEVER, "rfc822;postmaster@example.org")
+    world.aliases[POSTMASTER] = (reader,)
+    (double,) = world.notices(mail(sender=None, is_notice=True), [(0, GONE)])
+    assert double.message.envelope.recipients == (reader,)
+    assert world.notices(double.message, [(0, GONE)]) == ()
+    assert world.events[-1] == DoubleBounce(queue_id=double.message.queue_id)
