@@ -18,7 +18,17 @@ LINE_BYTES: Final = 4096  # RFC 5321 §4.5.3.1.4, and more than all extensions a
 HANDSHAKE_S: Final = 60.0
 IDLE_S: Final = 300.0  # RFC 5321 §4.5.3.2.7; else the visit of a client that lost its power would never end
 _PATH: Final = re.compile(r"(?:FROM|TO):<(?:@[^:>]*:)?([^>]*)>(.*)", re.IGNORECASE | re.DOTALL)
-_NEEDS: Final = {"SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN"}
+_NEEDS: Final = {
+    "SIZE": "SIZE", "BODY": "8BITMIME", "SMTPUTF8": "SMTPUTF8", "RET": "DSN", "ENVID": "DSN", "REQUIRETLS": "REQUIRETLS",
+    "MT-PRIORITY": "MT-PRIORITY", "BY": "DELIVERBY", "HOLDFOR": "FUTURERELEASE", "HOLDUNTIL": "FUTURERELEASE",
+}  # fmt: skip
+# What their values look like (RFC 6710 §7, RFC 2852 §4, RFC 4865 §3).
+_VALUES: Final = {
+    "MT-PRIORITY": re.compile("0|-?[1-9]"),
+    "BY": re.compile(r"(?:[+-]?\d{1,9};N|\+?(?!0+;)\d{1,9};R)T?"),
+    "HOLDFOR": re.compile(r"[1-9]\d{0,8}"),
+    "HOLDUNTIL": re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"),
+}
 _NEEDS_RCPT: Final = {"NOTIFY": "DSN", "ORCPT": "DSN"}
 # Commands behind which the client must wait (RFC 2920 §3.1).
 _LAST: Final = frozenset({"EHLO", "HELO", "LHLO", "DATA", "STARTTLS", "QUIT", "VRFY", "EXPN", "NOOP"})
@@ -400,4 +410,7 @@ class Visit:
             need = needs.get(keyword.upper())
             if need is None or need not in self._steps.offered:
                 self._complain(f"used the parameter {word[:40]!r}, which was not offered")
+            grammar = _VALUES.get(keyword.upper())
+            if grammar is not None and grammar.fullmatch(value) is None:
+                self._complain(f"gave a parameter a value that it cannot have: {word[:40]!r}")
         return found

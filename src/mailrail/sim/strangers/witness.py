@@ -13,7 +13,8 @@ from mailrail.model import Rng
 from mailrail.net import ServerContexts
 
 MODERN: Final = (
-    "PIPELINING", "SIZE 52428800", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING", "SMTPUTF8",
+    "PIPELINING", "SIZE 52428800", "8BITMIME", "ENHANCEDSTATUSCODES", "DSN", "CHUNKING", "SMTPUTF8", "MT-PRIORITY",
+    "DELIVERBY 30",
 )  # fmt: skip
 
 

@@ -81,6 +81,12 @@ def test_the_last_reply_counts_as_read_once_the_client_goes_on() -> None:
         ((), b"EHLO a\r\nMAIL FROM:<>\r\n", "did not wait for the reply to EHLO"),
         ((), b"MAIL FROM:<>\r\n", "out of order"),
         ((), b"EHLO a\r\nMAIL FROM:<> SIZE=5\r\n", "'SIZE=5', which was not offered"),
+        ((), b"EHLO a\r\nMAIL FROM:<> BY=5;N\r\n", "'BY=5;N', which was not offered"),
+        ((), b"EHLO a\r\nMAIL FROM:<> MT-PRIORITY=0\r\n", "which was not offered"),
+        (("DELIVERBY",), b"EHLO a\r\nMAIL FROM:<> BY=0;R\r\n", "a value that it cannot have: 'BY=0;R'"),
+        (("DELIVERBY",), b"EHLO a\r\nMAIL FROM:<> BY=5\r\n", "a value that it cannot have"),
+        (("MT-PRIORITY",), b"EHLO a\r\nMAIL FROM:<> MT-PRIORITY=-0\r\n", "a value that it cannot have"),
+        (("FUTURERELEASE 9",), b"EHLO a\r\nMAIL FROM:<> HOLDFOR=0\r\n", "a value that it cannot have"),
         (("PIPELINING",), b"DATA\r\nNOOP\r\n", "did not wait for the reply to DATA"),
         (("PIPELINING",), b"EHLO \ra\r\n", "stray CR"),
         (("PIPELINING",), b"STARTTLS\r\n", "was not offered"),
@@ -102,6 +108,30 @@ def test_what_a_client_must_not_do_is_complained_of(offer: tuple[str, ...], said
 
     complaints = meet(Stranger, scenario, offer).notes.complaints
     assert any(words in complaint for complaint in complaints), complaints
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        "BY=120;R",
+        "BY=+1;RT",
+        "BY=-5;N",
+        "BY=0;NT",
+        "MT-PRIORITY=-9",
+        "MT-PRIORITY=0",
+        "HOLDFOR=60",
+        "REQUIRETLS",
+    ],
+)
+def test_what_it_may_say_is_not(parameters: str) -> None:
+    async def scenario(parlour: Parlour) -> None:
+        dialogue = await parlour.client()
+        await dialogue.say("EHLO a")
+        assert (await dialogue.say(f"MAIL FROM:<> {parameters}")).startswith("250")
+        dialogue.abort()
+
+    offer = ("DELIVERBY", "MT-PRIORITY", "FUTURERELEASE 9", "REQUIRETLS")
+    assert meet(Stranger, scenario, offer).notes.complaints == []
 
 
 def test_a_client_that_hears_nothing_gives_up_after_a_while() -> None:
