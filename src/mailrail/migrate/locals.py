@@ -288,3 +288,9 @@ class Locals:
             if table.keys() & {"deliver", "mailboxes", "aliases"}:
                 self._draft.put(("domain", domain, "separators"), marks, name)
         self._draft.needless(name, "No domain has names of its own here.")
+        if marks and self._postfix.value("virtual_alias_maps"):
+            words = (
+                "A detail says which alias is meant, and is not handed on to its target: ann+news, where ann leads to bob, is bob, not "
+                "bob+news (propagate_unmatched_extensions)."
+            )
+            self._draft.look(name, words)
