@@ -5,9 +5,10 @@ Make it inside a running simulated loop; put nodes and strangers in, start, let 
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from mailrail.agents import RESERVED, Kind, all_agents
 from mailrail.config import MailrailSettings
 from mailrail.net import Endpoint
 from mailrail.observe import Bus, Level
@@ -18,6 +19,7 @@ from mailrail.sim.ledger import Ledger, NodeFacts, leftovers
 from mailrail.sim.link import Link
 from mailrail.sim.loop import SimLoop
 from mailrail.sim.machine import Machine
+from mailrail.sim.mailboxes import kept_in_mailboxes
 from mailrail.sim.mount import Mount
 from mailrail.sim.names import Zone, ZoneService
 from mailrail.sim.node import Node
@@ -86,7 +88,11 @@ class Fleet:
                 bus.listen(self.timeline.hears(name), level=Level.INFO)
 
         node = Node(name, settings, machine, seed=self.seed, on_start=on_start, say=self.say)
-        self.ledger.enrol(NodeFacts(name, frozenset(addresses), settings.queue, node.clock.now_us))
+        self.ledger.enrol(
+            NodeFacts(
+                name, frozenset(addresses), settings.queue, node.clock.now_us, frozenset(_traceless(settings))
+            )
+        )
         self.ledger.bound(
             f"connections of {name}", _most_connections(settings), lambda: len(machine.connections)
         )
@@ -139,6 +145,9 @@ class Fleet:
             for fault in node.faults:
                 self.ledger.books.break_rule("own fault", f"{node.name} ended by itself: {fault!r}")
         self._check_nothing_is_left()
+        for node in self.nodes.values():
+            for handover, content in kept_in_mailboxes(node):
+                self.ledger.took(handover, content)
         self.ledger.close([one for node in self.nodes.values() for one in await _kept(node)])
 
     def _check_nothing_is_left(self) -> None:
@@ -148,6 +157,14 @@ class Fleet:
             self.ledger.books.break_rule("left", f"a task is left at the end: {words}")
         for end in self.internet.open_ends():
             self.ledger.books.break_rule("left", f"a connection is left at the end: {end}")
+
+
+def _traceless(settings: MailrailSettings) -> Iterator[str]:
+    """Yield the destinations of agents that have no mailbox."""
+    for name, agent in all_agents(settings.agent).items():
+        if agent.kind not in (Kind.MAILDIR, Kind.MBOX):
+            yield f"agent:{name}"
+    yield from (f"agent:{name}" for name in RESERVED)
 
 
 def _most_connections(settings: MailrailSettings) -> int:

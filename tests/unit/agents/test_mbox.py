@@ -32,9 +32,9 @@ def unquoted(content: bytes) -> list[bytes]:
     """Read an mbox as a mail program does: split at From_ lines, one ">" taken off."""
     messages: list[list[bytes]] = []
     for line in content.split(b"\n")[:-1]:
-        if line.startswith(b"From "):
+        if line.startswith(b"From ") or not messages:  # what begins otherwise is torn, and still a message
             messages.append([])
-        else:
+        if not line.startswith(b"From "):
             is_quoted = line.lstrip(b">").startswith(b"From ")
             messages[-1].append(line[1:] if is_quoted else line)
     return [b"\n".join(lines) for lines in messages]

@@ -71,7 +71,8 @@ class Arrivals:
                 )
         else:
             books.counts["delivered"] += 1
-            fortune.waited_s = books.now_s() - copy.at_s
+            if fortune.waited_s is None:
+                fortune.waited_s = books.now_s() - copy.at_s
         if queue_id in fortune.bounces.values():
             books.break_rule("both", f"delivered to {path} after it was returned", copy)
         fortune.handovers.append((handover, queue_id))

@@ -23,12 +23,14 @@ class NodeFacts:
     Attributes:
         addresses: that it connects from.
         now_us: its wall clock.
+        traceless: destinations that keep nothing that could be found again, such as an agent that discards.
     """
 
     name: str
     addresses: frozenset[str]
     queue: QueueSettings
     now_us: Callable[[], int]
+    traceless: frozenset[str] = frozenset()
 
 
 class Books:

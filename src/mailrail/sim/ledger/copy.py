@@ -52,6 +52,7 @@ class Fortune:
         attempts: the most tries that a node counted.
         deferrals: how often it was put off.
         waited_s: from the client's 250 to the first handover.
+        is_gone: a node gave it to whoever keeps nothing.
     """
 
     wanted: Wanted
@@ -63,11 +64,12 @@ class Fortune:
     attempts: int = 0
     deferrals: int = 0
     waited_s: float | None = None
+    is_gone: bool = False
 
     @property
     def is_over(self) -> bool:
         """Tell whether it was delivered or bounced."""
-        return bool(self.handovers or self.bounces)
+        return bool(self.handovers or self.bounces or self.is_gone)
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ def _reckon_one(
     noticed: set[tuple[str, str]],
 ) -> None:
     here = (copy.key, path)
-    if fortune.handovers or fortune.bounces or here in waiting:
+    if fortune.is_over or here in waiting:
         return
     if not fortune.end:
         books.break_rule(

@@ -132,11 +132,11 @@ class Tries:
         if event.queue_id in self._books.notices:
             copy.dead_notices += isinstance(event, RecipientFailed | RecipientExpired)
         elif (fortune := copy.fortunes.get(event.recipient)) is not None:
-            self._count(copy, fortune, event)
+            self._count(node, at_s, copy, fortune, event)
         if isinstance(event, RecipientExpired):
             self._judge_age(node, at_s, copy, event)
 
-    def _count(self, copy: Copy, fortune: Fortune, event: Tried) -> None:
+    def _count(self, node: NodeFacts, at_s: float, copy: Copy, fortune: Fortune, event: Tried) -> None:
         fortune.attempts = max(fortune.attempts, event.attempts)
         if not isinstance(event, RecipientDelivered):
             fortune.trouble = event.reply
@@ -150,6 +150,9 @@ class Tries:
             case RecipientDelivered():
                 if queue_id := queued_as(event.reply):
                     self.learn(queue_id, copy.key)
+                if event.destination.startswith("agent:") and fortune.waited_s is None:
+                    fortune.waited_s = at_s - copy.at_s
+                fortune.is_gone = fortune.is_gone or event.destination in node.traceless
 
     # --- times
 
