@@ -141,7 +141,7 @@ class Office:
 
     # --- As the queue ----------------------------------------------------------------------------
 
-    def has_room(self, destinations: Iterable[str] = (), /) -> bool:
+    def has_room(self, destinations: Iterable[str] = (), /, *, is_urgent: bool = False) -> bool:
         """Take everything."""
         return True
 

@@ -39,8 +39,8 @@ from mailrail.spool import Committed, Content, Lease, Spool
 class Taker(Protocol):
     """Whoever delivers what was accepted: the queue, joined in the assembly."""
 
-    def has_room(self, destinations: Iterable[str] = (), /) -> bool:
-        """Tell whether a fresh message for *destinations* may go to delivery from memory."""
+    def has_room(self, destinations: Iterable[str] = (), /, *, is_urgent: bool = False) -> bool:
+        """Tell whether a fresh message for *destinations* may go to delivery from memory; others make way for an urgent one."""
         ...
 
     def expect_at(self, due_us: int, /) -> None:
@@ -253,7 +253,8 @@ class Incoming:
         taker = self._intake.taker
         items = items_of(message, self._intake.route)
         is_held = message.envelope.hold is not None and message.release_us > message.arrived_us
-        is_wanted = not is_held and taker.has_room([item.destination for item in items])
+        places, is_urgent = [item.destination for item in items], message.envelope.priority > 0
+        is_wanted = not is_held and taker.has_room(places, is_urgent=is_urgent)
         try:
             commit = self._draft.commit(message, items, lease=is_wanted)
         except StoreError as error:

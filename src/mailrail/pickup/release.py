@@ -22,7 +22,7 @@ class Releaser:
         self._taker = taker
         self._kept: dict[QueueId, tuple[Sequence[Lease], Content]] = {}
 
-    def has_room(self, destinations: Iterable[str] = (), /) -> bool:
+    def has_room(self, destinations: Iterable[str] = (), /, *, is_urgent: bool = False) -> bool:
         """Say yes: only what is leased is sure not to be delivered meanwhile."""
         return True
 

@@ -6,6 +6,7 @@ where the new state is read. The one exception is `bounce`: its notices are writ
 are claimed, and until then the order stands in memory only.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -141,6 +142,6 @@ class Control:
             running=active.running,
             connections=active.lanes,
             window=int(active.window.size),
-            asleep_s=self._manager.sleeping_s(active),
+            asleep_s=active.sleeping_s(asyncio.get_running_loop().time()),
             last="" if active.last is None else str(active.last.reply),
         )

@@ -64,6 +64,20 @@ class Lines:
             del self._lines[sender]
         return work
 
+    def pop_last(self) -> Work:
+        """Take the last of the line whose turn comes last.
+
+        Raises:
+            IndexError: nothing waits.
+        """
+        sender = self._order[-1]
+        line = self._lines[sender]
+        work = line.pop()
+        if not line:
+            self._order.pop()
+            del self._lines[sender]
+        return work
+
     def first(self) -> Work:
         """Return what `pop` would take.
 
@@ -129,6 +143,20 @@ class Turns:
             IndexError: nothing waits.
         """
         return (self._usual if not self._others else self._next()[1]).first()
+
+    def make_way(self, priority: int) -> Work | None:
+        """Take out the last of the lowest priority, if that is below *priority*; else nothing."""
+        lowest = min(self._others, default=0)
+        if self._usual and lowest > 0:
+            lowest = 0
+        lines = self._others.get(lowest, self._usual)
+        if not self._size or lowest >= priority or not lines:
+            return None
+        work = lines.pop_last()
+        if lowest and not lines:
+            del self._others[lowest]
+        self._size -= 1
+        return work
 
     def clear(self) -> list[Work]:
         """Take everything out."""

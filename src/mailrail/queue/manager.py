@@ -120,15 +120,16 @@ class Manager:
                 pass
         self._over.set()
 
-    def has_room(self, destinations: Iterable[str] = ()) -> bool:
+    def has_room(self, destinations: Iterable[str] = (), *, is_urgent: bool = False) -> bool:
         """Tell whether just-accepted mail should be committed with a lease and offered.
 
         Args:
             destinations: where it would go, if known: none of them may be full.
+            is_urgent: its priority is above the usual, for which what is less makes way even there.
         """
         if self._tasks is None or self._is_stopping:
             return False
-        if self._room.has_any() and (not self._full or self._full.isdisjoint(destinations)):
+        if self._room.has_any() and (not self._full or is_urgent or self._full.isdisjoint(destinations)):
             return True
         self._feeder.expect()
         return False
@@ -155,10 +156,6 @@ class Manager:
     def destinations(self) -> list[Destination]:
         """Return the destinations in memory; to read only."""
         return list(self._destinations.values())
-
-    def sleeping_s(self, destination: Destination) -> float:
-        """Return for how much longer *destination* sleeps."""
-        return destination.sleeping_s(self._loop.time())
 
     def give_up_waiting(self) -> None:
         """Give everything that no lane has taken back to the spool, to be claimed as it is there."""
@@ -204,7 +201,10 @@ class Manager:
         if waiting >= LEAST_SHARE and waiting >= self._room.share():
             destination.is_full = True
             self._full.add(key)
-            return False
+            if (least := destination.waiting.make_way(lease.message.envelope.priority)) is None:
+                return False
+            self._give_back([least.lease])
+            self._free(least)
         work = Work(lease, content, content.size_bytes if content is not None else 0)
         self._room.take(work.held_bytes)
         if self._ends and self._end(work):

@@ -22,7 +22,7 @@ class FakeTaker:
     expected: list[int] = field(default_factory=list)
     asked: list[list[str]] = field(default_factory=list)
 
-    def has_room(self, destinations: Iterable[str] = (), /) -> bool:
+    def has_room(self, destinations: Iterable[str] = (), /, *, is_urgent: bool = False) -> bool:
         self.asked.append(list(destinations))
         return not self.is_full
 

@@ -139,6 +139,7 @@ class Bench:
         leased: bool = True,
         content: bytes = b"hello",
         deliver_by: DeliverBy | None = None,
+        priority: int = 0,
     ) -> QueueId:
         """Take a message in as intake does."""
         self._numbers += 1
@@ -150,11 +151,12 @@ class Bench:
             arrived_us=self.clock.now_us(),
             size_bytes=len(content),
             deliver_by=deliver_by,
+            priority=priority,
         )
         draft = self.spool.begin(of.queue_id)
         draft.write(content)
         work = mail.item(of)
-        leased = leased and self.manager.has_room([work.destination])
+        leased = leased and self.manager.has_room([work.destination], is_urgent=priority > 0)
         committed = await draft.commit(of, [work], lease=leased)
         if leased:
             self.manager.offer(committed.leases, committed.content)

@@ -1,11 +1,16 @@
 """Whose turn it is among what waits for one destination: by priority, then by sender (RFC 6710 §5)."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.unit.queue.bench import Carriage, bench
 from tests.unit.queue.mail import lease, message
 
+from mailrail.queue import QueueSettings, WindowSettings
 from mailrail.queue.destination import GIVES_WAY, Turns, Work
+from mailrail.sim import simulate
 
 
 def work(number: int, priority: int = 0, sender: str = "alice") -> Work:
@@ -65,6 +70,16 @@ def test_who_had_no_other_to_give_way_to_owes_no_turn() -> None:
     assert turns.pop().lease.message.arrived_us != 100
 
 
+def test_the_last_of_the_lowest_makes_way_for_what_is_higher_and_for_nothing_else() -> None:
+    turns = filled(work(1, -4), work(2, -4), work(3), work(4, 5), work(5, 0, "bob"), work(6))
+    made = []
+    for priority in (-4, -3, 0, 0, 1, 9, 5, 5, 6, 9):
+        given = turns.make_way(priority)
+        made.append(given and given.lease.message.arrived_us)
+    assert made == [None, 2, 1, None, 5, 6, 3, None, 4, None]
+    assert len(turns) == 0
+
+
 @given(
     st.lists(
         st.none() | st.tuples(st.integers(-9, 9), st.sampled_from(["alice", "bob", "carol"])), max_size=60
@@ -84,3 +99,19 @@ def test_all_that_goes_in_comes_out_once(steps: list[tuple[int, str] | None]) ->
     out += [one.lease.message.arrived_us for one in turns.clear()]
     assert sorted(out) == [number for number, step in enumerate(steps) if step is not None]
     assert len(turns) == 0
+
+
+def test_where_memory_is_full_of_others_one_of_them_makes_way_and_none_is_lost() -> None:
+    async def main() -> None:
+        carriage = Carriage(takes_s=10)
+        settings = QueueSettings(active_items=60, window=WindowSettings(start=1, most=1))
+        async with bench(settings, carriage) as queue:
+            ids = [await queue.accept() for _ in range(50)]
+            urgent = await queue.accept(priority=5)
+            await asyncio.sleep(15)
+            assert [one for _, _, one in carriage.carried] == [ids[0], urgent]
+            await asyncio.sleep(60 * 10)
+            assert queue.stored() == []
+            assert sorted(one for _, _, one in carriage.carried) == sorted([*ids, urgent])
+
+    simulate(main())
