@@ -164,18 +164,7 @@ class Incoming:
         self._held: list[bytes] = []
         self._has_begun = False
         self._refusal: Reply | None = None
-        if treatment.hides_client:
-            # DEVIATES RFC 5321 §4.4: no "from", because an address says where somebody lives. The event has it.
-            origin, tls = replace(origin, client="", helo=""), ""
-        self._trace = received_line(
-            origin,
-            intake.hostname,
-            self.queue_id,
-            date_text(self._began_us),
-            tls=tls,
-            recipient=written_to[0].forward_path if len(written_to) == 1 else None,
-            priority=envelope.priority,
-        )
+        self._written_to = written_to
 
     def write(self, content: bytes) -> Awaitable[None] | None:
         """Take content; an awaitable makes the sender wait."""
@@ -215,10 +204,28 @@ class Incoming:
     def _opening(self, content: bytes) -> bytes:
         # A first line that begins with a space is no field: it must not become a continuation of ours.
         has_no_header = content.startswith((b" ", b"\t"))
-        ours = self._trace
+        most = self._treatment.most_priority
+        if most is not None and not has_no_header and (wished := self._watch.priority) is not None:
+            self._envelope = replace(self._envelope, priority=min(wished, most))
+        ours = self._trace()
         if self._treatment.completes:
             ours += self._missing_fields(has_no_header=has_no_header)
         return ours + (b"\r\n" if has_no_header else b"") + content
+
+    def _trace(self) -> bytes:
+        origin, tls, written_to = self._origin, self._tls, self._written_to
+        if self._treatment.hides_client:
+            # DEVIATES RFC 5321 §4.4: no "from", because an address says where somebody lives. The event has it.
+            origin, tls = replace(origin, client="", helo=""), ""
+        return received_line(
+            origin,
+            self._intake.hostname,
+            self.queue_id,
+            date_text(self._began_us),
+            tls=tls,
+            recipient=written_to[0].forward_path if len(written_to) == 1 else None,
+            priority=self._envelope.priority,
+        )
 
     def _missing_fields(self, *, has_no_header: bool) -> bytes:
         """Return the fields that a submission should have had (RFC 6409 §8.1 to §8.3)."""

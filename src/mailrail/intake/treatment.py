@@ -25,6 +25,8 @@ class Treatment:
         checks_header: what says who wrote it and when must be there once.
         judge_authors: says why a header section is refused for whom it names as its authors; None where anybody may be one.
         hides_client: our trace tells neither address nor name of the client.
+        most_priority: the highest priority that an MT-Priority field may give (RFC 6758 §3.1); None: it is not looked at.
+            Only where `completes` holds the header section back.
         rewrite: returns a header section with addresses as they are to be shown; None where they stay. Only where `completes` holds it back.
     """
 
@@ -33,6 +35,7 @@ class Treatment:
     checks_header: bool = False
     judge_authors: Callable[[bytes], Reply | None] | None = None
     hides_client: bool = False
+    most_priority: int | None = None
     rewrite: Callable[[bytes], Awaitable[bytes]] | None = None
 
 

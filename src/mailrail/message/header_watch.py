@@ -12,6 +12,8 @@ from mailrail.message.headers import find_field
 
 HEADER_BYTES: Final = 256 * 1024  # ours; Postfix header_size_limit 102400, Exim 1 MiB
 HEADER_LINES: Final = 1000  # ours; others have no limit on lines
+# RFC 6758 §4: a comment may stand before and behind; one within another is not looked for.
+_PRIORITY: Final = re.compile(rb"(?:\([^()]*\)[ \t]*)*(0|-?[1-9])[ \t]*(?:\([^()]*\)[ \t]*)*")
 
 
 class HeaderWatch:
@@ -114,6 +116,15 @@ class HeaderWatch:
             return False
         field = find_field(self.header, b"tls-required")
         return field is not None and field.value.lower() == b"no"
+
+    @property
+    def priority(self) -> int | None:
+        """Return what the one MT-Priority field says, -9 to 9; None without one that can be read (RFC 6758 §4)."""
+        if b"\r\nmt-priority:" not in self._folded() or self.count(b"mt-priority") != 1:
+            return None
+        field = find_field(self.header, b"mt-priority")
+        found = None if field is None else _PRIORITY.fullmatch(field.value)
+        return None if found is None else int(found[1])
 
     def has(self, name: bytes) -> bool:
         """Tell whether a field of this name is there.

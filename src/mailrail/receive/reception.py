@@ -242,7 +242,7 @@ class Reception(Handler):
             self._incoming = self._duty.intake.begin(
                 origin,
                 self._envelope(transaction),
-                treatment=self._treatment,
+                treatment=self._treatment_of(transaction),
                 tls=_tls_words(session.tls),
                 written_to=transaction.recipients,
                 asked_us=self._asked_us,
@@ -252,6 +252,14 @@ class Reception(Handler):
         if self._member is not None:
             self._member.count(len(transaction.recipients))
         return say.START_DATA
+
+    def _treatment_of(self, transaction: Transaction) -> Treatment:
+        """Let the header section say a priority where it may and MAIL does not (RFC 6758 §3.1)."""
+        right, treatment = self._duty.priority_right, self._treatment
+        if right is PriorityRight.NONE or "MT-PRIORITY" in transaction.parameters.requested:
+            return treatment
+        may_raise = right.may_raise(self.session.user, may_relay=self._may_relay)
+        return replace(treatment, most_priority=9 if may_raise else 0) if treatment.completes else treatment
 
     def _envelope(self, transaction: Transaction) -> Envelope:
         """Return the envelope with those whom the recipients stand for, each once."""

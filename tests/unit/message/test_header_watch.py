@@ -123,3 +123,28 @@ def test_a_small_header_with_a_big_body_is_not_too_big() -> None:
 def test_lines_are_limited_when_the_header_comes_whole() -> None:
     assert watch(b"A: b\r\n" * 101 + b"\r\n").is_too_big
     assert not watch(b"A: b\r\n" * 100 + b"\r\n").is_too_big
+
+
+@pytest.mark.parametrize(
+    ("header", "priority"),
+    [
+        (b"MT-Priority: -3\r\n", -3),
+        (b"Subject: x\r\nmt-priority:4 (ultra)\r\n", 4),
+        (b"MT-Priority: (very) (much)\r\n 9\r\n", 9),
+        (b"MT-Priority: 0\r\n", 0),
+        (b"MT-Priority: 10\r\n", None),
+        (b"MT-Priority: -0\r\n", None),
+        (b"MT-Priority:\r\n", None),
+        (b"MT-Priority: high\r\n", None),
+        (b"MT-Priority: 1\r\nMT-Priority: 2\r\n", None),
+        (b"X-MT-Priority: 5\r\n", None),
+        (b"Subject: MT-Priority: 5\r\n", None),
+    ],
+)
+def test_one_field_says_a_priority_and_what_cannot_be_read_says_none(
+    header: bytes, priority: int | None
+) -> None:
+    """RFC 6758 §3.1, §4."""
+    watch = HeaderWatch()
+    watch.feed(header + b"\r\nMT-Priority: 7\r\n")
+    assert watch.priority == priority

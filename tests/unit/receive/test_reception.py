@@ -92,6 +92,39 @@ def test_a_stranger_may_stand_back_but_not_push_forward(host: str, asked: int, r
     play(scenario)
 
 
+@pytest.mark.parametrize(
+    ("host", "is_submission", "parameter", "field", "kept"),
+    [
+        (FRIEND, True, b"", b"MT-Priority: 7", 7),
+        (STRANGER, True, b"", b"MT-Priority: 7", 0),
+        (STRANGER, True, b"", b"MT-Priority: -7", -7),
+        (FRIEND, True, b" MT-PRIORITY=0", b"MT-Priority: 7", 0),
+        (FRIEND, True, b"", b"MT-Priority: many", 0),
+        (FRIEND, False, b"", b"MT-Priority: 7", 0),
+    ],
+)
+def test_a_submissions_header_says_its_priority_where_mail_does_not(
+    host: str, is_submission: bool, parameter: bytes, field: bytes, kept: int
+) -> None:
+    """RFC 6758 §3.1."""
+
+    async def scenario() -> None:
+        lobby, doorway = make_site(priority_right=PriorityRight.RELAY, is_submission=is_submission)
+        client = lobby.greeted(host)
+        mail = b"MAIL FROM:<ann@example.org>" + parameter
+        said = await answers(
+            client, mail, b"RCPT TO:<bob@example.net>", b"DATA", field + b"\r\n\r\ntext\r\n."
+        )
+        assert said[3].startswith("250 2.0.0 Queued")
+        assert [envelope.priority for envelope in envelopes(doorway)] == [kept]
+        (content,) = doorway.stored()
+        assert (b"\r\n\tPRIORITY %d;" % kept in content) is (kept != 0)
+        assert field in content, "it stays, for what is behind us may read it"
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
 def test_a_message_for_our_domain_is_kept_with_its_trace_before_the_250() -> None:
     async def scenario() -> None:
         lobby, doorway = make_site()
