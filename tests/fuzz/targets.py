@@ -20,6 +20,7 @@ from tests.fuzz import (
     target_reply,
     target_sasl,
     target_server,
+    target_targets,
     target_xclient,
 )
 
@@ -48,5 +49,6 @@ TARGETS: Final[Mapping[str, Target]] = {
     "reply": Target(target_reply.check, target_reply.seeds),
     "sasl": Target(target_sasl.check, target_sasl.seeds),
     "server": Target(target_server.check, target_server.seeds),
+    "targets": Target(target_targets.check, target_targets.seeds),
     "xclient": Target(target_xclient.check, target_xclient.seeds),
 }

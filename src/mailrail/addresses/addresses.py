@@ -63,11 +63,12 @@ class Addresses:
         """Tell whether *address* may stand for others, or not exist; about all others there is nothing to ask."""
         return self._rewrites or address.domain in self._domains
 
-    def resolve(self, recipient: Recipient, *, has_sender: bool = True) -> Answer:
+    def resolve(self, recipient: Recipient, *, has_sender: bool = True, session: str = "") -> Answer:
         """Find out whom mail for *recipient* goes to; waits only where something must be looked up elsewhere.
 
         Args:
             has_sender: the reverse-path is not the null one.
+            session: id of the one that asks, for events.
 
         *Cancel-safe:* yes.
         """
@@ -75,19 +76,19 @@ class Addresses:
         try:
             question = next(walk)
         except StopIteration as done:
-            return self._told(recipient, done.value)
-        return self._resolve(recipient, walk, question)
+            return self._told(recipient, session, done.value)
+        return self._resolve(recipient, session, walk, question)
 
-    async def _resolve(self, recipient: Recipient, walk: Walk, question: Question) -> Resolved:
+    async def _resolve(self, recipient: Recipient, session: str, walk: Walk, question: Question) -> Resolved:
         try:
             while True:
                 question = walk.send(await self._ask(question))
         except StopIteration as done:
-            return self._told(recipient, done.value)
+            return self._told(recipient, session, done.value)
         except TableError as error:
-            return self._told(recipient, Refusal(say.ADDRESS_UNAVAILABLE, str(error)))
+            return self._told(recipient, session, Refusal(say.ADDRESS_UNAVAILABLE, str(error)))
         except NotKnownNowError as error:
-            return self._told(recipient, Refusal(error.reply, str(error)))
+            return self._told(recipient, session, Refusal(error.reply, str(error)))
         finally:
             walk.close()
 
@@ -107,19 +108,23 @@ class Addresses:
             case _:
                 assert_never(question)
 
-    def _told(self, recipient: Recipient, resolved: Resolved) -> Resolved:
+    def _told(self, recipient: Recipient, session: str, resolved: Resolved) -> Resolved:
         address = str(recipient.forward_path)
         if isinstance(resolved, Refusal):
             if resolved.reply is not say.NO_SUCH_USER:
                 self._bus.emit(
-                    AddressInTrouble(address=address, reason=resolved.reason, reply=str(resolved.reply))
+                    AddressInTrouble(
+                        session=session, address=address, reason=resolved.reason, reply=str(resolved.reply)
+                    )
                 )
             return resolved
         found = resolved.recipients
         is_other = len(found) > 1 or found[0].forward_path != recipient.forward_path or found[0].target
         if is_other and self._bus.wants(AddressExpanded):
             shown = tuple(one.target or str(one.forward_path) for one in found[:_TOLD])
-            self._bus.emit(AddressExpanded(address=address, recipients=shown, count=len(found)))
+            self._bus.emit(
+                AddressExpanded(session=session, address=address, recipients=shown, count=len(found))
+            )
         return resolved
 
     async def of_notice(self, recipient: Recipient) -> tuple[Recipient, ...]:

@@ -189,7 +189,7 @@ class AddressSettings(Settings):
         le=50_000,
     )
     message_recipients: int = setting(
-        10_000,
+        5000,
         "Recipients that a whole message may lead to; more must come in another transaction.",
         unit="recipients",
         source="practice",

@@ -141,11 +141,18 @@ REQUEST: Final[TypeAdapter[Request]] = TypeAdapter(Request)
 
 
 class RecipientRow(_Model):
-    """One recipient that still waits."""
+    """One recipient that still waits.
+
+    Attributes:
+        target: what an alias named instead of an address, or "".
+        returns_to: the owner of the list by which he is written to, or "".
+    """
 
     address: str
     last_reply: str = ""
     notify: str = ""
+    target: str = ""
+    returns_to: str = ""
 
 
 class Row(_Model):
@@ -332,8 +339,15 @@ def row_of(listed: Listed) -> Row:
     for pending in item.pending:
         recipient = envelope.recipients[pending.index]
         notify = "" if recipient.notify is Notify.DEFAULT else str(recipient.notify.name)
+        owner = recipient.returns_to
         recipients.append(
-            RecipientRow(address=recipient.forward_path.shown(), last_reply=pending.last_reply, notify=notify)
+            RecipientRow(
+                address=recipient.forward_path.shown(),
+                last_reply=pending.last_reply,
+                notify=notify,
+                target=recipient.target,
+                returns_to="" if owner is None else owner.shown(),
+            )
         )
     return Row(
         queue_id=item.queue_id,

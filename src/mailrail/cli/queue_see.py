@@ -177,7 +177,9 @@ def _message_lines(rows: Sequence[Row]) -> Iterator[str]:
         yield f"  at {row.destination}: {count_words(row.attempts, 'try').replace('trys', 'tries')}, {_next_words(row, now_us)}"
         for recipient in row.recipients:
             notify = f" (notify {recipient.notify})" if recipient.notify else ""
-            yield f"    to {one_line(recipient.address)}{notify}"
+            target = f" ({one_line(recipient.target)})" if recipient.target else ""
+            owner = f" from {one_line(recipient.returns_to)}" if recipient.returns_to else ""
+            yield f"    to {one_line(recipient.address)}{target}{owner}{notify}"
             if recipient.last_reply:
                 yield f"       {one_line(recipient.last_reply)}"
 

@@ -199,7 +199,9 @@ class Reception(Handler):
             if named is not recipient:
                 self._expansions[recipient] = (named,)
             return say.RECIPIENT_OK
-        answer = addresses.resolve(named, has_sender=transaction.reverse_path is not None)
+        answer = addresses.resolve(
+            named, has_sender=transaction.reverse_path is not None, session=self.session.session_id
+        )
         if isinstance(answer, Awaitable):
             return self._resolved_later(addresses, recipient, answer)
         return self._resolved(addresses, recipient, answer)

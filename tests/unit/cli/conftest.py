@@ -83,7 +83,11 @@ async def fill(path: Path, senders: tuple[str, ...], node: int = 0) -> list[Queu
         draft.write(b"Subject: x\r\n\r\nhello\r\n")
         recipients = (
             Recipient(parse_address(f"bob{number}@example.org")),
-            Recipient(parse_address("c@example.net")),
+            Recipient(
+                parse_address("c@example.net"),
+                target="|/bin/cat",
+                returns_to=parse_address("owner-l@example.org"),
+            ),
         )
         message = Message(
             draft.queue_id,

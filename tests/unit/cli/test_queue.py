@@ -38,8 +38,14 @@ def test_list_as_json_is_an_object_a_line(mailrail: Program, stored: list[QueueI
     rows = [json.loads(line) for line in mailrail("queue", "list", "--json").out.splitlines()]
     assert [row["queue_id"] for row in rows] == stored
     assert rows[0]["recipients"] == [
-        {"address": "bob0@example.org", "last_reply": REPLY, "notify": ""},
-        {"address": "c@example.net", "last_reply": "", "notify": ""},
+        {"address": "bob0@example.org", "last_reply": REPLY, "notify": "", "target": "", "returns_to": ""},
+        {
+            "address": "c@example.net",
+            "last_reply": "",
+            "notify": "",
+            "target": "|/bin/cat",
+            "returns_to": "owner-l@example.org",
+        },
     ]
 
 
@@ -88,6 +94,7 @@ def test_show_tells_everything_about_a_message(mailrail: Program, stored: list[Q
         "priority  2 (MT-PRIORITY)",
         "at mx:example.org: 2 tries, next try in 1h59m",
         "to bob2@example.org\n       451 4.4.1 No answer",
+        "to c@example.net (|/bin/cat) from owner-l@example.org\n",
     ):
         assert words in said.out
 
