@@ -7,6 +7,8 @@ import hmac
 import json
 import mailbox
 import os
+import pwd
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -255,3 +257,33 @@ def test_an_alias_hands_mail_to_a_program_and_to_a_file(tmp_path: Path) -> None:
         assert "Subject: for a robot" in seen.read_text()
         assert len(mailbox.Maildir(str(box), create=False)) == 1
         assert (tmp_path / "plain").read_text().startswith(f"From {ANN}  ")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes somebody else")
+def test_mailboxes_and_programs_are_those_of_the_account(tmp_path: Path) -> None:
+    nobody = pwd.getpwnam("nobody")
+    with tempfile.TemporaryDirectory(prefix="mailrail-test-") as place:
+        base = Path(place)
+        base.chmod(0o755)
+        for name in ("home", "out"):
+            (base / name).mkdir()
+            os.chown(base / name, nobody.pw_uid, nobody.pw_gid)
+        agents = {
+            "local": {"kind": "maildir", "path": f"{base}/home/{{local_part}}", "user": "nobody"},
+            "program": {"kind": "pipe", "command": ["/usr/bin/tee", f"{base}/out/mail"], "user": "nobody"},
+            "as-root": {"kind": "maildir", "path": f"{base}/root"},
+        }
+        domain = {
+            "home.example": {"deliver": "local"},
+            "program.example": {"deliver": "program"},
+            "root.example": {"deliver": "as-root"},
+        }
+        with running(tmp_path, domain=domain, agent=agents) as daemon:
+            for address in (BOB, "x@program.example", "y@root.example"):
+                send(daemon, letter("whose", to=address), to=address)
+            daemon.wait_for("RecipientDelivered", 2)
+            daemon.wait_for("RecipientDeferred", recipient="y@root.example", blame="ourselves")
+            (mail,) = (base / "home" / "bob" / "new").iterdir()
+            for path in (mail, mail.parent, base / "out" / "mail"):
+                assert path.stat().st_uid == nobody.pw_uid
+            assert not (base / "root").exists()

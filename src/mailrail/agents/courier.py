@@ -9,6 +9,7 @@ from mailrail.agents.api import Agent, Letter
 from mailrail.agents.carrier import AgentCarrier, OtherCarrier
 from mailrail.agents.files import FileAgent
 from mailrail.agents.function import FunctionAgent
+from mailrail.agents.helpers import Helpers, RemoteScribe
 from mailrail.agents.http import HttpAgent, read_key, tls_for
 from mailrail.agents.identity import Identity
 from mailrail.agents.pipe import PipeAgent
@@ -29,6 +30,9 @@ _STANDS: Final[dict[str, Agent]] = {
     "unknown": Refuse(say.NO_SUCH_MAILBOX),  # one of an alias's targets that does not exist
 }
 RESERVED: Final = frozenset(_STANDS)  # names that no agent of the settings may have
+
+
+_REMEMBERED: Final = 10_000  # accounts that mailboxes were written as
 
 
 class AgentCourier:
@@ -59,6 +63,8 @@ class AgentCourier:
         self._identity = identity
         self._threads = Threads()
         self._own = LocalScribe(self._threads, disk)
+        self._helpers = Helpers()
+        self._scribes: dict[Account, RemoteScribe] = {}
         tools = Tools(
             self._threads, clock, identity, hostname, separators, self._scribe, began_us=clock.now_us()
         )
@@ -78,7 +84,7 @@ class AgentCourier:
         """Deliver nothing more."""
         for agent in self._agents.values():
             agent.close()
-        self._own.close()
+        self._helpers.close()
         self._threads.close()
 
     # --- For the carriers ---------------------------------------------------------------
@@ -96,7 +102,13 @@ class AgentCourier:
         return self.carrier_for(route) if route.agent else self._others(route)
 
     def _scribe(self, account: Account) -> Scribe:
-        return self._own
+        if account.uid == self._identity.uid:
+            return self._own
+        if account not in self._scribes:
+            if len(self._scribes) >= _REMEMBERED:
+                self._scribes.clear()
+            self._scribes[account] = RemoteScribe(self._threads, account, self._helpers)
+        return self._scribes[account]
 
 
 class Missing:

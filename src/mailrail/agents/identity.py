@@ -52,6 +52,8 @@ class Identity:
             account = Account(account.name, account.uid, system_group(group), account.home)
         if account.uid == ROOT and user not in _ROOTS:
             raise NotAllowedError(f"{user} is root, and mail is not handled as root")
+        if group and self.uid != ROOT and account.gid != os.getegid():
+            raise NotAllowedError(f"to act as the group {group} mailrail must be started as root, or in it")
         if self.uid not in (account.uid, ROOT):
             raise NotAllowedError(
                 f"to act as {account.name} mailrail must be started as root, or as {account.name}"
