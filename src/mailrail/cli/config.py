@@ -80,11 +80,13 @@ def _tls_note(settings: MailrailSettings) -> str:
 def _login_notes(settings: MailrailSettings) -> Iterator[str]:
     """Say who can log in where, and how."""
     file, oauth = settings.users.file, settings.users.oauth
-    if file is None and not oauth.is_on:
+    if not settings.users.is_on:
         return
     users = {} if file is None else read_file(file)
     if file is not None:
         yield f"Logins: {count_words(len(users), 'user')} in {file}."
+    elif settings.users.has_source:
+        yield f"Logins: by {settings.users.source}; `mailrail doctor` asks whether it answers."
     if oauth.is_on:
         way = "with the keys of" if oauth.keys_url else "by asking"
         yield f"Logins by token: checked {way} {oauth.url}; the user is in {oauth.user_claim}."

@@ -20,7 +20,7 @@ from mailrail.cli.progress import progress
 from mailrail.cli.srs import return_paths
 from mailrail.cli.user import spelled
 from mailrail.config import MailrailSettings
-from mailrail.directory import User, read_file
+from mailrail.directory import DirectoryError, User, open_directory
 from mailrail.dns import DnsResolver
 from mailrail.model import (
     Address,
@@ -36,6 +36,7 @@ from mailrail.model import (
     system_rng,
 )
 from mailrail.net import SocketNetwork, is_own_address
+from mailrail.observe import Bus
 from mailrail.pickup import Access, Senders
 from mailrail.policy import Buckets, Members, PriorityRight, Quotas, RelayRules
 from mailrail.routing import RoutingRules, SettingsRouter
@@ -150,8 +151,8 @@ async def _explain(
     found = signed.arriving(recipient, is_notice=is_notice, is_trusted=may_relay)
     named = found.address if isinstance(found, Returned) else recipient
     verdict = rules.decide(named, may_relay=may_relay or (isinstance(found, Returned) and found.leads_out))
-    may_submit, submission = _submission(settings, user, sender) if user else (True, [])
     with progress("Asking"):
+        may_submit, submission = await _submission(settings, user, sender) if user else (True, [])
         resolved, notices = await resolve(settings, router, Recipient(named), sender)
         refusal = resolved if isinstance(resolved, Refusal) else None
         leaves_as = partial(signed.leaving, _message(sender, is_local=may_relay))
@@ -220,15 +221,16 @@ def _priorities(settings: MailrailSettings, user: str, *, may_relay: bool) -> It
             yield f"at {listener.address} it may have a priority from -9 to {most} (MT-PRIORITY)"
 
 
-def _submission(settings: MailrailSettings, name: str, sender: Address | None) -> tuple[bool, list[str]]:
+async def _submission(
+    settings: MailrailSettings, name: str, sender: Address | None
+) -> tuple[bool, list[str]]:
     """Tell whether *name* may send as *sender*, and say in words what else it may."""
-    file = settings.users.file
-    found = read_file(file).get(name) if file is not None else User(name)
+    try:
+        found, lines = await _user(settings, name)
+    except DirectoryError as error:
+        return False, [f"what user {name} may do cannot be known now: {error}"]
     if found is None:
-        return False, [f"there is no user {name} in {file}"]
-    if found.is_disabled:
-        return False, [f"{name} is disabled and cannot log in"]
-    lines = [] if file is not None else ["told by the settings and the name alone: no file holds its record"]
+        return False, lines
     quotas = Quotas(settings.quota, Buckets(SystemClock()))  # as if nothing had been sent yet
     member = Members(settings.submission, quotas, tuple(settings.domain)).member(found)
     refusal = member.judge_mail(sender)
@@ -236,6 +238,25 @@ def _submission(settings: MailrailSettings, name: str, sender: Address | None) -
         answer = "taken" if refusal is None else f"refused with {refusal}"
         lines.append(f"mail from {sender.shown()} is {answer}")
     return refusal is None, lines + member.explain()
+
+
+async def _user(settings: MailrailSettings, name: str) -> tuple[User | None, list[str]]:
+    """Ask the source of users for *name*; what there is to say of that, in words."""
+    network = SocketNetwork(settings.net)
+    directory = open_directory(settings.users, None, Bus(), system_rng(), network, SystemClock())
+    if directory is None:
+        return User(name), ["told by the settings and the name alone: there are no users"]
+    try:
+        if not directory.knows_names:
+            where = directory.describe()
+            return User(name), [
+                f"told by the settings and the name alone: {where} cannot be asked who there is"
+            ]
+        found = await directory.find(name)
+        return found, [] if found else [f"no user {name} who may log in is in {directory.describe()}"]
+    finally:
+        await directory.close()
+        network.close()
 
 
 def _lines(found: Explanation) -> Iterator[str]:

@@ -3,8 +3,6 @@
 import os
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final, NoReturn
 
 from mailrail.addresses import NotKnownNowError, Resolved
@@ -63,9 +61,7 @@ async def resolve(
     """Find out whom mail for *recipient* goes to, and say in lines as what *sender* is written and where a notice to him would go."""
     network, clock, rng, bus = SocketNetwork(settings.net), SystemClock(), system_rng(), Bus()
     tables = open_tables(settings.table, Doors(bus, network))
-    # What the server keeps beside its spool is its own.
-    with TemporaryDirectory(prefix="mailrail-explain-") as place:
-        directory = open_directory(settings.users, Path(place), bus, rng, network, clock)
+    directory = open_directory(settings.users, None, bus, rng, network, clock)
     courier = SmtpCourier(
         network,
         router,
@@ -97,6 +93,7 @@ async def resolve(
         await tables.close()
         if directory is not None:
             await directory.close()
+        network.close()
     return resolved, notices + (explain_route(router.route(sender)) if sender else [])
 
 

@@ -222,7 +222,7 @@ def _hops(settings: MailrailSettings) -> Iterator[tuple[KeyPath, HopSettings]]:
 def _logins(settings: MailrailSettings, source: Source) -> Iterator[Problem]:
     """Find logins that nobody could ever use."""
     try:
-        check_users(settings.users)
+        check_users(settings.users, SocketNetwork(settings.net))
     except SettingsError as error:
         text, _, mend = str(error).partition("; mend it: ")
         yield _problem(

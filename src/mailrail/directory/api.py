@@ -57,6 +57,21 @@ class Source(Protocol):
         """
         ...
 
+    async def probe(self) -> bool:
+        """Ask something that harms nobody, to find out whether answers come at all.
+
+        Returns:
+            False where nothing can be asked without a password.
+
+        Raises:
+            DirectoryError: they do not.
+        """
+        ...
+
+    def describe(self) -> str:
+        """Return in a few words where the users are, for people: `the user file /etc/mailrail/users.toml`."""
+        ...
+
     async def close(self) -> None:
         """Let go of files, connections and threads."""
         ...

@@ -106,6 +106,18 @@ class Directory:
         """Tell whether `find` knows who there is."""
         return self._source is not None and self._source.knows_names
 
+    async def probe(self) -> bool:
+        """Find out whether the source of users answers; False where it cannot be asked.
+
+        Raises:
+            DirectoryError: it does not.
+        """
+        return self._source is not None and await self._source.probe()
+
+    def describe(self) -> str:
+        """Say where the users are, for people."""
+        return "the tokens of an issuer" if self._source is None else self._source.describe()
+
     def able(self, mechanisms: Sequence[str]) -> tuple[str, ...]:
         """Return those of *mechanisms* that every user can log in by."""
         has_keys = self._source is not None and self._source.has_keys

@@ -14,25 +14,27 @@ from mailrail.directory.settings import UsersSettings
 from mailrail.directory.source_dovecot import DovecotSource
 from mailrail.directory.source_file import FileSource
 from mailrail.directory.source_function import FunctionSource
+from mailrail.directory.source_ldap import NAME_HOLES, LdapSource, Whose
 from mailrail.directory.source_sql import SqlSource
 from mailrail.directory.token_opening import open_tokens
 from mailrail.directory.userfile import UserFile, read_file
 from mailrail.model import Clock, Rng, SettingsError, SystemClock
-from mailrail.net import Network, create_private, write_private
+from mailrail.net import Network, create_private, system_resolve, write_private
 from mailrail.observe import Bus
 from mailrail.tables import Database, Place, Pool, Turns, find_function, open_postgres, open_sqlite
+from mailrail.tables.ldap import Search, SearchFilter, ldap_servers
 
 _SECRET_OCTETS: Final = 32
 _PARAMETERS: Final = ("name",)  # of a query for a user
 
 
 def open_directory(
-    settings: UsersSettings, kept_in: Path, bus: Bus, rng: Rng, network: Network, clock: Clock
+    settings: UsersSettings, kept_in: Path | None, bus: Bus, rng: Rng, network: Network, clock: Clock
 ) -> Directory | None:
     """Return the directory that *settings* name, None where they name none. Blocks; within the running loop.
 
     Args:
-        kept_in: directory for what we keep ourselves; made if need be.
+        kept_in: directory for what we keep ourselves, made if need be; None for a look only, which keeps nothing.
 
     Raises:
         SettingsError: it cannot be used.
@@ -42,25 +44,29 @@ def open_directory(
     source: Source | None = None
     if settings.dovecot is not None:
         source = DovecotSource(network, settings.dovecot, rng)
+    elif settings.ldap.servers:
+        source = _ldap(settings, network)
     elif settings.has_source:
         source = _source(settings, login_pool(settings.threads, settings.waiting), bus)
     return Directory(
         source,
-        secret=keep_secret(kept_in / "secret", rng),
+        secret=_secret(rng) if kept_in is None else keep_secret(kept_in / "secret", rng),
         cache_s=settings.cache_s,
         rng=rng,
         tokens=open_tokens(settings, clock) if settings.oauth.is_on else None,
     )
 
 
-def check_users(settings: UsersSettings) -> None:
-    """Find out whether the source that *settings* name can be used; blocks.
+def check_users(settings: UsersSettings, network: Network) -> None:
+    """Find out whether the source that *settings* name can be used; blocks, and connects nowhere.
 
     Raises:
         SettingsError: it cannot.
     """
     if settings.file is not None:
         read_file(settings.file)
+    elif settings.ldap.servers:
+        _ldap(settings, network)
     elif settings.has_source and settings.dovecot is None:  # that one is asked at each login anew
         _source(settings, login_pool(settings.threads, settings.waiting), Bus())
     if settings.oauth.is_on:  # and so is who issues tokens
@@ -69,7 +75,7 @@ def check_users(settings: UsersSettings) -> None:
 
 def _source(settings: UsersSettings, pool: Pool, bus: Bus) -> Source:
     if settings.function:
-        return FunctionSource(find_function(settings.function), pool)
+        return FunctionSource(find_function(settings.function), pool, settings.function)
     if settings.sql.is_on:
         turns = Turns(settings.sql.connections, settings.waiting, settings.sql.timeout_s)
         return SqlSource(_database(settings), turns, pool)
@@ -77,6 +83,18 @@ def _source(settings: UsersSettings, pool: Pool, bus: Bus) -> Source:
     file = UserFile(settings.file, _told(settings.file, bus))
     file.begin()
     return FileSource(file, pool)
+
+
+def _ldap(settings: UsersSettings, network: Network) -> LdapSource:
+    ldap = settings.ldap
+    whose = Whose(
+        search=Search(ldap.base, ldap.scope, b"", (ldap.senders,) if ldap.senders else (), most=2),
+        filter=SearchFilter(ldap.filter, NAME_HOLES),
+        template=ldap.user_dn,
+        senders=ldap.senders,
+    )
+    servers = ldap_servers(ldap, network, system_resolve, ldap.timeout_s)
+    return LdapSource(servers, whose, Turns(ldap.connections, settings.waiting, ldap.timeout_s))
 
 
 def _database(settings: UsersSettings) -> Database:

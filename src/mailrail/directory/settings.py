@@ -1,12 +1,16 @@
 """Floor 3 · directory — who may log in, for people to set."""
 
+import re
 from pathlib import Path
 from typing import Self
 
 from pydantic import model_validator
 
+from mailrail.directory.source_ldap import NAME_HOLES
+from mailrail.model import SettingsError
 from mailrail.settings import Duration, Settings, setting
 from mailrail.tables import FunctionName, PostgresUrl, is_safe_url
+from mailrail.tables.ldap import LdapServerSettings, Scope, SearchFilter
 
 
 class SqlSettings(Settings):
@@ -48,6 +52,51 @@ class SqlSettings(Settings):
     def is_on(self) -> bool:
         """Tell whether there is a database."""
         return self.file is not None or self.url is not None
+
+
+class LdapUsersSettings(LdapServerSettings):
+    """A directory (LDAP) that users log in to: by a search for their entry, or by its DN."""
+
+    base: str = setting(
+        "", "The entry below which users are searched.", examples=["ou=people,dc=example,dc=org"]
+    )
+    scope: Scope = setting(
+        Scope.SUBTREE, "How far below: only it, one level, or all.", source="RFC 4511 §4.5.1.2"
+    )
+    filter: str = setting(
+        "(uid={name})",
+        "Which entry is the user's. `{name}`, `{local_part}` and `{domain}` stand for the login name and its parts, and are values "
+        "whatever signs are in them.",
+        source="RFC 4515",
+    )
+    user_dn: str = setting(
+        "",
+        "The user's entry itself instead of base and filter, like `uid={local_part},ou=people,dc=example,dc=org`; nobody need search then.",
+        source="RFC 4514",
+    )
+    senders: str = setting(
+        "", "Attribute of the user's entry with addresses that it may send as too, like `mail`."
+    )
+    timeout_s: Duration = setting(
+        5, "How long the directory may take to answer.", unit="s", source="practice", ge=0.1, le=60
+    )
+    connections: int = setting(
+        4, "Questions at one time.", unit="connections", source="practice", ge=1, le=64
+    )
+
+    @model_validator(mode="after")
+    def _leads_to_an_entry(self) -> Self:
+        if self.servers and bool(self.base) == bool(self.user_dn):
+            raise ValueError("needs one way to the user's entry: base with filter, or user_dn")
+        if self.user_dn and not {"{name}", "{local_part}"} & set(re.findall(r"\{\w+\}", self.user_dn)):
+            raise ValueError(
+                f"{self.user_dn!r} is the same for everybody: put {{name}} or {{local_part}} in it"
+            )
+        try:
+            SearchFilter(self.filter, NAME_HOLES)
+        except SettingsError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class OAuthSettings(Settings):
@@ -118,13 +167,14 @@ class OAuthSettings(Settings):
 
 
 class UsersSettings(Settings):
-    """Where logins come from, and how they are checked: from a file, a database, a Dovecot or a function, and by tokens."""
+    """Where logins come from, and how they are checked: from a file, a database, a directory, a Dovecot or a function, and by tokens."""
 
     file: Path | None = setting(
         None,
         "File of the users, which `mailrail user` keeps; without one nobody can log in. Taken as soon as it changes.",
     )
     sql: SqlSettings = setting(SqlSettings(), "Users from a database.")
+    ldap: LdapUsersSettings = setting(LdapUsersSettings(), "Users from a directory, who log in there.")
     dovecot: Path | None = setting(
         None, "Dovecot's socket for authentication clients, which it may have for Postfix already."
     )
@@ -135,7 +185,7 @@ class UsersSettings(Settings):
     )
     oauth: OAuthSettings = setting(
         OAuthSettings(),
-        "Logins by OAUTHBEARER and XOAUTH2, beside passwords or instead of them. Where users come from a file or a database, "
+        "Logins by OAUTHBEARER and XOAUTH2, beside passwords or instead of them. Where users come from a file, a database or the search of a directory, "
         "only they can log in by a token.",
     )
     scram: bool = setting(
@@ -171,8 +221,8 @@ class UsersSettings(Settings):
 
     @model_validator(mode="after")
     def _is_one_source(self) -> Self:
-        if sum(self._sources) > 1:
-            raise ValueError("users come from one place: keep one of file, sql, dovecot and function")
+        if sum(self._sources.values()) > 1:
+            raise ValueError("users come from one place: keep one of file, sql, ldap, dovecot and function")
         return self
 
     @property
@@ -183,13 +233,19 @@ class UsersSettings(Settings):
     @property
     def has_source(self) -> bool:
         """Tell whether there are users with passwords."""
-        return any(self._sources)
+        return any(self._sources.values())
 
     @property
-    def _sources(self) -> tuple[bool, ...]:
-        return (
-            self.file is not None,
-            self.sql.is_on,
-            self.dovecot is not None,
-            bool(self.function),
-        )
+    def source(self) -> str:
+        """Return where users with passwords come from, in words; "" for nowhere."""
+        return next((words for words, is_on in self._sources.items() if is_on), "")
+
+    @property
+    def _sources(self) -> dict[str, bool]:
+        return {
+            f"the user file {self.file}": self.file is not None,
+            f"the database {self.sql.file or self.sql.url}": self.sql.is_on,
+            f"the directory at {', '.join(self.ldap.servers)}": bool(self.ldap.servers),
+            f"Dovecot at {self.dovecot}": self.dovecot is not None,
+            f"the function {self.function}": bool(self.function),
+        }

@@ -9,8 +9,9 @@ few, and nothing has to be kept in step. Whatever else happens is "not now", nev
 
 import asyncio
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from mailrail.directory.api import DirectoryError
 from mailrail.directory.user import User, login_name
@@ -23,6 +24,7 @@ _LINE_OCTETS: Final = 16_384  # what the protocol expects at most
 _GREETING_LINES: Final = 100
 _MAJOR: Final = "1"
 _TEMPORARY: Final = frozenset({"temp", "code=temp_fail"})
+T = TypeVar("T")
 
 
 class DovecotSource:
@@ -41,11 +43,14 @@ class DovecotSource:
 
     async def check_password(self, name: str, password: str) -> User | None:
         """Return the user if the password is right."""
+        return await self._talk(lambda connection: self._ask(connection, name, password))
+
+    async def _talk(self, say: Callable[[Connection], Awaitable[T]]) -> T:
         try:
             async with asyncio.timeout(_ANSWER_S):
                 connection = await self._network.connect(Endpoint(str(self._socket), 0), timeout_s=_ANSWER_S)
                 try:
-                    return await self._ask(connection, name, password)
+                    return await say(connection)
                 finally:
                     connection.abort()
         except NetError as error:
@@ -54,10 +59,7 @@ class DovecotSource:
             raise DirectoryError(f"Dovecot at {self._socket} does not answer") from None
 
     async def _ask(self, connection: Connection, name: str, password: str) -> User | None:
-        lines = _Lines(connection)
-        # Each connection must have an id of its own, or Dovecot takes it for a comrade that came back.
-        connection.write(f"VERSION\t{_MAJOR}\t1\nCPID\t{self._rng.getrandbits(31) or 1}\n".encode())
-        await self._greeted(lines)
+        lines = await self._greeted(connection)
         response = b64encode(f"\0{name}\0{password}".encode()).decode()
         connection.write(f"AUTH\t1\tPLAIN\tservice=smtp\tsecured\tnologin\tresp={response}\n".encode())
         match await lines.next():
@@ -70,13 +72,16 @@ class DovecotSource:
             case other:
                 raise DirectoryError(f"Dovecot answered {other[0]!r} to a login")
 
-    async def _greeted(self, lines: "_Lines") -> None:
+    async def _greeted(self, connection: Connection) -> "_Lines":
+        lines = _Lines(connection)
+        # Each connection must have an id of its own, or Dovecot takes it for a comrade that came back.
+        connection.write(f"VERSION\t{_MAJOR}\t1\nCPID\t{self._rng.getrandbits(31) or 1}\n".encode())
         for _ in range(_GREETING_LINES):
             match await lines.next():
                 case ["VERSION", major, *_] if major != _MAJOR:
                     raise DirectoryError(f"Dovecot speaks version {major} of its protocol, not {_MAJOR}")
                 case ["DONE"]:
-                    return
+                    return lines
         raise DirectoryError(
             "a greeting without an end: is this Dovecot's socket for authentication clients?"
         )
@@ -84,6 +89,15 @@ class DovecotSource:
     async def find(self, name: str) -> User | None:
         """Find nobody: Dovecot is asked about passwords only."""
         return None
+
+    async def probe(self) -> bool:
+        """Shake hands, and ask about nobody."""
+        await self._talk(self._greeted)
+        return True
+
+    def describe(self) -> str:
+        """Say where it is."""
+        return f"Dovecot at {self._socket}"
 
     async def close(self) -> None:
         """Hold nothing."""

@@ -33,6 +33,14 @@ class FileSource:
         """Return a user who may log in."""
         return await self._pool.run(lambda: able(self._file.users().get(name)))
 
+    async def probe(self) -> bool:
+        """Do nothing: a file that cannot be read any more still counts as it was."""
+        return True
+
+    def describe(self) -> str:
+        """Say which file."""
+        return f"the user file {self._file.path}"
+
     async def close(self) -> None:
         """Take no more questions."""
         self._pool.close()

@@ -21,9 +21,10 @@ class FunctionSource:
     has_keys = False
     knows_names = False
 
-    def __init__(self, check: Check, pool: Pool) -> None:
+    def __init__(self, check: Check, pool: Pool, name: str = "") -> None:
         self._check = check
         self._pool = pool
+        self._name = name
 
     def version(self) -> None:
         """Tell nothing: only time makes a remembered password be checked again."""
@@ -35,6 +36,14 @@ class FunctionSource:
     async def find(self, name: str) -> User | None:
         """Find nobody: a function checks passwords only."""
         return None
+
+    async def probe(self) -> bool:
+        """Ask nothing: it knows passwords only, and what it does with wrong ones is not known."""
+        return False
+
+    def describe(self) -> str:
+        """Say which function."""
+        return f"the function {self._name}"
 
     async def close(self) -> None:
         """Take no more questions."""

@@ -47,6 +47,15 @@ class SqlSource:
         """Return a user who may log in."""
         return able(await self._user(name))
 
+    async def probe(self) -> bool:
+        """Ask for a user whom nobody is."""
+        await self._user("")
+        return True
+
+    def describe(self) -> str:
+        """Say which database."""
+        return self._database.describe()
+
     async def close(self) -> None:
         """Take no more questions."""
         self._pool.close()

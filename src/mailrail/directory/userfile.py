@@ -32,7 +32,7 @@ class UserFile:
             path: the file; one that is not there has no users.
             told: hears after each reading how many users there are, or why the old ones stay.
         """
-        self._path = path
+        self.path = path
         self._told = told
         self._stamp: Stamp | None = None
         self._users: Users = {}
@@ -45,7 +45,7 @@ class UserFile:
             SettingsError: it cannot be used; the message names it.
         """
         with self._lock:
-            self._stamp, self._users = stamp_of(self._path), read_file(self._path)
+            self._stamp, self._users = stamp_of(self.path), read_file(self.path)
             self._told(len(self._users), "")
             return self._users
 
@@ -55,12 +55,12 @@ class UserFile:
 
     def stamp(self) -> Stamp:
         """Return what tells that the file is another."""
-        return stamp_of(self._path)
+        return stamp_of(self.path)
 
     def users(self) -> Users:
         """Return the users, read anew if the file is another; those before if it cannot be used."""
         with self._lock:
-            stamp = stamp_of(self._path)
+            stamp = stamp_of(self.path)
             if stamp != self._stamp:
                 self._stamp = stamp  # of a bad file too: it is told once
                 self._look()
@@ -68,7 +68,7 @@ class UserFile:
 
     def _look(self) -> None:
         try:
-            self._users = read_file(self._path)
+            self._users = read_file(self.path)
         except SettingsError as error:
             self._told(len(self._users), str(error))
         else:

@@ -138,7 +138,10 @@ def test_a37_a_user_who_sends_as_somebody_else_is_told_the_refusal(mailrail: Pro
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("eve", "eve is disabled and cannot log in"), ("nobody", "there is no user nobody in")],
+    [
+        ("eve", "no user eve who may log in is in the user file"),
+        ("nobody", "no user nobody who may log in is"),
+    ],
 )
 def test_who_cannot_log_in_sends_nothing(mailrail: Program, config: Path, name: str, words: str) -> None:
     with_users(config)

@@ -55,6 +55,12 @@ class FakeSource:
             raise DirectoryError("it is down")
         return self.users.get(name)
 
+    async def probe(self) -> bool:
+        return await self.find("") is None
+
+    def describe(self) -> str:
+        return "a fake"
+
     async def close(self) -> None: ...
 
 

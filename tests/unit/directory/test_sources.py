@@ -86,7 +86,7 @@ def test_a_database_that_cannot_be_asked_is_told_at_the_start(tmp_path: Path) ->
     path = database(tmp_path / "db")
 
     def check(**values: object) -> None:
-        check_users(UsersSettings(sql=SqlSettings.model_validate(values)))
+        check_users(UsersSettings(sql=SqlSettings.model_validate(values)), MemoryNetwork())
 
     check(file=path)
     with pytest.raises(SettingsError, match="no such table: people"):

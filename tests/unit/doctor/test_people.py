@@ -1,5 +1,7 @@
 """Users: a door for them, and somebody who comes."""
 
+import contextlib
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +43,29 @@ def test_users_who_come_from_elsewhere_are_not_said_to_be_missing(tmp_path: Path
         "issuer": "https://issuer.example",
         "audience": "mail",
     }
-    for users in ({"function": "operator:eq"}, {"dovecot": "/run/auth"}, {"oauth": oauth}):
+    for users, word in (
+        ({"function": "operator:eq"}, "the function operator:eq"),
+        ({"oauth": oauth}, "the tokens of an issuer"),
+    ):
         finding = only(found("users", tmp_path, settings=settings(tmp_path, users=users)), Level.NOTE)
-        assert "from elsewhere" in finding.what
+        assert f"not checked: {word} can only be asked" in finding.what
+
+
+def test_a_source_elsewhere_is_asked_whether_it_answers(tmp_path: Path) -> None:
+    database = tmp_path / "users.db"
+    with contextlib.closing(sqlite3.connect(database)) as db, db:
+        db.execute("CREATE TABLE users (name TEXT, password TEXT)")
+    database.chmod(0o600)
+    answers = settings(tmp_path, users={"sql": {"file": database}})
+    assert "users.db answers" in only(found("users", tmp_path, settings=answers), Level.OK).what
+    no_door = {**answers, "listener": [{"address": "0.0.0.0:25"}]}
+    only(found("users", tmp_path, settings=no_door), Level.WARNING)
+    for users in (
+        {"dovecot": "/run/auth"},
+        {"ldap": {"servers": ["ldap://192.0.2.1"], "base": "dc=example"}},
+    ):
+        finding = only(found("users", tmp_path, settings=settings(tmp_path, users=users)), Level.ERROR)
+        assert "does not answer" in finding.what
 
 
 def test_a_door_for_nobody_is_told(tmp_path: Path) -> None:
