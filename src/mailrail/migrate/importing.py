@@ -20,6 +20,7 @@ from mailrail.migrate.relaying import write_identity, write_networks, write_outg
 from mailrail.migrate.remainder import tell_remainder
 from mailrail.migrate.report import Report
 from mailrail.migrate.restrictions import Restrictions
+from mailrail.migrate.rewriting import write_maildrop, write_rewriting
 from mailrail.migrate.routes import Routes
 from mailrail.migrate.server_tls import tell_unused, write_tls
 from mailrail.migrate.table_book import TableBook
@@ -62,10 +63,13 @@ def import_postfix(postfix: Postfix, home: Path) -> Imported:
     restrictions.tell()
     write_tls(draft, services)
     routes = Routes(draft, hops, agents)
-    addresses = Locals(draft, hops, agents, TableBook(draft, str(home)))
+    tables = TableBook(draft, str(home))
+    addresses = Locals(draft, hops, agents, tables)
     addresses.write_domains()
     routes.write_relay_domains()
     addresses.write_names()
+    write_rewriting(draft, tables)
+    write_maildrop(draft)
     routes.write()
     write_postmaster(draft)
     write_outgoing(draft)

@@ -290,7 +290,7 @@ class Locals:
         self._draft.needless(name, "No domain has names of its own here.")
         if marks and self._postfix.value("virtual_alias_maps"):
             words = (
-                "A detail says which alias is meant, and is not handed on to its target: ann+news, where ann leads to bob, is bob, not "
-                "bob+news (propagate_unmatched_extensions)."
+                "A detail is handed on to the target of an alias only where that is in a domain of ours: ann+news, where ann leads to "
+                "bob@else.example, goes to bob, not to bob+news (propagate_unmatched_extensions)."
             )
             self._draft.look(name, words)

@@ -163,7 +163,7 @@ LORE: Final = (
         "Logins are offered under TLS only, the strongest first, none of them anonymous (listener.auth).",
     ),
     _needless(
-        "authorized_flush_users authorized_mailq_users authorized_submit_users known_tcp_ports",
+        "authorized_flush_users authorized_mailq_users known_tcp_ports",
         "Who may see and change the queue is who may open the operator's socket (admin.group_access).",
     ),
     _needless(
@@ -223,10 +223,6 @@ LORE: Final = (
     _unsupported(
         "smtp_discard_ehlo_* lmtp_discard_lhlo_* smtpd_discard_ehlo_* postscreen_discard_ehlo_*",
         "Extensions of SMTP cannot be switched off one by one.",
-    ),
-    _unsupported(
-        "canonical_maps sender_canonical_maps recipient_canonical_maps masquerade_domains masquerade_exceptions",
-        "Addresses of passing mail are not rewritten yet.",
     ),
     _unsupported("smtpd_reject_unlisted_sender", "Senders of strangers are not looked up."),
     _unsupported(
@@ -311,8 +307,7 @@ LORE: Final = (
         "command_execution_directory command_time_limit local_command_shell allow_mail_to_* prepend_delivered_header "
         "strict_mailbox_ownership require_home_directory *_mailbox_lock mailbox_delivery_lock virtual_mailbox_lock "
         "virtual_minimum_uid local_destination_* local_delivery_* expand_owner_alias owner_request_special reset_owner_alias "
-        "virtual_alias_*_limit propagate_unmatched_extensions canonical_classes sender_canonical_classes "
-        "recipient_canonical_classes masquerade_classes alias_database allow_min_user mail_spool_directory forward_path *_time_limit",
+        "virtual_alias_*_limit propagate_unmatched_extensions alias_database allow_min_user mail_spool_directory forward_path *_time_limit",
         "mailrail's agents and aliases have rules of their own here: docs, Local delivery.",
     ),
 )

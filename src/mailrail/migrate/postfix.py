@@ -121,9 +121,18 @@ class Postfix:
         """Return the value in force; where an expression cannot be read, the text as it is."""
         text = self.raw(name, service)
         try:
-            return expand(text, lambda inner: self.raw(inner, service)).strip()
+            text = expand(text, lambda inner: self.raw(inner, service)).strip()
         except ExpansionError:
             return text
+        return self._first_line(text) if name == "myorigin" and text.startswith("/") else text
+
+    def _first_line(self, path: str) -> str:
+        """Return the first line of a file: Debian lets myorigin be one, mostly /etc/mailname."""
+        try:
+            with self.file(path).open("rb") as stream:
+                return decoded(stream.readline(_MOST_BYTES)).strip()
+        except OSError:
+            return self.value("myhostname")
 
     def words(self, name: str, service: Service | None = None) -> list[str]:
         """Return the value in force as a list."""

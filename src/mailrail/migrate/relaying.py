@@ -19,9 +19,6 @@ def write_identity(draft: Draft) -> None:
             "main.cf leaves it to the machine: see that this is the full name of the host that mail is for.",
         )
     draft.needless("mydomain", "Its value stands wherever main.cf uses it.")
-    draft.needless(
-        "myorigin", "What has no domain is no address by SMTP; `sendmail` completes names with hostname."
-    )
 
 
 def write_postmaster(draft: Draft) -> None:

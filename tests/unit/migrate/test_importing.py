@@ -103,6 +103,8 @@ def test_a_line_becomes_a_setting(main: str, path: tuple[str | int, ...], value:
         ("smtpd_tls_protocols = !TLSv1 !TLSv1.1", "smtpd_tls_protocols", "", Fate.TAKEN_OVER),
         ("smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt", "smtp_tls_CAfile", "", Fate.NEEDLESS),
         ("myhostname = box", "myhostname", "", Fate.LOOK),
+        ("canonical_maps = hash:/no/file", "canonical_maps", "", Fate.LOOK),
+        ("canonical_maps = mysql:/no/file", "canonical_maps", "", Fate.UNSUPPORTED),
         ("smtpd_sender_restrictions = reject_sender_login_mismatch", "smtpd_sender_restrictions", "reject_sender_login_mismatch", Fate.TAKEN_OVER),
         ("smtpd_client_restrictions = reject_rbl_client b.example", "smtpd_client_restrictions", "reject_rbl_client b.example", Fate.UNSUPPORTED),
         ("smtpd_recipient_restrictions = check_policy_service unix:p", "smtpd_recipient_restrictions", "check_policy_service unix:p", Fate.UNSUPPORTED),
@@ -329,6 +331,38 @@ def test_targets_without_a_domain_are_written_out_for_they_mean_another_one_here
         "info@a.example  ann@example.com, bob@b.example",
         "@a.example  carl@example.com",
     ]
+
+
+def test_canonical_maps_and_masquerading_are_taken_over(tmp_path: Path) -> None:
+    main = (
+        "myorigin = example.com\ncanonical_maps = hash:/etc/postfix/both\nsender_canonical_maps = hash:/etc/postfix/senders\n"
+        "masquerade_domains = !a.example.com, example.com\nmasquerade_exceptions = root\nmasquerade_classes = envelope_sender\n"
+    )
+    result = imported(main, directory=tmp_path, both="ann@example.com Ann.B\n", senders="bob b@example.com\n")
+    assert settings(result)["canonical"] == {
+        "sender": ["senders", "both"],
+        "recipient": ["both"],
+        "masquerade": ["!a.example.com", "example.com"],
+        "masquerade_except": ["root"],
+    }
+    assert result.files["both"].content.endswith("\nann@example.com  Ann.B@example.com\n")
+    assert fates(result, "masquerade_classes") == {"": Fate.LOOK}
+
+
+@pytest.mark.parametrize(
+    ("main", "maildrop"),
+    [
+        ("", {"access": "everyone"}),
+        ("myorigin = /etc/postfix/mailname", {"access": "everyone", "origin": "example.com"}),
+        ("authorized_submit_users = www-data, root", {"access": "everyone", "users": ["www-data", "root"]}),
+        ("authorized_submit_users =", {"access": "nobody"}),
+    ],
+)
+def test_who_may_hand_in_mail_by_sendmail_still_may(
+    tmp_path: Path, main: str, maildrop: dict[str, object]
+) -> None:
+    found = settings(imported(main + "\n", directory=tmp_path, mailname="example.com\n"))
+    assert found["maildrop"] == maildrop
 
 
 def test_a_program_in_master_cf_becomes_an_agent() -> None:
