@@ -2,7 +2,7 @@
 
 from mailrail.sim.ledger.books import NodeFacts
 from mailrail.sim.ledger.bound import Bound
-from mailrail.sim.ledger.copy import Answered, Copy, Violation
+from mailrail.sim.ledger.copy import Answered, Copy, Meant, Violation
 from mailrail.sim.ledger.ledger import Ledger
 from mailrail.sim.ledger.leftovers import Leftover, leftovers
 from mailrail.sim.ledger.summary import DestinationCount, Summary, summarise
@@ -14,6 +14,7 @@ __all__ = [
     "DestinationCount",
     "Ledger",
     "Leftover",
+    "Meant",
     "NodeFacts",
     "Summary",
     "Violation",

@@ -51,7 +51,7 @@ class Arrivals:
         copy.note(books.now_s(), f"{handover.host} took it for {paths} ({queue_id} from {handover.client})")
         if copy.answered is Answered.REFUSED:
             books.break_rule("refused", f"delivered to {paths} although its client was told no", copy)
-        if handover.reverse_path != copy.posting.sender:
+        if any(handover.reverse_path != _sender_for(copy, path) for path, _ in handover.recipients):
             books.break_rule("sender", f"arrived from <{handover.reverse_path}>", copy)
         if fault := _compare(content, copy):
             books.break_rule("altered", f"at {handover.host}: {fault}", copy)
@@ -118,7 +118,7 @@ class Arrivals:
             books.break_rule(
                 "null sender", f"{', '.join(to)} was told of {path}, but it came from nobody", copy
             )
-        elif to != [copy.posting.sender]:
+        elif to != [(fortune and fortune.told) or copy.posting.sender]:
             books.break_rule("notice", f"the notice of {path} went to {', '.join(to)}", copy)
         if fortune is None:
             books.break_rule("notice", f"tells of {path}, whom it was not for", copy)
@@ -147,6 +147,12 @@ class Arrivals:
         if not fortune.bounces:
             books.counts["bounced"] += 1
         fortune.bounces[name] = queue_id
+
+
+def _sender_for(copy: Copy, path: str) -> str:
+    """Return with which reverse-path mail reaches *path*: a list has its own, but not for what came from nobody."""
+    fortune = copy.fortunes.get(path)
+    return (fortune.sender if fortune and copy.posting.sender else "") or copy.posting.sender
 
 
 def _head(content: bytes) -> bytes:

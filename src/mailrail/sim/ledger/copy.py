@@ -4,6 +4,7 @@ The word "copy" is taken narrowly: what one run of a client to the final dot bro
 copy that it answered with 250, none for one that it refused, and for one whose answer was lost it may have either.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 
@@ -39,6 +40,28 @@ class Violation:
     history: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """Somebody for whom an address that a client wrote to stands.
+
+    Attributes:
+        wanted: he, and what is to be told of him.
+        sender: reverse-path with which the mail reaches him; "": that of the message.
+        told: who hears of trouble with him; "": the sender of the message.
+        is_answered: only a notice is left of the address itself.
+    """
+
+    wanted: Wanted
+    sender: str = ""
+    told: str = ""
+    is_answered: bool = False
+
+
+def as_written(wanted: Wanted) -> Iterable[Meant]:
+    """Return that an address stands for itself."""
+    return (Meant(wanted),)
+
+
 @dataclass(slots=True)
 class Fortune:
     """What became of one recipient of one copy.
@@ -53,6 +76,7 @@ class Fortune:
         deferrals: how often it was put off.
         waited_s: from the client's 250 to the first handover.
         is_gone: a node gave it to whoever keeps nothing.
+        sender, told: see `Meant`.
     """
 
     wanted: Wanted
@@ -65,6 +89,13 @@ class Fortune:
     deferrals: int = 0
     waited_s: float | None = None
     is_gone: bool = False
+    sender: str = ""
+    told: str = ""
+
+    @classmethod
+    def of(cls, meant: Meant) -> "Fortune":
+        """Return that of *meant*, to whom nothing has happened yet."""
+        return cls(meant.wanted, is_gone=meant.is_answered, sender=meant.sender, told=meant.told)
 
     @property
     def is_over(self) -> bool:

@@ -19,7 +19,7 @@ from mailrail.observe import Bus, Event
 from mailrail.sim.ledger.arrivals import Arrivals
 from mailrail.sim.ledger.books import Books, NodeFacts
 from mailrail.sim.ledger.bound import Bound
-from mailrail.sim.ledger.copy import Answered, Copy, Fortune, Violation
+from mailrail.sim.ledger.copy import Answered, Copy, Fortune, Meant, Violation, as_written
 from mailrail.sim.ledger.ending import reckon
 from mailrail.sim.ledger.leftovers import Leftover
 from mailrail.sim.ledger.tries import Tries, queued_as
@@ -29,9 +29,14 @@ from mailrail.spool.events import SpoolBroken
 
 
 class Ledger:
-    """The books of one simulation; make it inside the running loop. A `Witness` of strangers."""
+    """The books of one simulation; make it inside the running loop. A `Witness` of strangers.
+
+    Attributes:
+        stands_for: says for whom an address stands, where nodes have aliases.
+    """
 
     def __init__(self) -> None:
+        self.stands_for: Callable[[Wanted], Iterable[Meant]] = as_written
         self.books = Books()
         self._arrivals = Arrivals(self.books)
         self._tries = Tries(self.books)
@@ -48,7 +53,9 @@ class Ledger:
         """Know that a client is about to send the final dot of a copy, for the recipients that were granted."""
         books = self.books
         key = posting.key(trial)
-        fortunes = {one.address: Fortune(one) for one in wanted}
+        fortunes: dict[str, Fortune] = {}
+        for meant in (meant for one in wanted for meant in self.stands_for(one)):
+            fortunes.setdefault(meant.wanted.address, Fortune.of(meant))
         copy = books.copies[key] = Copy(key, posting, trial, node, books.now_s(), fortunes)
         copy.note(books.now_s(), f"offered to {node} for {', '.join(fortunes)}")
         return copy

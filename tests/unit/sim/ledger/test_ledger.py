@@ -21,7 +21,7 @@ from mailrail.queue.events import (
 )
 from mailrail.report.events import NoticeMade
 from mailrail.sim import simulate
-from mailrail.sim.ledger import Copy, Ledger, Leftover, NodeFacts, summarise
+from mailrail.sim.ledger import Copy, Ledger, Leftover, Meant, NodeFacts, summarise
 from mailrail.sim.posting import Posting, Wanted
 from mailrail.sim.strangers import SMUGGLED, Fate, Handover
 from mailrail.spool.events import SpoolBroken
@@ -104,6 +104,32 @@ def check(scenario: Callable[[Desk], object], *rules: str) -> None:
 
 def test_a_message_that_was_taken_and_delivered_breaks_no_rule() -> None:
     check(lambda desk: desk.deliver(desk.take()))
+
+
+OWNER, KEEPER = "owner-list@b.example", "keeper@c.example"
+
+
+@pytest.mark.parametrize(
+    ("sender", "told", "rules"),
+    [(OWNER, KEEPER, []), (ANN, KEEPER, ["sender"]), (OWNER, ANN, ["notice"]), (OWNER, "", ["lost"])],
+)
+def test_behind_a_list_mail_comes_from_its_owner_and_trouble_is_told_to_him(
+    sender: str, told: str, rules: list[str]
+) -> None:
+    def scenario(desk: Desk) -> None:
+        eve = "eve@b.example"
+        desk.ledger.stands_for = lambda _: (
+            Meant(Wanted("list@b.example", "SUCCESS"), is_answered=True),
+            Meant(Wanted(BOB), sender=OWNER, told=KEEPER),
+            Meant(Wanted(eve), sender=OWNER, told=KEEPER),
+        )
+        copy = desk.take()
+        content = copy.posting.content(copy.trial)
+        desk.ledger.took(desk.handover(eve, sender=sender), content)
+        if told:
+            desk.bounce(copy, to=told)
+
+    check(scenario, *rules)
 
 
 def test_a_message_that_was_taken_and_is_nowhere_is_lost() -> None:
