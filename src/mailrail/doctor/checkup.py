@@ -7,7 +7,7 @@ from typing import Final
 
 from mailrail.config import BadSettingsError, MailrailSettings, load
 from mailrail.dns import ResolverDownError
-from mailrail.doctor import certificates, domains, hops, machine, maildrop, names, people, relaying
+from mailrail.doctor import certificates, domains, hops, lookups, machine, maildrop, names, people, relaying
 from mailrail.doctor.api import CheckFunction, Finding, Level, Site, error, good, note, warning
 from mailrail.model import DnsError
 
@@ -57,6 +57,7 @@ CHECKS: Final[dict[str, Check]] = {
     "certificate": Check("dates and names of the certificates", certificates.certificate),
     "tls": Check("TLS at each listener of the running server", certificates.tls),
     "users": Check("whether somebody can log in where logins are for", people.users),
+    "tables": Check("whether each lookup table answers", lookups.tables),
     "resolver": Check("whether the resolver answers", names.resolver),
     "host": Check("whether the host name leads here", names.host, needs_dns=True),
     "reverse": Check("whether the addresses have names that lead back", names.reverse, needs_dns=True),

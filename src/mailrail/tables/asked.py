@@ -8,6 +8,7 @@ somebody was *not* there does not serve: it is said to clients for good.
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Final
 
 from mailrail.observe import Bus
 from mailrail.tables.api import Table, TableError
@@ -15,6 +16,7 @@ from mailrail.tables.events import TableFailed, TableRestored
 from mailrail.tables.settings import AskedSettings
 from mailrail.tables.turns import Turns
 
+_REST_S: Final = 5.0  # ours
 Values = tuple[str, ...] | None
 
 
@@ -42,6 +44,7 @@ class AskedTable:
         self._asking: dict[str, asyncio.Future[Values]] = {}
         self._turns = Turns(settings.at_once, settings.waiting, settings.timeout_s)
         self._failed = 0
+        self._failed_s = -_REST_S
 
     async def look_up(self, key: str) -> Values:
         """Return what the table holds, or held a moment ago, under *key*."""
@@ -50,12 +53,15 @@ class AskedTable:
         if known is not None and now_s < known.until_s:
             self._answers.move_to_end(key)
             return known.values
+        stale = None if known is None or now_s >= known.until_s + self._settings.stale_s else known.values
+        if stale is not None and now_s < self._failed_s + _REST_S:
+            return stale  # it has just been found to be down: nobody need wait for that again
         try:
             return await self._ask_once(key)
         except TableError:
-            if known is None or known.values is None or now_s >= known.until_s + self._settings.stale_s:
+            if stale is None:
                 raise
-            return known.values
+            return stale
 
     async def _ask_once(self, key: str) -> Values:
         """Ask, or wait for who asks the same already."""
@@ -86,12 +92,13 @@ class AskedTable:
             raise
         if self._failed:
             self._bus.emit(TableRestored(table=self._name, failed=self._failed))
-            self._failed = 0
+            self._failed, self._failed_s = 0, -_REST_S
         self._remember(key, values)
         return values
 
     def _has_failed(self, error: TableError) -> None:
         self._failed += 1
+        self._failed_s = asyncio.get_running_loop().time()
         if self._failed == 1:
             self._bus.emit(TableFailed(table=self._name, reason=str(error)))
 

@@ -18,7 +18,7 @@ class InlineTable:
 
     def describe(self) -> str:
         """Say how much it is."""
-        return f"{len(self._entries)} keys in the settings"
+        return f"{_keys(len(self._entries))} in the settings"
 
     async def close(self) -> None:
         """Hold nothing."""
@@ -43,7 +43,11 @@ class FileTable:
 
     def describe(self) -> str:
         """Say which file, and how much was in it."""
-        return f"{self._what} {self._file.path}, {len(self._file.known())} keys"
+        return f"{self._what} {self._file.path}, {_keys(len(self._file.known()))}"
 
     async def close(self) -> None:
         """Hold nothing."""
+
+
+def _keys(count: int) -> str:
+    return f"{count} key{'' if count == 1 else 's'}"

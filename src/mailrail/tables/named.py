@@ -9,6 +9,7 @@ from typing import Final
 
 from mailrail.tables.api import Table, TableError
 
+_NEVER: Final = frozenset({"Cc", "Cs"})  # control characters, and halves of pairs
 _MOST_CHARACTERS: Final = (
     512  # an address has 254 octets at most (RFC 5321 §4.5.3.1.3, eid 1690), a name less
 )
@@ -40,8 +41,4 @@ class NamedTable:
 
 
 def _can_be_key(key: str) -> bool:
-    # Control characters, lone halves of pairs and signs without meaning: Cc, Cs, Cn.
     return 0 < len(key) <= _MOST_CHARACTERS and not any(unicodedata.category(sign) in _NEVER for sign in key)
-
-
-_NEVER: Final = frozenset({"Cc", "Cs", "Cn"})

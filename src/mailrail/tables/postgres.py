@@ -55,6 +55,8 @@ class PostgresLink:
         try:
             cursor = await self._connection.execute(query.encode(), parameters)
             return await cursor.fetchmany(most)
+        except (psycopg.errors.CharacterNotInRepertoire, psycopg.errors.UntranslatableCharacter):
+            return []  # what the database cannot even write is not in it, whoever asks
         except psycopg.Error as error:
             # A server that goes down says so before it hangs up (class 57P).
             is_lost = self._connection.closed or (error.sqlstate or "").startswith("57P")

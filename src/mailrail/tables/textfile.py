@@ -86,6 +86,8 @@ class TextFile(Generic[T]):
 
     def _has_read(self, reading: "asyncio.Future[T | str]") -> None:
         self._reading = None
+        if reading.cancelled():  # the loop ends
+            return
         found = reading.result()
         if isinstance(found, str):
             self._bus.emit(TableRefused(table=self._table, file=str(self.path), reason=found))

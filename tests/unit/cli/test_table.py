@@ -50,7 +50,7 @@ def test_the_exit_code_says_whether_there_is_nothing_or_no_answer(
 def test_the_tables_are_listed(tables: Path, mailrail: Program) -> None:
     said = mailrail("table", "list")
     assert said.out.splitlines()[1:] == [
-        f"staff   aliases   aliases in {tables.parent}/aliases, 1 keys",
+        f"staff   aliases   aliases in {tables.parent}/aliases, 1 key",
         "broken  function  the function operator:neg",
     ]
     rows = [json.loads(line) for line in mailrail("table", "list", "--json").out.splitlines()]
