@@ -34,7 +34,11 @@ class Peer(NamedTuple):
 
 
 WANTED = {
-    "dovecot": Peer(("dovecot-core",), "usr/lib/dovecot/auth", "Dovecot, which knows who may log in"),
+    "dovecot": Peer(
+        ("dovecot-core", "dovecot-lmtpd", "dovecot-imapd"),
+        "usr/lib/dovecot/lmtp",
+        "Dovecot, which knows who may log in, takes mail by LMTP and shows it by IMAP",
+    ),
     # libsasl2-modules: without them Postfix knows no way to log in anywhere.
     "postfix": Peer(
         ("postfix", "libsasl2-modules"), "usr/sbin/postfix", "Postfix as a peer, smtp-source and smtp-sink"
@@ -51,6 +55,7 @@ WANTED = {
     "slapd": Peer(
         ("slapd", "ldap-utils"), "usr/sbin/slapd", "OpenLDAP's server, a directory of users and tables"
     ),
+    "s-nail": Peer(("s-nail",), "usr/bin/s-nail", "s-nail, a mail reader for Maildir and mbox"),
     "sslscan": Peer(("sslscan",), "usr/bin/sslscan", "sslscan, which judges what TLS a server speaks"),
     "swaks": Peer(("swaks", "libnet-ssleay-perl"), "usr/bin/swaks", "swaks as a client, STARTTLS included"),
 }

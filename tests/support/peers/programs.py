@@ -15,13 +15,14 @@ UNPACKED = ROOT / ".mailrail" / "peers"
 COMPLETE = ".complete"  # as written by tools/setup_peers.py
 # What a peer is known by, below the root of its tree.
 PROOF = {
-    "dovecot": "usr/lib/dovecot/auth",
+    "dovecot": "usr/lib/dovecot/lmtp",
     "postfix": "usr/sbin/postfix",
     "exim": "usr/sbin/exim4",
     "pebble": "usr/bin/pebble",
     "postsrsd": "usr/sbin/postsrsd",
     "postgres": "usr/lib/postgresql/15/bin/postgres",
     "slapd": "usr/sbin/slapd",
+    "s-nail": "usr/bin/s-nail",
     "sslscan": "usr/bin/sslscan",
     "swaks": "usr/bin/swaks",
 }
