@@ -1,7 +1,7 @@
 """Floor 5 · sendmail — where the maildrop and the operator's socket are, by the settings file.
 
-To read TOML costs more time than all else that is done here. So it is only read where it can matter: as long as neither the spool nor the
-maildrop has been moved, no such word stands in the files, and all is in its default place.
+To read TOML costs more time than all else that is done here, so it is only done where the three paths that matter may be written in a way that is
+not plain.
 """
 
 import os
@@ -11,6 +11,8 @@ from mailrail.sendmail.exits import CANNOT_CREATE, CONFIG, NO_PERMISSION, Stop
 
 DEFAULT_SETTINGS = "/etc/mailrail/mailrail.toml"
 DEFAULT_SPOOL = "/var/lib/mailrail"  # spool/settings.py says the same, and a test compares them
+_WANTED = ("spool.path", "maildrop.directory", "admin.socket")
+_TABLES = ("spool", "maildrop", "admin")
 _DEFAULT_LIMIT = 35 * 1024**2  # until a server has said what it takes (server/settings.py)
 
 
@@ -26,12 +28,10 @@ class Whereabouts:
     def __init__(self, given: str) -> None:
         self.settings = given or os.environ.get("MAILRAIL_CONFIG", "") or DEFAULT_SETTINGS
         texts = _texts(self.settings, is_named=self.settings != DEFAULT_SETTINGS)
-        spool = maildrop = admin = ""
-        if any(map(_may_matter, texts)):
-            spool, maildrop, admin = _paths(self.settings, texts)
-        spool = spool or DEFAULT_SPOOL
-        self.maildrop = maildrop or f"{spool}/maildrop"
-        self.admin = admin or f"{spool}/admin.sock"
+        paths = _paths(self.settings, texts)
+        spool = paths.get("spool.path", DEFAULT_SPOOL)
+        self.maildrop = paths.get("maildrop.directory", f"{spool}/maildrop")
+        self.admin = paths.get("admin.socket", f"{spool}/admin.sock")
 
     def limit_bytes(self) -> int:
         """Return how large a message may be, as the server has said when it was last started.
@@ -76,31 +76,63 @@ def _texts(main: str, *, is_named: bool) -> list[bytes]:
     return texts
 
 
-def _may_matter(text: bytes) -> bool:
-    # A key may be written with escapes; nobody does.
-    return (
-        b"spool" in text
-        or b"admin" in text
-        or (b"maildrop" in text and b"directory" in text)
-        or b"\\" in text
-    )
+def _paths(main: str, texts: list[bytes]) -> dict[str, str]:
+    """Return the paths of _WANTED that the files name, by key.
 
-
-def _paths(main: str, texts: list[bytes]) -> tuple[str, str, str]:
-    import tomllib  # see above
-
-    found: dict[tuple[str, str], str] = {}
+    Raises:
+        Stop: a file is not TOML.
+    """
+    found: dict[str, str] = {}
     for text in texts:
-        try:
-            tree = tomllib.loads(text.decode())
-        except ValueError as error:
-            raise Stop(CONFIG, f"{main}, or a file in conf.d beside it, is not TOML: {error}") from None
-        for table, key in (("spool", "path"), ("maildrop", "directory"), ("admin", "socket")):
-            values = tree.get(table)
-            if isinstance(values, dict) and isinstance(values.get(key), str):
-                found[table, key] = values[key]
-    return (
-        found.get(("spool", "path"), ""),
-        found.get(("maildrop", "directory"), ""),
-        found.get(("admin", "socket"), ""),
-    )
+        plain = plain_paths(text)
+        found.update(_parsed(main, text) if plain is None else plain)
+    return found
+
+
+def plain_paths(text: bytes) -> dict[str, str] | None:
+    """Read the paths of _WANTED where they are written plainly, as nearly always; None: a real reader of TOML must tell.
+
+    Plainly is `spool.path = "/..."` before the first table, or `path = "/..."` under `[spool]`, and no other line that has to do with it.
+    """
+    if b"\\" in text or b'"""' in text or b"'''" in text:
+        return None
+    found: dict[str, str] = {}
+    table = ""
+    for octets in text.splitlines():
+        line = octets.strip().decode("utf-8", "replace")
+        if line.startswith("["):
+            table = line[1:-1]
+            if line != f"[{table}]" or not table.isalnum():
+                if any(name in line for name in _TABLES):
+                    return None
+                table = "another"  # [[listener]], [domain."example.org"]
+        elif line and line[0] != "#":
+            key, _, value = line.partition("=")
+            key = key.strip()
+            whole = f"{table}.{key}" if table else key
+            if whole in _WANTED:
+                value = value.strip()
+                if len(value) < 2 or value[0] != '"' or value.find('"', 1) != len(value) - 1:
+                    return None
+                found[whole] = value[1:-1]
+            elif (not table and any(name in line for name in _TABLES)) or (
+                table in _TABLES and any(last in key for last in ("path", "directory", "socket"))
+            ):
+                return None
+    return found
+
+
+def _parsed(main: str, text: bytes) -> dict[str, str]:
+    import tomllib
+
+    try:
+        tree = tomllib.loads(text.decode())
+    except ValueError as error:
+        raise Stop(CONFIG, f"{main}, or a file in conf.d beside it, is not TOML: {error}") from None
+    found = {}
+    for whole in _WANTED:
+        table, _, key = whole.partition(".")
+        values = tree.get(table)
+        if isinstance(values, dict) and isinstance(values.get(key), str):
+            found[whole] = values[key]
+    return found
