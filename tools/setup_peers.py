@@ -45,6 +45,12 @@ WANTED = {
     ),
     # nss_wrapper: Exim will not start without the account that its package would add.
     "exim": Peer(("exim4-daemon-heavy", "libnss-wrapper"), "usr/sbin/exim4", "Exim as a next hop"),
+    # libmailtools-perl: Debian's git leaves out the copy that it would bring.
+    "git-email": Peer(
+        ("git-email", "libmailtools-perl"),
+        "usr/lib/git-core/git-send-email",
+        "git send-email, which calls sendmail",
+    ),
     "pebble": Peer(("pebble",), "usr/bin/pebble", "Pebble, a certificate authority for trials, by ACME"),
     "postsrsd": Peer(("postsrsd",), "usr/sbin/postsrsd", "postsrsd, by which others rewrite senders"),
     "postgres": Peer(
@@ -55,7 +61,8 @@ WANTED = {
     "slapd": Peer(
         ("slapd", "ldap-utils"), "usr/sbin/slapd", "OpenLDAP's server, a directory of users and tables"
     ),
-    "s-nail": Peer(("s-nail",), "usr/bin/s-nail", "s-nail, a mail reader for Maildir and mbox"),
+    "mutt": Peer(("mutt",), "usr/bin/mutt", "mutt, which calls sendmail"),
+    "s-nail": Peer(("s-nail",), "usr/bin/s-nail", "s-nail, which reads Maildir and mbox, and calls sendmail"),
     "sslscan": Peer(("sslscan",), "usr/bin/sslscan", "sslscan, which judges what TLS a server speaks"),
     "swaks": Peer(("swaks", "libnet-ssleay-perl"), "usr/bin/swaks", "swaks as a client, STARTTLS included"),
 }
