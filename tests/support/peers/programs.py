@@ -23,7 +23,6 @@ PROOF = {
     "postsrsd": "usr/sbin/postsrsd",
     "postgres": "usr/lib/postgresql/15/bin/postgres",
     "mutt": "usr/bin/mutt",
-    "s-nail": "usr/bin/s-nail",
     "slapd": "usr/sbin/slapd",
     "s-nail": "usr/bin/s-nail",
     "sslscan": "usr/bin/sslscan",
