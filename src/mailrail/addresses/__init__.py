@@ -8,6 +8,7 @@ from mailrail.addresses.addresses import Addresses, Sources
 from mailrail.addresses.api import Expansion, NextHop, NotKnownNowError, People, Refusal, Resolved, Step
 from mailrail.addresses.events import AddressExpanded, AddressInTrouble
 from mailrail.addresses.expansion import UNKNOWN, Bounds, Expander
+from mailrail.addresses.local_domain import Names
 from mailrail.addresses.rewriter import Rewriter
 from mailrail.addresses.rewriting import RewritingRules
 from mailrail.addresses.settings import (
@@ -46,6 +47,7 @@ __all__ = [
     "Expander",
     "Expansion",
     "Flaw",
+    "Names",
     "NextHop",
     "NotKnownNowError",
     "People",

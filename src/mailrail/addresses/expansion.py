@@ -202,7 +202,7 @@ class _Run:
 
     def _home(self, domain: LocalDomain, place: _Place) -> _Walk:
         """Deliver to the mailbox, or to whoever gets what has none."""
-        rule = yield from self._mailbox(domain, place.address)
+        rule = yield from self._mailbox(domain, place)
         if rule:
             self._tell(place, rule)
             self._take(place.wishes.recipient(domain.spelled(place.address)))
@@ -344,11 +344,14 @@ class _Run:
 
     # --- Mailboxes ----------------------------------------------------------------------------
 
-    def _mailbox(self, domain: LocalDomain, address: Address) -> Generator[Question, Values, str]:
-        """Return by which rule *address* is a mailbox, "" if it is none."""
+    def _mailbox(self, domain: LocalDomain, place: _Place) -> Generator[Question, Values, str]:
+        """Return by which rule *place* is a mailbox, "" if it is none."""
+        address = place.address
         match domain.names:
             case Names.ANY:
                 return f'every name of domain."{domain.name}" is taken'
+            case Names.NAMED:
+                return "an alias names it, or the catch-all" if place.chain else ""
             case Names.NONE:
                 return ""
             case Names.ASKED:

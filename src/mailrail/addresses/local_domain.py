@@ -7,12 +7,9 @@ decide who gets the mail unless somebody gave the whole name a meaning of its ow
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Final
 
 from mailrail.addresses.targets import Power
-from mailrail.model import Address
-
-ROLE_MAILBOXES: Final = frozenset({"postmaster", "abuse"})
+from mailrail.model import ROLE_MAILBOXES, Address
 
 
 class Names(Enum):
@@ -22,6 +19,7 @@ class Names(Enum):
     LISTED = auto()  # the keys of tables
     USERS = auto()  # who has a login
     ASKED = auto()  # the next hop says
+    NAMED = auto()  # those that an alias or the catch-all names: it gets all others
     NONE = auto()  # there are only aliases
 
 

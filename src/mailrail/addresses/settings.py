@@ -172,6 +172,12 @@ class VerifySettings(Settings):
 class AddressSettings(Settings):
     """How far aliases may lead."""
 
+    @model_validator(mode="after")
+    def _one_fits_into_all(self) -> Self:
+        if self.recipients > self.message_recipients:
+            raise ValueError("need recipients <= message_recipients")
+        return self
+
     depth: int = setting(
         20,
         "Aliases one behind another.",
@@ -240,6 +246,6 @@ def _names(settings: DomainAddresses, *, is_here: bool, is_sent_on: bool, has_us
         return Names.USERS
     if settings.verify:
         return Names.ASKED
-    if settings.catch_all or not (is_here or is_sent_on):
+    if not (is_here or is_sent_on):
         return Names.NONE
-    return Names.ANY
+    return Names.NAMED if settings.catch_all else Names.ANY

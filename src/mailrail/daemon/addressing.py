@@ -6,6 +6,7 @@ from mailrail.addresses import (
     Addresses,
     Bounds,
     Expander,
+    Names,
     NextHop,
     NotKnownNowError,
     Rewriter,
@@ -16,7 +17,7 @@ from mailrail.addresses import (
 )
 from mailrail.config import MailrailSettings
 from mailrail.directory import Directory, DirectoryError, login_name
-from mailrail.model import parse_address
+from mailrail.model import Address, parse_address
 from mailrail.observe import Bus
 from mailrail.sasl import PreparationError
 from mailrail.tables import Table
@@ -62,8 +63,14 @@ def open_addresses(
         ours=ours,
     )
     bounds = Bounds(depth=settings.addresses.depth, recipients=settings.addresses.recipients)
-    postmaster = settings.report.postmaster
-    reader = parse_address(postmaster) if postmaster else None
+    readers = (
+        Address("postmaster", name)
+        for name in settings.domain
+        if name not in domains or domains[name].names is not Names.NONE
+    )
+    named = settings.report.postmaster
+    # RFC 5321 §4.5.1: where a domain has only aliases, somebody at another one.
+    reader = parse_address(named) if named else next(readers, None)
     people = None if directory is None else Logins(directory)
     addresses = Addresses(
         Expander(domains, ours, bounds, reader, rewriting),
