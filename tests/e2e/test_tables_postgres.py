@@ -74,6 +74,18 @@ def test_a_query_is_a_table_and_a_strangers_key_only_a_parameter_a74(server: Pos
     assert run(server, test) == []
 
 
+def test_what_the_database_cannot_write_is_not_in_it(server: Postgres) -> None:
+    """A stranger's sign must not have the table called failed."""
+    server.sql("CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+
+    async def test(tables: Tables) -> None:
+        assert await tables["site"].look_up("büro") == ("büro",)
+        assert await tables["site"].look_up("жук") is None
+
+    latin = server.url.removesuffix("postgres") + "latin"
+    assert run(server, test, "SELECT :key::text WHERE 'b\u00fcro' = :key", url=latin) == []
+
+
 def test_questions_at_one_time_are_bounded_and_connections_kept(server: Postgres) -> None:
     count = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'mail' AND :key <> ''"
 

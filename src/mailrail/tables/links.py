@@ -1,10 +1,11 @@
 """Floor 2 · tables — connections to a database or directory that are kept for the next question.
 
 A kept connection may have died since: its server was started again, or a firewall forgot it. That shows only when it is used, so a question that
-finds its connection lost is asked again, on the next kept one and in the end on a new one; only a new one's failure is the answer. How many there
-are at one time is bounded by who asks (`Turns`).
+finds its connection lost is asked again, on a new one; only a new one's failure is the answer. Where one is dead, or a question on it was given up,
+the others that were kept are let go of too, so that nobody else waits for them. How many there are at one time is bounded by who asks (`Turns`).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Generic, Protocol, TypeVar
 
@@ -48,11 +49,14 @@ class Links(Generic[L]):
 
         *Cancel-safe:* yes; the connection in use is closed.
         """
-        while self._idle:
+        if self._idle:
             try:
                 return await self._use(self._idle.pop(), question)
             except LinkLost:
-                continue
+                await self._let_go()
+            except asyncio.CancelledError:
+                await self._let_go()
+                raise
         return await self._use(await self._connect(), question)
 
     async def _use(self, link: L, question: Callable[[L], Awaitable[T]]) -> T:
@@ -70,5 +74,8 @@ class Links(Generic[L]):
     async def close(self) -> None:
         """Close all of them, and those in use when they come back."""
         self._is_closed = True
+        await self._let_go()
+
+    async def _let_go(self) -> None:
         while self._idle:
             await self._idle.pop().close()

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.abc import PQGen
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import dict_row
 from psycopg.waiting import wait_async
 
@@ -25,7 +25,7 @@ from mailrail.tables.databases import Row
 from mailrail.tables.links import LinkLost, Links
 from mailrail.tables.queries import to_psycopg
 
-_LOOPBACK: Final = frozenset({"127.0.0.1", "::1", "localhost"})
+_HERE: Final = frozenset({"", "127.0.0.1", "::1", "localhost"})
 T = TypeVar("T")
 
 
@@ -92,8 +92,9 @@ class PostgresDatabase:
             self._conninfo = make_conninfo(
                 url,
                 application_name="mailrail",
+                client_encoding="utf8",  # not the database's own: what is asked may be in any script
                 **({"password": password} if password else {}),
-                **_verified(url, ca_file),
+                **verified(url, ca_file),
             )
         except psycopg.Error as error:
             raise SettingsError(f"the URL of the database: {_first_line(error)}") from error
@@ -124,14 +125,18 @@ class PostgresDatabase:
         await self._links.close()
 
 
-def _verified(url: str, ca_file: Path | None) -> dict[str, Any]:
-    """Return what libpq must be told beside the URL, so that it talks to nobody else."""
-    parts = urlsplit(url)
-    is_said = "sslmode=" in parts.query
-    is_here = parts.hostname is None or parts.hostname in _LOOPBACK
-    told = {} if is_said or (is_here and ca_file is None) else {"sslmode": "verify-full"}
+def verified(url: str, ca_file: Path | None) -> dict[str, Any]:
+    """Return what libpq must be told beside the URL, so that it talks to nobody else.
+
+    Raises:
+        psycopg.Error: libpq cannot read the URL.
+    """
+    said = conninfo_to_dict(url)
+    hosts = str(said.get("host") or said.get("hostaddr") or "").split(",")
+    is_here = all(host in _HERE or host.startswith("/") for host in hosts)
+    told = {} if "sslmode" in said or (is_here and ca_file is None) else {"sslmode": "verify-full"}
     authorities = ca_file or (ssl.get_default_verify_paths().cafile if told else None)
-    if authorities is not None and "sslrootcert=" not in parts.query:
+    if authorities is not None and "sslrootcert" not in said:
         told["sslrootcert"] = str(authorities)
     return told
 

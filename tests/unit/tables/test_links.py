@@ -60,7 +60,7 @@ def test_a_connection_serves_the_next_question() -> None:
     asyncio.run(test())
 
 
-def test_a_question_goes_from_dead_connections_to_a_new_one() -> None:
+def test_a_question_goes_from_a_dead_connection_to_a_new_one_and_the_others_are_let_go_of() -> None:
     async def test() -> None:
         house = House()
         await house.ask_twice_at_once()
@@ -93,6 +93,22 @@ def test_a_connection_whose_question_failed_or_was_given_up_is_not_used_again() 
         house = House()
         with pytest.raises(TableError, match="no such column"):
             await house.ask(fails)
+        asking = asyncio.ensure_future(house.ask())
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.wait((asking,))
+        assert await house.ask() == 2
+        assert [link.is_closed for link in house.made] == [True, True, False]
+
+    asyncio.run(test())
+
+
+def test_who_gives_up_on_a_kept_connection_leaves_none_for_the_next_to_wait_for() -> None:
+    """A firewall that forgot them drops whatever is sent: each would cost somebody the whole time limit."""
+
+    async def test() -> None:
+        house = House()
+        await house.ask_twice_at_once()
         asking = asyncio.ensure_future(house.ask())
         await asyncio.sleep(0)
         asking.cancel()
