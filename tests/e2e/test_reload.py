@@ -103,15 +103,16 @@ def test_a_reload_says_what_is_in_force_and_what_waits_for_a_restart(tmp_path: P
         done = daemon.command("reload")
         assert done.stdout == "no setting has changed; the certificates were read again\n"
         text = daemon.config.read_text()
-        text = text.replace('"drain_s" = "5s"', '"drain_s" = "6s"').replace(
-            'drain_s = "5s"', 'drain_s = "6s"'
-        )
+        text = text.replace('drain_s = "5s"', 'drain_s = "6s"').replace("workers = 1", "workers = 2")
         daemon.config.write_text(
             text.replace("self_signed = false", 'minimum_version = "1.3", self_signed = false')
         )
         done = daemon.command("reload")
         assert done.returncode == 0, done.stderr
-        assert done.stdout == "in force now: tls.minimum_version\nwaits for a restart: timeouts.drain_s\n"
+        assert (
+            done.stdout
+            == "in force now: timeouts.drain_s, tls.minimum_version\nwaits for a restart: workers\n"
+        )
         assert "protocol version" in s_client(daemon.address, "-starttls", "smtp", "-tls1_2")
 
 

@@ -21,7 +21,7 @@ from mailrail.net import host_name, outgoing_addresses, write_private
 
 _HEAD: Final = """\
 # Settings of mailrail, begun by mailrail init. Every setting there is: mailrail config reference
-# After a change: mailrail config check, then restart.
+# After a change: mailrail config check && mailrail reload, which says what waits for a restart.
 
 """
 

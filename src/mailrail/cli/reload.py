@@ -16,7 +16,7 @@ from mailrail.cli.options import config_option, settings_of
 def reload(config: Path) -> None:
     """Have the running server read its settings and certificates again.
 
-    Says which changes are in force now and which wait for a restart. When something is wrong with the settings, all of
+    Says which changes are in force now, for whatever begins from now on, and which wait for a restart. When something is wrong with the settings, all of
     it is told, nothing changes, the server goes on, and this ends with 78. Changed certificate files are found within a
     minute also without this command.
 

@@ -1,27 +1,22 @@
 """Floor 5 · daemon — the map: every object of a running mailrail, made and joined in one place.
 
-Read top to bottom it is the journey of a message backwards: spool, routing, delivery, notices,
-queue, intake, listeners, operator. Rooms that may not import one another meet here only, which is why the
-file is longer than others.
+Here stands what holds mail, listens or remembers; what only decides, and is exchanged by a reload, is made in rulebook.py. Rooms that
+may not import one another meet in these two files only.
 """
 
 import asyncio
 import contextlib
 import os
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from typing import Final, Self
 
 from mailrail.acme import AcmeError, Renewal, proof_for
-from mailrail.addresses import SIGNING_KEYS, SignedPaths
+from mailrail.addresses import SIGNING_KEYS
 from mailrail.admin import AdminServer, CertificateRow, KeysRow, Reloaded, Status
-from mailrail.agents import AgentCourier, Identity, system_identity
-from mailrail.config import ClientCertificate, ListenerSettings, MailrailSettings, Role
-from mailrail.daemon.addressing import open_addresses
+from mailrail.config import MailrailSettings
 from mailrail.daemon.certificates import Certificates, acme_file
-from mailrail.daemon.couriers import Couriers
 from mailrail.daemon.events import (
     DaemonStarted,
     DaemonStopped,
@@ -36,60 +31,26 @@ from mailrail.daemon.keyring import Keyring
 from mailrail.daemon.leftover import is_empty
 from mailrail.daemon.maildrop import open_maildrop
 from mailrail.daemon.reload import Change, compare
+from mailrail.daemon.rulebook import Base, Rulebook
 from mailrail.daemon.tallies import Tallies
-from mailrail.daemon.worker import ALONE, Worker
-from mailrail.delivery import CallAhead, ClientContexts, SmtpCourier
-from mailrail.directory import open_directory
+from mailrail.daemon.world import World
 from mailrail.dns import DnsResolver
-from mailrail.intake import HeaderLimits, Intake, Treatment
 from mailrail.model import (
-    Address,
-    Clock,
     QueueIds,
-    Recipient,
-    Rng,
     SettingsError,
     StoreError,
-    TlsLevel,
-    parse_address,
 )
-from mailrail.net import CertificateFacts, Endpoint, Network
+from mailrail.net import CertificateFacts, Endpoint
 from mailrail.observe import Bus
-from mailrail.pickup import Correspondence, Person, person_of
-from mailrail.policy import Buckets, Guessing, Members, PriorityRight, Quotas, RelayRules
+from mailrail.policy import Buckets
 from mailrail.queue import Control, Manager
-from mailrail.receive import Doorkeeper, Duty, Reception
-from mailrail.report import NoticeWriter
-from mailrail.routing import RoutingRules, SettingsRouter
-from mailrail.server import Port, Server, ServerSettings
-from mailrail.spool import Disk, Filter, Spool, open_spool
-from mailrail.tables import Doors, open_tables
+from mailrail.server import Server, ServerSettings
+from mailrail.spool import Filter, Spool, open_spool
 
 HOUSEKEEPING_S: Final = 60.0  # certificates, and a disk that failed; the manual promises it
 _MAINTAIN_S: Final = 600.0  # the spool; all of its files are looked at, and strays are rare
 LOGINS: Final = "logins"  # directory beside the spool for what is kept about logins
 _EMPTY_S: Final = 1.0  # how often a leftover spool is asked whether it is empty
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """The doors to the outside; the simulator brings its own.
-
-    Attributes:
-        is_own_address: tells whether an IP address is this machine's, beside loopback.
-        worker: which of several processes this is.
-        identity: as whom mailboxes are written.
-        person_of: tells who has a user number on this machine.
-    """
-
-    network: Network
-    clock: Clock
-    rng: Rng
-    disk: Disk
-    is_own_address: Callable[[str], bool]
-    worker: Worker = ALONE
-    identity: Identity = field(default_factory=system_identity)
-    person_of: Callable[[int], Person] = person_of
 
 
 class Daemon:
@@ -109,6 +70,7 @@ class Daemon:
         self.bus = bus
         self.spool = spool
         self.when_started: Callable[[], object] = lambda: None
+        self.when_reloaded: Callable[[MailrailSettings], object] = lambda _: None
         self._stop = asyncio.Event()
         self._reason = ""
         self._endpoints: tuple[Endpoint, ...] = ()
@@ -118,107 +80,48 @@ class Daemon:
         self._ids = ids = QueueIds(world.clock, node=worker.number, after=spool.newest())
         self.is_drained = False
 
-        self.tables = open_tables(settings.table, Doors(bus, world.network))
-
-        # In whose name mail leaves, and whose a bounce is.
+        # What every reading of the settings stands on.
         home = worker.home or settings.spool.path
-        self.keyring = Keyring(home / SIGNING_KEYS, world.clock, world.rng, bus)
-        keys = self.keyring.begin(settings)
-        self.signed_paths = SignedPaths(
-            settings.srs, settings.batv, tuple(settings.domain), keys, world.clock
-        )
-
-        # Where to next, and one try to get there.
-        self.resolver = DnsResolver(world.network, settings.dns, world.rng, bus)
-        self.router = SettingsRouter(
-            RoutingRules(settings.routing, settings.route, settings.domain),
-            self.resolver,
-            world.rng,
-            own_names=(settings.hostname,),
-            own_endpoints=tuple(listener.endpoint for listener in settings.listener),
-            is_own_address=world.is_own_address,
-        )
-        self.agents = AgentCourier(
-            self.router,
-            settings.agent,
-            lambda route: smtp.carrier_for(route),  # noqa: PLW0108 -- it is made below
-            separators=settings.separators_of,
-            hostname=settings.hostname,
-            disk=world.disk,
-            clock=world.clock,
-            identity=world.identity,
-        )
-        smtp = SmtpCourier(
-            world.network,
-            self.router,
-            settings.delivery,
-            settings.client,
-            ClientContexts.load(
-                {hop.tls_files for hop in (*settings.route, *settings.domain.values()) if hop.tls_files}
-            ),
-            hello_name=settings.hostname,
-            clock=world.clock,
-            bus=bus,
-            leaves_as=self.signed_paths.leaving,
-            agents=self.agents.carrier_for,
-        )
-        courier = Couriers(self.router, smtp, self.agents)
-
-        # Who lives here, and for whom an address stands.
         logins = home / LOGINS
-        self.directory = open_directory(settings.users, logins, bus, world.rng, world.network, world.clock)
-        self.addresses, self.rewriter = open_addresses(
-            settings, self.tables, self.directory, CallAhead(smtp, bus), bus
-        )
-
-        # When, and whom we owe a word.
-        notifier = NoticeWriter(
-            settings.hostname,
-            settings.report,
-            ids,
-            world.clock,
-            route=self._destination_of,
-            resolve=self.addresses.of_notice,
-            bus=bus,
-        )
-        self.manager = Manager(
-            spool, courier, notifier, settings.queue, clock=world.clock, rng=world.rng, bus=bus
-        )
-        self.control = Control(spool, self.manager)
-
-        # Who is talking, and what we take responsibility for.
-        limits = settings.limits
-        self.intake = Intake(
-            spool,
-            ids,
-            world.clock,
-            hostname=settings.hostname,
-            route=self._destination_of,
-            taker=self.manager,
-            limits=HeaderLimits(
-                header_bytes=limits.header_bytes, header_lines=limits.header_lines, hops=limits.hops
-            ),
-            bus=bus,
-            heeds_tls_required=_asks_for_tls(settings),
-        )
-        correspondence = Correspondence(self.addresses, self.signed_paths, self.rewriter)
-        self.pickup = open_maildrop(
-            settings, self.intake, correspondence, worker, world.disk, world.network, world.person_of
-        )
+        self.resolver = DnsResolver(world.network, settings.dns, world.rng, bus)
+        self.keyring = Keyring(home / SIGNING_KEYS, world.clock, world.rng, bus)
         self.hearsay = Hearsay(worker)
         buckets = Buckets(world.clock, told=self.hearsay.tell)
         self.hearsay.listen(buckets)
+        self._base = Base(
+            world=world,
+            bus=bus,
+            spool=spool,
+            ids=ids,
+            resolver=self.resolver,
+            buckets=buckets,
+            keyring=self.keyring,
+            logins=logins,
+        )
+        self.book = book = Rulebook(settings, self._base)
+        self._retired: list[tuple[float, Rulebook]] = []
+
+        # When.
+        self.manager = Manager(
+            spool, book.courier, book.notifier, settings.queue, clock=world.clock, rng=world.rng, bus=bus
+        )
+        self.control = Control(spool, self.manager)
+
+        # What we take responsibility for.
+        self.intake = book.intake(self.manager)
+        self.pickup = open_maildrop(
+            settings, self.intake, book.correspondence, worker, world.disk, world.network, world.person_of
+        )
+
+        # Who is talking.
         self.tallies = Tallies(logins / "tallies", buckets, bus)
-        self.guessing = Guessing(settings.guessing, buckets, world.rng, settings.relay.networks, worker.key)
-        self.members = Members(settings.submission, Quotas(settings.quota, buckets), tuple(settings.domain))
-        if self.directory is not None:
+        if book.directory is not None:
             self.tallies.load()
         self.certificates = Certificates(world.clock, bus)
-        self.rules = RelayRules(settings.relay.networks, tuple(settings.domain))
         self.server = Server(
-            Reception.for_duty(self._duty(settings.listener[0])),
+            book.lines(self.intake)[0][1],
             hostname=settings.hostname,
-            settings=ServerSettings(limits=limits, timeouts=settings.timeouts),
+            settings=ServerSettings(limits=settings.limits, timeouts=settings.timeouts),
             tls=self.certificates.begin(settings),
             trusted=settings.relay.networks,
             network=world.network,
@@ -235,7 +138,7 @@ class Daemon:
             bus,
             reload=self._reload_for_operator,
             renew=self._renew_for_operator,
-            unlock=self.guessing.unlock,
+            unlock=self._unlock_for_operator,
             rotate=self._rotate_for_operator,
             group_access=settings.admin.group_access,
         )
@@ -265,35 +168,6 @@ class Daemon:
             await spool.close()
             raise
 
-    def _destination_of(self, recipient: Recipient) -> str:
-        return self.router.route_of(recipient).destination
-
-    def _duty(self, listener: ListenerSettings) -> Duty:
-        role = listener.role
-        return Duty(
-            intake=self.intake,
-            rules=self.rules,
-            hostname=self.settings.hostname,
-            is_submission=role in (Role.SUBMISSION, Role.INTERNAL),
-            treatment=self._treatment(listener),
-            is_members_only=role in (Role.SUBMISSION, Role.INTERNAL),
-            needs_tls=listener.client_certificate is ClientCertificate.REQUIRE,
-            is_lmtp=role is Role.LMTP,
-            keeper=self._keeper(),
-            may_auth_in_clear=listener.auth_in_clear,
-            postmaster=self._postmaster(),
-            addresses=self.addresses,
-            signed_paths=self.signed_paths,
-            rewriter=self.rewriter,
-            priority_right=listener.mt_priority,
-        )
-
-    def _treatment(self, listener: ListenerSettings) -> Treatment:
-        treatment, rewriter = listener.treatment, self.rewriter
-        if rewriter is None or not (treatment.completes and self.settings.canonical.header):
-            return treatment
-        return replace(treatment, rewrite=rewriter.header)
-
     def _renewal(self) -> Renewal:
         from mailrail.acme.authority import AcmeAuthority  # noqa: PLC0415 -- an extra; most do without
 
@@ -309,18 +183,6 @@ class Daemon:
             bus=self.bus,
             changed=partial(self._look_at_certificates, again=True),
         )
-
-    def _keeper(self) -> Doorkeeper | None:
-        if self.directory is None:
-            return None
-        return Doorkeeper(self.directory, self.guessing, self.members, self.bus)
-
-    def _postmaster(self) -> Address | None:
-        """Return where mail for the bare `<Postmaster>` goes (RFC 5321 §4.5.1)."""
-        if self.settings.report.postmaster:
-            return parse_address(self.settings.report.postmaster)
-        domain = next(iter(self.settings.domain), None)
-        return Address("postmaster", domain) if domain else None
 
     # --- Life ---------------------------------------------------------------------------------
 
@@ -350,11 +212,11 @@ class Daemon:
                 finally:
                     await self._wind_down(queue)
         finally:
-            self.agents.close()
-            if self.directory is not None:
-                await self.directory.close()
+            for _, old in self._retired:
+                await old.close(self.book)
+            await self.book.close()
+            if self.book.directory is not None:
                 await self._save_tallies()
-            await self.tables.close()
             await self.spool.close()
             self.bus.emit(DaemonStopped())
 
@@ -366,28 +228,8 @@ class Daemon:
 
     def _take_mail(self) -> None:
         self.server.start()
-        for listener in self.settings.listener:
-            port = Port(
-                endpoint=listener.endpoint,
-                implicit_tls=listener.implicit_tls,
-                is_lmtp=listener.role is Role.LMTP,
-                auth_mechanisms=self._mechanisms(listener),
-                may_auth_in_clear=listener.auth_in_clear,
-                client_certificates=listener.asks_for,
-                proxy_from=listener.proxies,
-                requiretls=listener.requiretls,
-                future_release_s=int(listener.future_release_s),
-                deliver_by_s=int(listener.deliver_by_s),
-                mt_priority=listener.mt_priority is not PriorityRight.NONE,
-                xclient_from=listener.xclient_from,
-            )
-            self.server.listen_on(port, Reception.for_duty(self._duty(listener)))
-
-    def _mechanisms(self, listener: ListenerSettings) -> tuple[str, ...]:
-        """Return how people may log in: as they were asked to in so many words, else as all of them can."""
-        if self.directory is None:
-            return ()
-        return listener.mechanisms if listener.auth else self.directory.able(listener.mechanisms)
+        for port, handler in self.book.lines(self.intake):
+            self.server.listen_on(port, handler)
 
     async def _tell_start(self) -> None:
         self.bus.emit(
@@ -425,9 +267,10 @@ class Daemon:
                 await self._try_spool(self.spool.maintain)
             await self._try_spool(self.spool.cure)
             await self._look_at_certificates()
-            self.signed_paths.use_keys(await self.keyring.look())
-            if self.directory is not None:
+            self.book.signed_paths.use_keys(await self.keyring.look())
+            if self.book.directory is not None:
                 await self._save_tallies()
+            await self._let_go()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HOUSEKEEPING_S):
                     await self._stop.wait()
@@ -479,15 +322,36 @@ class Daemon:
         if self._reread is not None:
             try:
                 written = await asyncio.get_running_loop().run_in_executor(None, self._reread)
+                change = compare(self.settings, written)
+                book = Rulebook(change.settings, self._base, self.book)
             except SettingsError as error:
                 self.bus.emit(SettingsRefused(reason=str(error)))
                 raise
-            change = compare(self.settings, written)
-        self.settings = change.settings
+            self._go_by(book)
         self.bus.emit(SettingsReloaded(applied=change.applied, waiting=change.waiting))
         await self._look_at_certificates(again=True)
-        self.signed_paths.use_keys(await self.keyring.look())
+        self.book.signed_paths.use_keys(await self.keyring.look())
         return change
+
+    def _go_by(self, book: Rulebook) -> None:
+        """Put *book* in force, in one go: what begins from now on begins under it."""
+        settings, loop = book.settings, asyncio.get_running_loop()
+        self._retired.append((loop.time(), self.book))
+        self.settings, self.book, self.intake = settings, book, book.intake(self.manager)
+        self.manager.use(book.courier, book.notifier, settings.queue)
+        if not self.worker.is_leftover:
+            served = ServerSettings(limits=settings.limits, timeouts=settings.timeouts)
+            self.server.use(served, settings.relay.networks, book.lines(self.intake))
+        if self.pickup is not None:
+            self.pickup.use(book.correspondence, self.intake, rewrites_header=settings.canonical.header)
+        self.when_reloaded(settings)
+
+    async def _let_go(self) -> None:
+        """Close the rulebooks under which nothing goes on any more."""
+        for since_s, old in self._retired[:]:
+            if not (self.server.has_session_from(since_s) or self.manager.is_used(old.courier)):
+                self._retired.remove((since_s, old))
+                await old.close(self.book)
 
     async def _reload_for_operator(self, only_certificates: bool) -> Reloaded:
         if only_certificates:
@@ -517,9 +381,12 @@ class Daemon:
             raise AcmeError("no certificate is fetched by ACME: name what it is to be for by acme.domains")
         return _row(await self.renewal.renew())
 
+    def _unlock_for_operator(self, name: str) -> int:
+        return self.book.guessing.unlock(name)
+
     async def _rotate_for_operator(self) -> KeysRow:
-        keys = await self.keyring.rotate(self.signed_paths.keep_us)
-        self.signed_paths.use_keys(keys)
+        keys = await self.keyring.rotate(self.book.signed_paths.keep_us)
+        self.book.signed_paths.use_keys(keys)
         return KeysRow(keys=len(keys.keys), signs_from_us=keys.keys[0].since_us)
 
     async def _look_at_certificates(self, *, again: bool = False) -> None:
@@ -554,12 +421,6 @@ class Daemon:
         if not self.spool.has_space(1):
             return "too little space is free on the spool's disk"
         return "" if self.spool.has_place() else "as many items are queued as spool.most_items allows"
-
-
-def _asks_for_tls(settings: MailrailSettings) -> bool:
-    """Tell whether some mail must go out under TLS."""
-    levels = (settings.routing.tls, *(hop.tls for hop in (*settings.route, *settings.domain.values())))
-    return not {TlsLevel.ENCRYPT, TlsLevel.VERIFY}.isdisjoint(levels)
 
 
 def _row(facts: CertificateFacts) -> CertificateRow:

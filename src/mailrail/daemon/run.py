@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from mailrail.config import MailrailSettings, leftovers, part_of, worker_count
-from mailrail.daemon.assembly import Daemon, World
+from mailrail.daemon.assembly import Daemon
 from mailrail.daemon.descriptors import raise_limit, within
 from mailrail.daemon.events import DaemonStopping, SessionsBounded
 from mailrail.daemon.handing import opened, passed, put_away
@@ -20,9 +20,10 @@ from mailrail.daemon.leftover import begin_spool, end_spool, take_over_holds
 from mailrail.daemon.processes import Born, SystemProcesses
 from mailrail.daemon.supervisor import Supervisor
 from mailrail.daemon.worker import ALONE, Worker
+from mailrail.daemon.world import World
 from mailrail.model import SystemClock, system_rng
 from mailrail.net import Handed, SocketNetwork, is_own_address
-from mailrail.observe import Bus, Level
+from mailrail.observe import Bus, Level, Log, LogSettings
 from mailrail.observe.logs import open_log
 from mailrail.server import Board
 from mailrail.spool import SystemDisk
@@ -108,7 +109,7 @@ async def _serve(settings: MailrailSettings, reread: Reread | None, worker: Work
     clock, bus = SystemClock(), Bus()
     number = None if worker.is_alone else worker.number
     log = open_log(settings.log, sys.stderr.fileno(), clock, loop.call_soon, number)
-    bus.listen(log, level=Level[settings.log.level.upper()])
+    bus.listen(log, level=log.level)
     bus.listen(lambda _: handed.close(), (DaemonStopping,))
     world = World(
         network=SocketNetwork(settings.net, bus, handed),
@@ -139,12 +140,19 @@ async def _serve(settings: MailrailSettings, reread: Reread | None, worker: Work
         except BaseException:
             await daemon.spool.close()
             raise
+        daemon.when_reloaded = lambda now: _tune(log, bus, now.log)
         _heed_signals(daemon, worker)
         await daemon.run()
         if daemon.is_drained:
             end_spool(mine.spool.path)
     finally:
         log.flush()
+
+
+def _tune(log: Log, bus: Bus, settings: LogSettings) -> None:
+    """Log from now on what *settings* ask for."""
+    log.level = Level[settings.level.upper()]
+    bus.tune(log, log.level)
 
 
 def _heed_signals(daemon: Daemon, worker: Worker) -> None:

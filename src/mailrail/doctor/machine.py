@@ -50,7 +50,7 @@ async def server(site: Site) -> Sequence[Finding]:
             warning(
                 "the server runs with other settings than the file has now",
                 changed,
-                "restart it: most settings are read at the start only",
+                "restart it: host name and addresses are read at the start only",
             )
         )
     return findings or [good(f"mailrail {status.version} runs as process {status.pid} and takes mail")]

@@ -29,6 +29,13 @@ class Bus:
         self._listeners.append((listener, None if types is None else frozenset(types), level))
         self._by_type.clear()
 
+    def tune(self, listener: Listener, level: Level) -> None:
+        """Call *listener* from now on with what is at least as loud as *level*."""
+        self._listeners = [
+            (one, types, level if one is listener else its) for one, types, its in self._listeners
+        ]
+        self._by_type.clear()
+
     def wants(self, event_type: type[Event]) -> bool:
         """Tell whether anybody listens to *event_type*."""
         listeners = self._by_type.get(event_type)

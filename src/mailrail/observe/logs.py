@@ -56,6 +56,9 @@ class Log:
         clock: stamps the lines.
         level: the quietest level that is written.
         call_soon: the loop's, to gather one turn's lines; None writes each at once.
+
+    Attributes:
+        level: the quietest level that is written.
     """
 
     def __init__(
@@ -70,7 +73,7 @@ class Log:
         self._write = write
         self._line = line
         self._clock = clock
-        self._level = level
+        self.level = level
         self._call_soon = call_soon
         self._pending: list[bytes] = []
         self._pending_bytes = 0
@@ -78,7 +81,7 @@ class Log:
 
     def __call__(self, event: Event) -> None:
         """Write *event*, now or in the loop's next turn."""
-        if event.level < self._level:
+        if event.level < self.level:
             return
         line = self._line(event, self._clock.now_us())
         if self._pending_bytes + len(line) > PENDING_BYTES:

@@ -95,6 +95,11 @@ class Pickup:
         # Stored, but the file could not be removed: it must not be taken up again, nor delivered.
         self._stored: set[QueueId] = set()
 
+    def use(self, correspondence: Correspondence, intake: Intake, *, rewrites_header: bool) -> None:
+        """Go by these from the next message on."""
+        self._correspondence, self._rewrites_header = correspondence, rewrites_header
+        self._intake = intake.handing_to(self._releaser)
+
     async def recover(self) -> None:
         """Remove what is stored already; call it before anything is delivered.
 

@@ -206,7 +206,7 @@ class Destination:
     """
 
     __slots__ = (
-        "_asleep_until_s", "_bucket", "has_rate", "is_full", "is_parked", "key", "lanes", "last",
+        "_asleep_until_s", "_bucket", "_rate", "has_rate", "is_full", "is_parked", "key", "lanes", "last",
         "running", "waiting", "window",
     )  # fmt: skip
 
@@ -217,11 +217,22 @@ class Destination:
         self.lanes = 0
         self.window = Window(settings, most)
         self.last: Deferred | None = None
-        self.has_rate = rate > 0
         self.is_full = False
         self.is_parked = False
-        self._bucket = Bucket(rate, now_s) if rate else None
         self._asleep_until_s = 0.0
+        self._set_rate(rate, now_s)
+
+    def _set_rate(self, rate: float, now_s: float) -> None:
+        self._rate = rate
+        self.has_rate = rate > 0
+        self._bucket = Bucket(rate, now_s) if rate else None
+
+    def use(self, settings: WindowSettings, most: int, rate: float, now_s: float) -> None:
+        """Go by other limits from now on; what was learnt stays, and who waits for the old rate waits no more."""
+        self.window.use(settings, most)
+        if rate != self._rate:
+            self._set_rate(rate, now_s)
+            self.is_parked = False
 
     def sleeping_s(self, now_s: float) -> float:
         """Return for how much longer it sleeps; 0.0: it is awake, or may be probed."""

@@ -32,6 +32,9 @@ class Feeder:
         want: says what there is room for now; a limit of 0: nothing.
         accept: takes the claimed leases.
         tidy: called about once a minute.
+
+    Attributes:
+        poll_s: it looks into the spool at most this often.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Feeder:
         self._clock = clock
         self._bus = bus
         self._jumps = jumps
-        self._poll_s = poll_s
+        self.poll_s = poll_s
         self._want = want
         self._accept = accept
         self._tidy = tidy
@@ -69,13 +72,13 @@ class Feeder:
     def expect(self) -> None:
         """Look again after the poll time: something is being stored without a lease."""
         # Kept apart from the alarm: one that is due sooner may ring before this is stored.
-        self._expected_s = asyncio.get_running_loop().time() + self._poll_s
+        self._expected_s = asyncio.get_running_loop().time() + self.poll_s
         self._set_alarm(self._expected_s)
 
     def expect_at(self, due_us: int) -> None:
         """Look again at *due_us*, or after the poll time if that is later: something was stored for then."""
         self._told_us = min(self._told_us, due_us)
-        wait_s = max((due_us - self._clock.now_us()) / SECOND_US, self._poll_s)
+        wait_s = max((due_us - self._clock.now_us()) / SECOND_US, self.poll_s)
         if wait_s < LONGEST_REST_S:
             self._set_alarm(asyncio.get_running_loop().time() + wait_s)
 
@@ -100,7 +103,7 @@ class Feeder:
                 rest_s = await self._turn()
                 trouble_s = 0.0
             except StoreError as error:
-                trouble_s = rest_s = min(max(trouble_s * 2, self._poll_s), LONGEST_REST_S)
+                trouble_s = rest_s = min(max(trouble_s * 2, self.poll_s), LONGEST_REST_S)
                 self._bus.emit(SpoolUnreadable(error=str(error), retry_s=rest_s))
                 await asyncio.sleep(rest_s)
                 continue
@@ -140,7 +143,7 @@ class Feeder:
 
     def _rest_s(self) -> float:
         until_s = (self._next_us - self._clock.now_us()) / SECOND_US
-        return min(max(until_s, self._poll_s), LONGEST_REST_S)
+        return min(max(until_s, self.poll_s), LONGEST_REST_S)
 
     async def _rest(self, rest_s: float) -> None:
         if rest_s <= 0:

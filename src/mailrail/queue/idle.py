@@ -23,6 +23,11 @@ class IdleLanes:
         self._lanes: dict[str, list[Lane]] = {}
         self._timer: asyncio.TimerHandle | None = None
 
+    def use(self, idle_s: float) -> None:
+        """Let every idle lane close, and those to come rest for *idle_s*."""
+        self.close_all()
+        self._idle_s = idle_s
+
     def add(self, lane: Lane) -> None:
         """Let *lane* rest from now on."""
         lane.idle_since_s = self._loop.time()

@@ -22,7 +22,16 @@ from mailrail.spool import Content
 
 
 class Desk(Protocol):
-    """Who gives a lane its work; every method is synchronous."""
+    """Who gives a lane its work; every method is synchronous.
+
+    Attributes:
+        courier: makes the carriers of new lanes; another than a lane's own when settings have changed meanwhile.
+    """
+
+    @property
+    def courier(self) -> Courier:
+        """Return who makes carriers now."""
+        ...
 
     def next_work(self, destination: Destination) -> Work | None:
         """Return the next work of *destination* that may be tried now."""
@@ -66,6 +75,7 @@ class Lane:
             not settled and goes back to the spool.
         ahead: what it holds besides: to be tried next, and perhaps begun; it goes back likewise.
         idle_since_s: loop time since when it has nothing to do.
+        courier: who made its carrier.
     """
 
     def __init__(
@@ -80,7 +90,7 @@ class Lane:
         self.work: Work | None = work
         self.ahead: Work | None = None
         self.idle_since_s = 0.0
-        self._courier = courier
+        self.courier = courier
         self._carrier: Carrier | None = None
         self._desk = desk
         self._open_content = open_content
@@ -102,7 +112,7 @@ class Lane:
                 await self._try(self.work)
                 self.work = self._following()
                 # Only an open session is worth keeping: with none, a new lane is as quick.
-                if self.work is None and self._is_open() and desk.may_rest(self):
+                if self.work is None and self._is_open() and not self._is_outdated() and desk.may_rest(self):
                     self._waiter = self._loop.create_future()
                     await self._waiter
         finally:
@@ -110,6 +120,8 @@ class Lane:
 
     def _take_ahead(self) -> Job | None:
         """Take the next work for the carrier, while it tries another."""
+        if self._is_outdated():
+            return None
         self.ahead = work = self._desk.work_ahead(self.destination)
         return Job(work.lease, work.content) if work is not None and work.content is not None else None
 
@@ -118,12 +130,16 @@ class Lane:
         desk, destination = self._desk, self.destination
         work, self.ahead = self.ahead, None
         if work is None:
-            return desk.next_work(destination)
+            return None if self._is_outdated() else desk.next_work(destination)
         has_begun = self._carrier is not None and self._carrier.has_gone_ahead
-        if has_begun or desk.may_try(destination):
+        if has_begun or (desk.may_try(destination) and not self._is_outdated()):
             return work
         desk.untried(destination, work)
         return None
+
+    def _is_outdated(self) -> bool:
+        """Tell whether a new lane would go by other settings: then it is to take the place of this one."""
+        return self.courier is not self._desk.courier
 
     def _is_open(self) -> bool:
         return self._carrier is not None and self._carrier.is_open
@@ -135,7 +151,7 @@ class Lane:
             if content is None:
                 content = await self._open_content(work)
             if self._carrier is None:
-                self._carrier = self._courier.carrier(destination.key, work.lease)
+                self._carrier = self.courier.carrier(destination.key, work.lease)
             attempt = await self._carrier.carry(Job(work.lease, content), self._take_ahead)
             _check(attempt, work)
         except StoreError as error:

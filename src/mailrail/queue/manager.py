@@ -14,13 +14,14 @@ Each method decides and acts on plain state; waiting is done in lanes, settler a
 """
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from mailrail.model import Attempt, Blame, Clock, Deferred, Reply, Rng, StoreError, reply
 from mailrail.observe import Bus
 from mailrail.queue.api import Courier, Notifier
+from mailrail.queue.chores import Chores
 from mailrail.queue.decide import Decision, Moment, condemned, decide, trouble
 from mailrail.queue.destination import Destination, Work
 from mailrail.queue.ends import Ends, ItemKey
@@ -56,7 +57,7 @@ class Manager:
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._spool = spool
-        self._courier = courier
+        self.courier = courier
         self._settings = settings
         self._clock = clock
         self._rng = rng
@@ -66,7 +67,7 @@ class Manager:
         self._idle = IdleLanes(self._loop, settings.idle_s)
         self._destinations: dict[str, Destination] = {}
         self._lanes: dict[asyncio.Task[None], Lane] = {}
-        self._chores: set[asyncio.Task[None]] = set()
+        self._chores = Chores(self._quiet_now)
         self._full: set[str] = set()
         self._ends = Ends()
         self._tasks: asyncio.TaskGroup | None = None
@@ -75,7 +76,7 @@ class Manager:
         self._quiet = asyncio.Event()
         self._tidied_s = self._loop.time()
         self._settler = Settler(
-            spool, notifier, bus, start=self._start, done=self._done, has_room=self.has_room
+            spool, notifier, bus, start=self._chores.start, done=self._done, has_room=self.has_room
         )
         self._feeder = Feeder(
             spool, clock, bus, self._jumps, poll_s=settings.poll_s,
@@ -90,12 +91,11 @@ class Manager:
         *Cancel-safe:* yes: tries are aborted; what was leased is due again when the spool is opened anew.
         """
         async with asyncio.TaskGroup() as tasks:
-            self._tasks = tasks
+            self._tasks = self._chores.group = tasks
             feeding = tasks.create_task(self._feeder.run())
             await self._over.wait()
             feeding.cancel()
-            for chore in self._chores:
-                chore.cancel()
+            self._chores.cancel()
 
     async def stop(self, grace_s: float) -> None:
         """Begin no more tries, let running ones finish for up to *grace_s*, give the rest back."""
@@ -118,6 +118,7 @@ class Manager:
                     await self._quiet.wait()
             except TimeoutError:
                 pass
+        self._chores.is_over = True
         self._over.set()
 
     def has_room(self, destinations: Iterable[str] = (), *, is_urgent: bool = False) -> bool:
@@ -150,6 +151,21 @@ class Manager:
     def wake(self) -> None:
         """Look for due mail soon: something was stored without a lease, or changed by the operator."""
         self._feeder.wake()
+
+    def use(self, courier: Courier, notifier: Notifier, settings: QueueSettings) -> None:
+        """Go by these from now on; a try that runs ends as it began, and its lane with it."""
+        self.courier, self._settler.notifier, self._settings = courier, notifier, settings
+        self._room.use(settings)
+        self._feeder.poll_s = settings.poll_s
+        self._idle.use(settings.idle_s)
+        for destination in self._destinations.values():
+            destination.use(settings.window, *settings.limits(destination.key), self._loop.time())
+            self._pump(destination)
+        self._feeder.wake()
+
+    def is_used(self, courier: Courier) -> bool:
+        """Tell whether a lane still goes by *courier*."""
+        return any(lane.courier is courier for lane in self._lanes.values())
 
     # --- For `control` ----------------------------------------------------------------
 
@@ -271,14 +287,13 @@ class Manager:
 
     def _open_lane(self, destination: Destination, work: Work) -> None:
         assert self._tasks is not None
-        lane = Lane(destination, self._courier, work, self, self._open_content)
+        lane = Lane(
+            destination, self.courier, work, self, lambda one: self._spool.open(one.lease.item.queue_id)
+        )
         destination.lanes += 1
         task = self._tasks.create_task(lane.run())
         self._lanes[task] = lane
         task.add_done_callback(self._lane_over)
-
-    def _open_content(self, work: Work) -> Awaitable[Content]:
-        return self._spool.open(work.lease.item.queue_id)
 
     def _lane_over(self, task: "asyncio.Task[None]") -> None:
         lane = self._lanes.pop(task)
@@ -400,27 +415,12 @@ class Manager:
 
     # --- Keeping house ----------------------------------------------------------------
 
-    def _start(self, chore: Coroutine[Any, Any, None]) -> None:
-        assert self._tasks is not None
-        if self._over.is_set():
-            # Too late: leases end with the process, and what was not stored is done again.
-            chore.close()
-            return
-        task = self._tasks.create_task(chore)
-        self._chores.add(task)
-        task.add_done_callback(self._chore_over)
-
-    def _chore_over(self, task: "asyncio.Task[None]") -> None:
-        self._chores.discard(task)
-        self._quiet_now()
-
     def _done(self, work: Work, decision: Decision, leases: Sequence[Lease]) -> None:
         """Free the place of *work*, whose result is stored; *leases* are those of its notices."""
         self._free(work)
         if decision.left is not None and not decision.left.held:
             self._feeder.expect_at(decision.left.due_us)
-        if leases:
-            self._enqueue_all(leases)
+        self._enqueue_all(leases)
 
     def _free(self, work: Work) -> None:
         if self._room.free(work.held_bytes):
@@ -432,7 +432,7 @@ class Manager:
             self._quiet.set()
 
     def _give_back(self, leases: Sequence[Lease]) -> None:
-        self._start(self._settler.give_back(leases))
+        self._chores.start(self._settler.give_back(leases))
 
     def _tidy(self) -> None:
         """Forget destinations that have nothing to remember, about once a minute."""

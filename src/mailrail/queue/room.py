@@ -24,9 +24,13 @@ class Room:
     def __init__(self, settings: QueueSettings) -> None:
         self.items = 0
         self._bytes = 0
+        self._is_starved = False
+        self.use(settings)
+
+    def use(self, settings: QueueSettings) -> None:
+        """Go by other limits from now on; what is in memory stays there."""
         self._most_items = settings.active_items
         self._most_bytes = settings.active_bytes
-        self._is_starved = False
 
     def has_any(self) -> bool:
         """Tell whether fresh mail may come in; a no is remembered until there is room again."""

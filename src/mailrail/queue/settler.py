@@ -30,6 +30,9 @@ class Settler:
     Args:
         start: runs a coroutine in the manager's task group.
         has_room: tells whether notices may be delivered from memory at once.
+
+    Attributes:
+        notifier: knows whom we owe a word.
     """
 
     def __init__(
@@ -43,7 +46,7 @@ class Settler:
         has_room: Callable[[], bool],
     ) -> None:
         self._spool = spool
-        self._notifier = notifier
+        self.notifier = notifier
         self._bus = bus
         self._start = start
         self._done = done
@@ -52,7 +55,7 @@ class Settler:
     def settle(self, work: Work, decision: Decision) -> None:
         """Store *decision*; returns at once."""
         message, finals = work.lease.message, decision.finals
-        if decision.delayed or (finals and self._notifier.is_owed(message, finals)):
+        if decision.delayed or (finals and self.notifier.is_owed(message, finals)):
             self._start(self._settle_stubbornly(work, decision, None))
             return
         try:
@@ -110,11 +113,11 @@ class Settler:
 
     async def _notices(self, work: Work, decision: Decision) -> tuple[NewMessage, ...]:
         message, finals = work.lease.message, decision.finals
-        if not decision.delayed and not (finals and self._notifier.is_owed(message, finals)):
+        if not decision.delayed and not (finals and self.notifier.is_owed(message, finals)):
             return ()
         content = work.content or await self._spool.open(message.queue_id)
         try:
-            return await self._notifier.notices(
+            return await self.notifier.notices(
                 message,
                 content,
                 (*finals, *decision.delayed),

@@ -26,6 +26,11 @@ class Window:
         self.size = float(min(settings.start, most))
         self.sleeps = 0
 
+    def use(self, settings: WindowSettings, most: int) -> None:
+        """Go by other settings from now on; what was learnt stays."""
+        self._settings, self._most = settings, most
+        self.size = min(self.size, float(most))
+
     def succeeded(self) -> None:
         """Count a try in which the destination did its part."""
         self._failed_cohorts = 0.0

@@ -1,8 +1,8 @@
 """Floor 2 · server — who may connect at all: the limits on connections (A39).
 
 Counting is by address; an IPv6 client is counted by its /64, for that is what one customer gets.
-Loopback and networks that are trusted are not counted against themselves, only against the whole. Where several
-processes serve the same addresses, each counts its own and adds what the others have written down (board.py).
+Loopback and networks that are trusted are not refused for themselves, only for the whole; they are counted all the same, because
+who is trusted may change while they are here. Where several processes serve the same addresses, each counts its own and adds what the others have written down (board.py).
 """
 
 from collections.abc import Sequence
@@ -43,6 +43,15 @@ class ConnectionGate:
     def total(self) -> int:
         """Sessions now."""
         return self._total
+
+    def use(self, limits: LimitSettings, trusted: Networks, proxies: Networks) -> None:
+        """Go by other bounds from now on; whoever is in stays.
+
+        Args:
+            proxies: not bounded either: they bring the connections of many.
+        """
+        self._limits, self._trusted, self._proxies = limits, trusted, tuple(proxies)
+        self._trust.clear()
 
     def take(self, *, is_taking: bool) -> None:
         """Let other processes know whether this one takes connections."""
@@ -85,17 +94,17 @@ class ConnectionGate:
             self._seat.serve(self._total)
 
     def _enter_as_client(self, host: str, now: float) -> Reply | None:
+        client, seat = _client(host), self._seat
+        here = self._open.get(client, 0)
         if self.is_stranger(host):
-            client, seat = _client(host), self._seat
-            here = self._open.get(client, 0)
             elsewhere = 0 if seat is None else seat.open_elsewhere(client)
             if here + elsewhere >= self._limits.connections_per_client:
                 return say.TOO_MANY_FROM_YOU
             if self._is_too_fast(client, now):
                 return say.TOO_FAST_FROM_YOU
-            self._open[client] = here + 1
-            if seat is not None:
-                seat.opened(client)
+        self._open[client] = here + 1
+        if seat is not None:
+            seat.opened(client)
         return None
 
     def speaks_for(self, proxy: str, host: str, now: float) -> Reply | None:
@@ -117,15 +126,14 @@ class ConnectionGate:
         self._leave_as_client(host)
 
     def _leave_as_client(self, host: str) -> None:
-        if self.is_stranger(host):
-            client = _client(host)
-            if self._seat is not None:
-                self._seat.closed(client)
-            left = self._open.get(client, 1) - 1
-            if left > 0:
-                self._open[client] = left
-            else:
-                self._open.pop(client, None)
+        client = _client(host)
+        if self._seat is not None:
+            self._seat.closed(client)
+        left = self._open.get(client, 1) - 1
+        if left > 0:
+            self._open[client] = left
+        else:
+            self._open.pop(client, None)
 
     def is_stranger(self, host: str) -> bool:
         """Tell whether the limits for one client hold for *host*: neither trusted nor this machine itself."""
@@ -167,7 +175,7 @@ def _is_among(address: IPv4Address | IPv6Address, networks: Networks) -> bool:
 
 
 def _client(host: str) -> str:
-    """Return what a client is counted by: its IPv4 address, or its IPv6 /64."""
-    if ":" not in host:
+    """Return what a client is counted by: its IPv4 address, its IPv6 /64, or the path of a Unix socket."""
+    if ":" not in host or "/" in host:
         return host
     return str(IPv6Network((host.partition("%")[0], 64), strict=False).network_address)

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from mailrail.net import ClientCertificates, Endpoint
 from mailrail.server.gate import Networks
+from mailrail.server.settings import LimitSettings
+from mailrail.smtp import Offer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,3 +44,26 @@ class Port:
     mt_priority: bool = False
     deliver_by_s: int = 0
     xclient_from: Networks = ()
+
+
+def offer_at(port: Port, hostname: str, limits: LimitSettings, *, can_bind: bool) -> Offer:
+    """Return what sessions at *port* are offered, as long as there are certificates.
+
+    Args:
+        can_bind: it is known which certificate a client will see, as mechanisms with -PLUS must.
+    """
+    mechanisms = port.auth_mechanisms
+    return Offer(
+        hostname=hostname,
+        size_bytes=limits.message_bytes,
+        recipients=limits.recipients,
+        messages=limits.messages,
+        messages_of_strangers=limits.messages_of_strangers,
+        has_tls=not port.implicit_tls,
+        auth_mechanisms=tuple(name for name in mechanisms if can_bind or not name.endswith("-PLUS")),
+        has_requiretls=port.requiretls,
+        future_release_s=port.future_release_s,
+        has_mt_priority=port.mt_priority,
+        deliver_by_s=port.deliver_by_s,
+        may_auth_in_clear=port.may_auth_in_clear,
+    )

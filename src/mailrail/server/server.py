@@ -3,7 +3,7 @@
 import asyncio
 import traceback
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -25,10 +25,10 @@ from mailrail.server.board import Seat
 from mailrail.server.events import ClientTold, ConnectionRefused, SessionFailed, SessionOpened, SessionSecured
 from mailrail.server.gate import ConnectionGate, Networks, is_named
 from mailrail.server.handler import Handler
-from mailrail.server.port import Port
+from mailrail.server.port import Port, offer_at
 from mailrail.server.session import Result, Session
 from mailrail.server.settings import ServerSettings
-from mailrail.smtp import Offer, Offers, ServerConnection
+from mailrail.smtp import Offers, ServerConnection
 
 # Sessions that have more to say than one turn holds, served in one go of the loop: all of them together
 # keep it for a millisecond, however many they are.
@@ -94,7 +94,7 @@ class Server:
         self._ids = QueueIds(self.clock, node=seat.number if seat else 0)
         self._gate = ConnectionGate(settings.limits, trusted, seat)
         self._listeners: list[Listener] = []
-        self._ports: list[Port] = []
+        self._lines: list[_Line] = []  # of each listener
         self._sessions: dict[Session, Port] = {}
         self._handshakes: set[TlsConnection] = set()
         self._headers: set[ProxiedConnection] = set()
@@ -151,31 +151,38 @@ class Server:
         if port.implicit_tls and self._tls is None:
             raise ValueError(f"{port.endpoint}: TLS from the first byte needs certificates: give tls=")
         self._check_asking(self._tls, port)
-        offer = Offer(
-            hostname=self._hostname,
-            size_bytes=self.limits.message_bytes,
-            recipients=self.limits.recipients,
-            messages=self.limits.messages,
-            messages_of_strangers=self.limits.messages_of_strangers,
-            has_tls=not port.implicit_tls,
-            auth_mechanisms=self._possible(port.auth_mechanisms),
-            has_requiretls=port.requiretls,
-            future_release_s=port.future_release_s,
-            has_mt_priority=port.mt_priority,
-            deliver_by_s=port.deliver_by_s,
-            may_auth_in_clear=port.may_auth_in_clear,
+        place = len(self._lines)
+        listener = self._network.listen(
+            port.endpoint, lambda connection: self._accept(connection, self._lines[place])
         )
-        in_clear = replace(offer, has_tls=False)
-        line = _Line(port, Offers.of(offer), Offers.of(in_clear), handler or self._handler)
-        self._ports.append(port)
-        self._gate.exempt(port.xclient_from)
-        listener = self._network.listen(port.endpoint, lambda connection: self._accept(connection, line))
         self._listeners.append(listener)
+        self._lines.append(self._line(port, handler or self._handler))
+        self._gate.exempt(port.xclient_from)
         return listener.endpoint
 
-    def _possible(self, mechanisms: tuple[str, ...]) -> tuple[str, ...]:
+    def use(
+        self, settings: ServerSettings, trusted: Networks, lines: Sequence[tuple[Port, HandlerFactory]]
+    ) -> None:
+        """Go by these from now on; sessions that run keep their handler and what they were offered.
+
+        Args:
+            trusted: networks exempt from the limits on one client.
+            lines: what each listener does, in the order in which they were opened, each with the endpoint, TLS and
+                client certificates that it has.
+        """
+        assert len(lines) == len(self._lines), "listeners neither come nor go"
+        self.limits, self.timeouts = settings.limits, settings.timeouts
+        self._gate.use(settings.limits, trusted, [one for port, _ in lines for one in port.xclient_from])
+        self._lines[:] = [self._line(port, handler) for port, handler in lines]
+
+    def has_session_from(self, moment_s: float) -> bool:
+        """Tell whether a session is still there that was opened before *moment_s* of the loop's time."""
+        return any(session.opened_s < moment_s for session in self._sessions)
+
+    def _line(self, port: Port, handler: HandlerFactory) -> "_Line":
         can_bind = self._tls is not None and self._tls.can_bind
-        return tuple(name for name in mechanisms if can_bind or not name.endswith("-PLUS"))
+        offer = offer_at(port, self._hostname, self.limits, can_bind=can_bind)
+        return _Line(port, Offers.of(offer), Offers.of(replace(offer, has_tls=False)), handler)
 
     def use_certificates(self, tls: ServerContexts) -> None:
         """Take *tls* for every handshake that begins from now on; running sessions keep what they have.
@@ -183,8 +190,8 @@ class Server:
         Raises:
             ValueError: a listener asks for client certificates, and *tls* was not loaded with that.
         """
-        for port in self._ports:
-            self._check_asking(tls, port)
+        for line in self._lines:
+            self._check_asking(tls, line.port)
         self._tls = tls
 
     def _check_asking(self, tls: ServerContexts | None, port: Port) -> None:

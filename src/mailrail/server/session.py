@@ -117,7 +117,7 @@ class Session:
         self.messages = 0
         self._host = host
         self._is_lmtp = is_lmtp
-        self._opened = self._active = host.loop.time()
+        self.opened_s = self._active = host.loop.time()
         self._waits: asyncio.Future[Result] | None = None
         self._waited_event: Event | None = None
         self._waits_since = 0.0
@@ -505,7 +505,7 @@ class Session:
             self._check_data(now, quiet)
         elif quiet > timeouts.command_s:
             self.close_with(say.IDLE_TOO_LONG)
-        elif now - self._opened > timeouts.session_s and not self.is_trusted:
+        elif now - self.opened_s > timeouts.session_s and not self.is_trusted:
             self.close_with(say.SESSION_TOO_LONG)
 
     def _check_data(self, now: float, quiet: float) -> None:
@@ -576,7 +576,7 @@ class Session:
             user=self.user,
             messages=self.messages,
             errors=self.core.errors,
-            seconds=round(self._host.loop.time() - self._opened, 6),
+            seconds=round(self._host.loop.time() - self.opened_s, 6),
             reason=self._reason,
             tls=str(self.tls or ""),
         )

@@ -462,7 +462,7 @@ def test_a_new_carrier_that_cannot_be_made_keeps_the_mail() -> None:
 
     async def main() -> None:
         async with bench() as queue:
-            queue.manager._courier = Broken()  # type: ignore[assignment]
+            queue.manager.courier = Broken()  # type: ignore[assignment]
             await queue.accept()
             await asyncio.sleep(1)
             assert len(queue.stored()) == 1
