@@ -167,6 +167,7 @@ def test_a53_mail_for_an_mx_that_is_ourselves_comes_back_at_once(tmp_path: Path)
 
 def test_a64_two_servers_that_hand_each_other_a_message_end_it_with_5_4_6(tmp_path: Path) -> None:
     there = Endpoint("192.0.2.26", 25)
+    (tmp_path / "other").mkdir()
 
     async def scenario(house: House) -> None:
         other = House(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Final, assert_never
 
 from mailrail.addresses.api import (
@@ -25,6 +26,7 @@ from mailrail.tables import Table, TableError
 
 _TOLD: Final = 10  # recipients in an event
 _ANYTHING: Values = ()
+_IN_A_ROW: Final = 100  # questions to tables in memory, which never wait: then it is the turn of others
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,8 +83,11 @@ class Addresses:
 
     async def _resolve(self, recipient: Recipient, session: str, walk: Walk, question: Question) -> Resolved:
         try:
-            while True:
+            for number in count(1):
+                if number % _IN_A_ROW == 0:
+                    await asyncio.sleep(0)
                 question = walk.send(await self._ask(question))
+            raise AssertionError("an expansion has an end")
         except StopIteration as done:
             return self._told(recipient, session, done.value)
         except TableError as error:
