@@ -4,6 +4,7 @@ import re
 import shlex
 from typing import Final
 
+from mailrail.config import complaint
 from mailrail.migrate.draft import Draft, printable
 from mailrail.migrate.hops import Destination
 from mailrail.migrate.master import Service
@@ -67,6 +68,7 @@ class AgentBook:
         self._draft.put((*path, "kind"), "maildir" if is_maildir else "mbox", name)
         self._draft.put((*path, "path"), place.rstrip("/"), name)
         self._draft.put((*path, "user"), "{local_part}", name)
+        self._check_path("local", name)
         return "local"
 
     def mailboxes(self, name: str, kind: str, place: str, owner: str, group: str, *subjects: Subject) -> str:
@@ -83,7 +85,14 @@ class AgentBook:
             self._draft.put((*path, "user"), owner, "virtual_uid_maps")
         if owner and group:
             self._draft.put((*path, "group"), group, "virtual_gid_maps")
+        self._check_path(name, *subjects)
         return name
+
+    def _check_path(self, name: str, *subjects: Subject | str) -> None:
+        """Leave out a path that no agent can have, and ask for one."""
+        if fault := complaint({"agent": {name: self._draft.get(("agent", name))}}):
+            self._draft.drop(("agent", name, "path"))
+            self._draft.look(subjects[0], f"Say where mailboxes are in agent.{name}.path, for {fault}.")
 
     def _mailbox_command(self, command: str) -> str:
         subject = Subject("mailbox_command")

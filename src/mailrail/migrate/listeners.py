@@ -15,6 +15,7 @@ from mailrail.migrate.report import Subject
 from mailrail.migrate.restrictions import Restrictions
 
 _PORTS: Final = {"smtp": 25, "submission": 587, "smtps": 465, "submissions": 465, "lmtp": 24}
+_PORT_DIGITS: Final = 5
 _SUBMISSION_PORTS: Final = (587, 465)
 _LOOPBACK: Final = {
     "loopback-only": ("127.0.0.1", "::1"),
@@ -259,7 +260,11 @@ class Listeners:
 def _split(name: str) -> tuple[str, int | None]:
     """Read `smtp`, `10025`, `127.0.0.1:10025`, `[::1]:smtp`."""
     host, _, port = name.rpartition(":")
-    number = int(port) if port.isascii() and port.isdecimal() else _PORTS.get(port)
+    number = (
+        int(port) if port.isascii() and port.isdecimal() and len(port) <= _PORT_DIGITS else _PORTS.get(port)
+    )
+    if number is not None and not 0 < number < 65_536:
+        number = None
     bare = host.strip("[]")
     if bare.lower() == "localhost":
         bare = "127.0.0.1"

@@ -6,6 +6,7 @@ Source: ADDRESS_CLASS_README, VIRTUAL_README, local(8), virtual(8), aliases(5), 
 from collections.abc import Sequence
 from typing import Final
 
+from mailrail.config import complaint
 from mailrail.migrate.agent_book import AgentBook
 from mailrail.migrate.draft import Draft
 from mailrail.migrate.hops import Destination, HopWriter, parse_destination
@@ -218,7 +219,7 @@ class Locals:
                 self._append_aliases(
                     wanted, found, Subject(name) if len(tables) == 1 else Subject(name, table.text)
                 )
-            self._tell_foreign(
+            self._tell_keys(
                 Subject(name, table.text) if len(tables) > 1 else Subject(name), keys or set(), set(ours)
             )
 
@@ -233,10 +234,15 @@ class Locals:
             path = ("domain", domain, "aliases")
             self._draft.put(path, [*(self._draft.get(path) or ()), table], subject)
 
-    def _tell_foreign(self, subject: Subject, keys: set[str], ours: set[str]) -> None:
+    def _tell_keys(self, subject: Subject, keys: set[str], ours: set[str]) -> None:
+        """Tell which lines of a table of virtual(5) mean something else here, or nothing."""
         foreign = sorted(key for key in keys if "@" in key and key.rpartition("@")[2] not in ours)
         if foreign:
             words = f"Mail for other domains is not rewritten: {len(foreign)} lines count for nothing, {foreign[0]} for one."
+            self._draft.look(subject, words)
+        bare = sorted(key for key in keys if "@" not in key and key not in ours)
+        if bare and self._virtual:
+            words = f"A name without a domain is one of every domain that asks this table, not of local ones only: {bare[0]} for one."
             self._draft.look(subject, words)
 
     def _write_alias_maps(self) -> None:
@@ -284,6 +290,9 @@ class Locals:
         name = "recipient_delimiter"
         marks = self._postfix.value(name)
         domains: dict[str, dict[str, object]] = self._draft.get(("domain",)) or {}
+        if fault := complaint({"domain": {"a.example": {"separators": marks}}}):
+            self._draft.look(name, f"It cannot be taken over as it is: {fault}.")
+            return
         for domain, table in domains.items():
             if table.keys() & {"deliver", "mailboxes", "aliases"}:
                 self._draft.put(("domain", domain, "separators"), marks, name)

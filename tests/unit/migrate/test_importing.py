@@ -103,6 +103,7 @@ def test_a_line_becomes_a_setting(main: str, path: tuple[str | int, ...], value:
         ("smtpd_tls_protocols = !TLSv1 !TLSv1.1", "smtpd_tls_protocols", "", Fate.TAKEN_OVER),
         ("smtp_tls_CAfile = /etc/ssl/certs/ca-certificates.crt", "smtp_tls_CAfile", "", Fate.NEEDLESS),
         ("myhostname = box", "myhostname", "", Fate.LOOK),
+        ("virtual_mailbox_domains = a.example\nvirtual_mailbox_base = srv", "virtual_mailbox_base", "", Fate.LOOK),
         ("canonical_maps = hash:/no/file", "canonical_maps", "", Fate.LOOK),
         ("canonical_maps = mysql:/no/file", "canonical_maps", "", Fate.UNSUPPORTED),
         ("smtpd_sender_restrictions = reject_sender_login_mismatch", "smtpd_sender_restrictions", "reject_sender_login_mismatch", Fate.TAKEN_OVER),
@@ -139,6 +140,7 @@ def test_a_line_has_its_fate(main: str, name: str, part: str, fate: Fate) -> Non
             [("0.0.0.0:25", "mx", False)],
         ),
         ("inet_protocols = ipv4\nsmtpd_sasl_auth_enable = yes", MASTER, [("0.0.0.0:25", "mx", False), ("0.0.0.0:587", "submission", False)]),
+        ("", "99999 inet n - n - - smtpd\n", [("127.0.0.1:25", "internal", False)]),
         ("", "pickup unix n - n 60 1 pickup\n", [("127.0.0.1:25", "internal", False)]),
     ],
 )  # fmt: skip
@@ -363,6 +365,12 @@ def test_who_may_hand_in_mail_by_sendmail_still_may(
 ) -> None:
     found = settings(imported(main + "\n", directory=tmp_path, mailname="example.com\n"))
     assert found["maildrop"] == maildrop
+
+
+def test_names_without_a_domain_are_told_where_other_domains_ask_for_them_too(tmp_path: Path) -> None:
+    main = "virtual_alias_domains = a.example\nvirtual_alias_maps = hash:/etc/postfix/v\n"
+    result = imported(main, directory=tmp_path, v="root  ann@b.example\n@a.example  x@b.example\n")
+    assert "root for one" in words(result, "virtual_alias_maps")
 
 
 def test_a_program_in_master_cf_becomes_an_agent() -> None:
