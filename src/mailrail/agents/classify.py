@@ -108,9 +108,9 @@ def from_start_error(error: OSError, program: str, blame: Blame) -> Deferred:
     return unusable(f"{program}: {os.strerror(error.errno) if error.errno else error}", blame)
 
 
-def too_slow(limit_s: float) -> Deferred:
-    """Return that it was given up."""
-    return Deferred(Blame.MESSAGE, _add(say.AGENT_TOO_SLOW, f"more than {limit_s:g} s"))
+def too_slow(limit_s: float, blame: Blame = Blame.MESSAGE) -> Deferred:
+    """Return that it was given up; a service that does not answer keeps all mail for it waiting."""
+    return Deferred(blame, _add(say.AGENT_TOO_SLOW, f"more than {limit_s:g} s"))
 
 
 def said(output: bytes) -> str:

@@ -12,7 +12,7 @@ from mailrail.agents import classify
 from mailrail.agents.accounts import Account, NoAccountError
 from mailrail.agents.api import Letter
 from mailrail.agents.deposit import LockedError, Order
-from mailrail.agents.identity import NotAllowedError
+from mailrail.agents.identity import Identity, NotAllowedError
 from mailrail.agents.maildir import file_name
 from mailrail.agents.mbox import from_line
 from mailrail.agents.postmark import HEADER_OCTETS, our_lines, sender_for, was_here, without_return_path
@@ -27,8 +27,13 @@ _LOOK_AGAIN_S: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Box:
-    """A mailbox."""
+class Mailbox:
+    """Where mail for somebody goes.
+
+    Attributes:
+        folder: the sub-address whose folder is meant, if there is one; "": the mailbox itself.
+        account: as whom it is written.
+    """
 
     path: Path
     folder: str
@@ -61,7 +66,6 @@ class FileAgent:
     def __init__(self, settings: AgentSettings, tools: Tools) -> None:
         self._settings = settings
         self._tools = tools
-        self._template = settings.path or DEFAULT_PATHS[settings.kind]
         self._turns = Turns()
 
     async def deliver(self, letter: Letter) -> Sequence[Outcome]:
@@ -81,7 +85,7 @@ class FileAgent:
     def explain(self, recipient: Recipient) -> list[str]:
         """Say which mailbox it would be."""
         box = self._box(recipient)
-        if not isinstance(box, _Box):
+        if not isinstance(box, Mailbox):
             return [f"would be answered with {box.reply}"]
         kind = self._settings.kind.value
         lines = [f"{kind}: {box.path}", f"written as: {box.account.name} (user {box.account.uid})"]
@@ -96,7 +100,7 @@ class FileAgent:
         self, letter: Letter, index: int, recipient: Recipient, beginning: bytes, at: int
     ) -> Outcome:
         box = await self._tools.threads.run(partial(self._box, recipient))
-        if not isinstance(box, _Box):
+        if not isinstance(box, Mailbox):
             return box
         order, scribe = self._order(letter, index, recipient, box), self._tools.scribe(box.account)
         deposit = partial(scribe.deposit, order, beginning, letter.content, at)
@@ -117,7 +121,7 @@ class FileAgent:
                     return classify.unavailable(f"{path} is locked by another program")
             await asyncio.sleep(_LOOK_AGAIN_S)
 
-    def _order(self, letter: Letter, index: int, recipient: Recipient, box: _Box) -> Order:
+    def _order(self, letter: Letter, index: int, recipient: Recipient, box: Mailbox) -> Order:
         settings, tools, message = self._settings, self._tools, letter.message
         now_us = tools.clock.now_us()
         return Order(
@@ -136,30 +140,42 @@ class FileAgent:
             now_s=now_us // SECOND_US,
         )
 
-    def _box(self, recipient: Recipient) -> _Box | Outcome:
-        """Find the mailbox; blocks, for accounts may be asked for over the network."""
-        settings = self._settings
-        target = target_of(recipient, self._tools.separators(recipient.forward_path.domain))
-        try:
-            user = settings.user.replace("{local_part}", target.local_part)
-            account = self._tools.identity.act_as(user, settings.group)
-            if recipient.target.startswith("/"):
-                return _Box(Path(recipient.target), "", account)
-            return _Box(
-                fill_path(self._template, values_of(target, account.name, account.home)),
-                self._folder(target),
-                account,
-            )
-        except UnfitValueError as error:
-            return classify.no_mailbox(str(error))
-        except NoAccountError as error:
-            # Never "there is no such mailbox": the system says the same where a directory service is down.
-            return classify.unavailable(str(error))
-        except NotAllowedError as error:
-            return classify.unusable(str(error))
+    def _box(self, recipient: Recipient) -> Mailbox | Outcome:
+        separators = self._tools.separators(recipient.forward_path.domain)
+        return find_mailbox(self._settings, self._tools.identity, separators, recipient)
 
-    def _folder(self, target: Target) -> str:
-        """Return the sub-address if it may name a folder: ASCII as folders are called on disk, and no path."""
-        detail = target.detail
-        is_name = detail.isascii() and detail.isprintable() and not set(detail) & set("/&")
-        return detail if self._settings.folders and is_name and not detail.startswith(".") else ""
+
+def find_mailbox(
+    settings: AgentSettings, identity: Identity, separators: str, recipient: Recipient
+) -> Mailbox | Outcome:
+    """Find the mailbox of *recipient*; blocks, for accounts may be asked for over the network.
+
+    Args:
+        separators: those of sub-addresses in its domain.
+
+    Returns:
+        An outcome where there can be none now.
+    """
+    target = target_of(recipient, separators)
+    try:
+        user = settings.user.replace("{local_part}", target.local_part)
+        account = identity.act_as(user, settings.group)
+        if recipient.target.startswith("/"):
+            return Mailbox(Path(recipient.target), "", account)
+        template = settings.path or DEFAULT_PATHS[settings.kind]
+        path = fill_path(template, values_of(target, account.name, account.home))
+    except UnfitValueError as error:
+        return classify.no_mailbox(str(error))
+    except NoAccountError as error:
+        # Never "there is no such mailbox": the system says the same where a directory service is down.
+        return classify.unavailable(str(error))
+    except NotAllowedError as error:
+        return classify.unusable(str(error))
+    return Mailbox(path, _folder(target) if settings.folders else "", account)
+
+
+def _folder(target: Target) -> str:
+    """Return the sub-address if it may name a folder: ASCII as folders are called on disk, and no path."""
+    detail = target.detail
+    is_name = detail.isascii() and detail.isprintable() and not set(detail) & set("/&")
+    return detail if is_name and not detail.startswith(".") else ""

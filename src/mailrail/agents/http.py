@@ -31,7 +31,7 @@ from mailrail.agents.postmark import sender_for
 from mailrail.agents.settings import AgentSettings
 from mailrail.agents.tools import Tools
 from mailrail.message import date_text, parse_date
-from mailrail.model import SECOND_US, Outcome, Recipient
+from mailrail.model import SECOND_US, Blame, Outcome, Recipient
 from mailrail.net import client_context
 from mailrail.tables import read_secret
 
@@ -111,7 +111,7 @@ class HttpAgent:
             except (OSError, HTTPException) as error:
                 return classify.no_service(f"{self._settings.url}: {str(error) or type(error).__name__}")
         if answer is None:
-            return classify.too_slow(limit_s)
+            return classify.too_slow(limit_s, Blame.DESTINATION)
         outcome = classify.from_http(answer.status, answer.reason, answer.body)
         wait_s = retry_after_s(answer.retry_after, now_us) if classify.may_wait(answer.status) else 0.0
         self._not_before_s, self._last = loop.time() + wait_s, outcome if wait_s else None

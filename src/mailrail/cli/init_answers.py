@@ -21,7 +21,8 @@ class Answers:
 
     Attributes:
         listen: where mail from other servers is taken; first of all port 25.
-        domains: `example.org`, or `example.org=NEXT_HOP`, where `lmtp:` before the next hop means LMTP.
+        domains: `example.org`, or `example.org=NEXT_HOP`, where `lmtp:` before the next hop means LMTP, and
+            `maildir` instead of one that mail is kept on this machine.
         relay: networks that may send anywhere.
         users: file of those who may log in at 587 and 465; None: no such listeners.
         certificate: chain and key; None without files of one's own.
@@ -96,6 +97,8 @@ def domain_table(text: str) -> tuple[str, dict[str, Any]]:
     hop = next_hop.strip()
     if not hop:
         return domain, {}
+    if hop == "maildir":
+        return domain, {"deliver": "maildir"}
     if hop.startswith("lmtp:"):
         return domain, {"relay_to": hop.removeprefix("lmtp:"), "lmtp": True}
     return domain, {"relay_to": hop}

@@ -7,7 +7,18 @@ from typing import Final
 
 from mailrail.config import BadSettingsError, MailrailSettings, load
 from mailrail.dns import ResolverDownError
-from mailrail.doctor import certificates, domains, hops, lookups, machine, maildrop, names, people, relaying
+from mailrail.doctor import (
+    certificates,
+    domains,
+    hops,
+    local,
+    lookups,
+    machine,
+    maildrop,
+    names,
+    people,
+    relaying,
+)
 from mailrail.doctor.api import CheckFunction, Finding, Level, Site, error, good, note, warning
 from mailrail.model import DnsError
 
@@ -65,6 +76,7 @@ CHECKS: Final[dict[str, Check]] = {
     "spf": Check("who may send for each domain", domains.spf, needs_dns=True),
     "dmarc": Check("what each domain says of forged mail", domains.dmarc, needs_dns=True),
     "relay": Check("whether strangers may send to strangers, by the rules and by a session", relaying.relay),
+    "agents": Check("whether mailboxes can be written and programs run, as the server", local.agents),
     "hops": Check("the next hops of the settings: answer, TLS, login", hops.hops),
     "outbound": Check("whether port 25 to the world is open", hops.outbound, needs_dns=True),
 }
