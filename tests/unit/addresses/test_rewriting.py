@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.addresses.golden import as_values, drive, read_site, text_of
 
@@ -118,6 +118,7 @@ def test_a_header_in_ascii_stays_in_ascii() -> None:
     assert asyncio.run(rewriter.header(umlaut)) == umlaut.replace(b"ann", "grü".encode())
 
 
+@settings(deadline=None)
 @given(st.text('From: To\r\n<>(),;"\\@.anexmplorg \t', max_size=80))
 def test_a16_any_header_comes_out_with_the_same_fields(text: str) -> None:
     octets = text.encode()
