@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 from tests.support.dovecot_auth import dovecot_auth
+from tests.support.ldap_server import BASE, PLACE, People
+from tests.support.memory_net import MemoryNetwork
 
-from mailrail.directory import Source, User, make_hash, write_user
+from mailrail.directory import Source, User, UsersSettings, make_hash, write_user
+from mailrail.directory.opening import open_ldap_source
 from mailrail.directory.pool import login_pool
 from mailrail.directory.source_dovecot import DovecotSource
 from mailrail.directory.source_file import FileSource
@@ -17,8 +20,9 @@ from mailrail.directory.source_function import FunctionSource
 from mailrail.directory.source_sql import SqlSource
 from mailrail.directory.userfile import UserFile
 from mailrail.model import system_rng
-from mailrail.net import SocketNetwork
+from mailrail.net import Endpoint, SocketNetwork
 from mailrail.sasl import derive_keys, format_keys
+from mailrail.sim.connection import SimConnection
 from mailrail.tables import Pool, Turns, open_sqlite
 
 SECRET = "correct horse"
@@ -66,7 +70,36 @@ def from_dovecot(folder: Path) -> Source:
     return DovecotSource(SocketNetwork(), folder / "auth", system_rng())
 
 
-SOURCES: list[Make] = [from_file, from_sql, from_dovecot, from_function]
+class LdapNetwork(MemoryNetwork):
+    """One machine, on which a directory listens as soon as somebody comes."""
+
+    async def connect(
+        self, endpoint: Endpoint, *, timeout_s: float, source: str | None = None
+    ) -> SimConnection:
+        if endpoint not in self._places:
+            self._places.add(endpoint)
+            People({ANN.name: SECRET, BOB.name: "hunter2 hunter2"}).listen(self)
+        return await super().connect(endpoint, timeout_s=timeout_s, source=source)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._places: set[Endpoint] = set()
+
+
+def from_ldap(folder: Path) -> Source:
+    return ldap_source(base=BASE)
+
+
+def from_ldap_by_name(folder: Path) -> Source:
+    return ldap_source(user_dn=f"uid={{name}},{BASE}")
+
+
+def ldap_source(**way: str) -> Source:
+    ldap = {"servers": (f"ldap://{PLACE.host}",), "in_clear": True, **way}
+    return open_ldap_source(UsersSettings.model_validate({"ldap": ldap}), LdapNetwork())
+
+
+SOURCES: list[Make] = [from_file, from_sql, from_ldap, from_ldap_by_name, from_dovecot, from_function]
 
 
 @pytest.fixture(params=SOURCES, ids=lambda make: make.__name__.removeprefix("from_"))
@@ -111,6 +144,17 @@ def test_a_right_password_finds_the_user_and_everything_else_nobody(
 
 @pytest.mark.parametrize(("name", "found"), [("bob", True), ("eve", False), ("nobody", False)])
 def test_a_user_is_found_by_name_unless_disabled(source: Source, name: str, found: bool) -> None:
-    if isinstance(source, FunctionSource | DovecotSource):
-        found = False  # they are asked about passwords only
+    if not source.knows_names:
+        found = False  # it is asked about passwords only
     assert asked(source, lambda it: it.find(name)) == (name if found else None)
+
+
+def test_it_says_where_it_is_and_whether_it_can_be_asked_without_a_password(source: Source) -> None:
+    async def ask() -> bool:
+        try:
+            return await source.probe()
+        finally:
+            await source.close()
+
+    assert source.describe()
+    assert asyncio.run(ask()) is not isinstance(source, FunctionSource)

@@ -1,9 +1,10 @@
-"""An LDAP server for a network in memory, which says what it is told to; shares no code with mailrail's client.
+"""LDAP servers for a network in memory; they share no code with mailrail's client.
 
-It answers the first question with the first of its answers, and so on; `Hang` is none at all.
+`LdapServer` says what it is told to: the first of its answers to the first question, and so on. `People` is a small directory, which takes
+binds and searches for one attribute.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from mailrail.model import NetError
@@ -66,6 +67,9 @@ class LdapServer:
     def listen(self, network: Network) -> None:
         network.listen(PLACE, self._accept)
 
+    def answer(self, _question: bytes) -> bytes:
+        return self.answers.pop(0) if self.answers else b""
+
     def _accept(self, connection: Connection) -> None:
         connection.attach(_Talk(self, connection))
 
@@ -77,10 +81,53 @@ class _Talk:
 
     def received(self, data: bytes, /) -> None:
         self._server.asked.append(data)
-        if self._server.answers:
-            self._connection.write(self._server.answers.pop(0))
+        self._connection.write(self._server.answer(data))
 
     def writable(self) -> None: ...
 
     def ended(self, error: NetError | None, /) -> None:
         self._connection.close()
+
+
+BASE = "ou=people,dc=example"
+
+
+def parts(data: bytes) -> Iterator[tuple[int, bytes]]:
+    while data:
+        head, size = 2, data[1]
+        if size >= 128:
+            head, size = 2 + size % 128, int.from_bytes(data[2 : 2 + size % 128])
+        yield data[0], data[head : head + size]
+        data = data[head + size :]
+
+
+class People(LdapServer):
+    """Knows the passwords of people, whose entries are `uid=NAME` below BASE; a search must be for (uid=NAME)."""
+
+    def __init__(self, passwords: Mapping[str, str]) -> None:
+        super().__init__([])
+        self._passwords = passwords
+
+    def answer(self, question: bytes) -> bytes:
+        ((_, message),) = parts(question)
+        (_, number), (tag, content), *_ = parts(message)
+        match tag, list(parts(content)):
+            case 0x60, [_, (_, dn), (0x80, password)]:
+                # As real servers do, to whoever shows no password: yes, you are nobody (RFC 4513 §5.1.2).
+                known = {f"uid={_escaped(name)},{BASE}": word for name, word in self._passwords.items()}
+                is_right = not password or known.get(dn.decode()) == password.decode()
+                return bound(number[0], 0 if is_right else 49)
+            case 0x63, [(_, base), *_, (0xA3, wanted), _]:
+                (_, attribute), (_, value) = parts(wanted)
+                name = value.decode()
+                is_there = (base, attribute) == (BASE.encode(), b"uid") and name in self._passwords
+                found = entry(number[0], f"uid={_escaped(name)},{BASE}") if is_there else b""
+                return found + done(number[0])
+            case 0x42, _:
+                return b""
+            case other:
+                raise AssertionError(other)
+
+
+def _escaped(name: str) -> str:
+    return "".join(sign if sign.isalnum() or sign in "@." else f"\\{ord(sign):02x}" for sign in name)

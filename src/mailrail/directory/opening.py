@@ -45,7 +45,7 @@ def open_directory(
     if settings.dovecot is not None:
         source = DovecotSource(network, settings.dovecot, rng)
     elif settings.ldap.servers:
-        source = _ldap(settings, network)
+        source = open_ldap_source(settings, network)
     elif settings.has_source:
         source = _source(settings, login_pool(settings.threads, settings.waiting), bus)
     return Directory(
@@ -66,7 +66,7 @@ def check_users(settings: UsersSettings, network: Network) -> None:
     if settings.file is not None:
         read_file(settings.file)
     elif settings.ldap.servers:
-        _ldap(settings, network)
+        open_ldap_source(settings, network)
     elif settings.has_source and settings.dovecot is None:  # that one is asked at each login anew
         _source(settings, login_pool(settings.threads, settings.waiting), Bus())
     if settings.oauth.is_on:  # and so is who issues tokens
@@ -85,7 +85,12 @@ def _source(settings: UsersSettings, pool: Pool, bus: Bus) -> Source:
     return FileSource(file, pool)
 
 
-def _ldap(settings: UsersSettings, network: Network) -> LdapSource:
+def open_ldap_source(settings: UsersSettings, network: Network) -> LdapSource:
+    """Return users of the directory that *settings* name. Blocks; connects nowhere yet.
+
+    Raises:
+        SettingsError: a file cannot be used.
+    """
     ldap = settings.ldap
     whose = Whose(
         search=Search(ldap.base, ldap.scope, b"", (ldap.senders,) if ldap.senders else (), most=2),

@@ -171,10 +171,14 @@ class PatternTable:
 
     def describe(self) -> str:
         """Say how many there are."""
-        here = f"{len(self._rules)} patterns in the settings" if self._rules or self._file is None else ""
-        there = "" if self._file is None else f"{len(self._file.known())} patterns in {self._file.path}"
+        here = f"{_patterns(len(self._rules))} in the settings" if self._rules or self._file is None else ""
+        there = "" if self._file is None else f"{_patterns(len(self._file.known()))} in {self._file.path}"
         return " and ".join(filter(None, (here, there)))
 
     async def close(self) -> None:
         """Take no more questions."""
         self._pool.close()
+
+
+def _patterns(count: int) -> str:
+    return f"{count} pattern{'' if count == 1 else 's'}"

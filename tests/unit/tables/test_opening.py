@@ -1,12 +1,16 @@
 """Each kind of table, from its settings to an answer."""
 
 import asyncio
+import contextlib
 import os
+import sqlite3
 import sys
+import threading
 import types
 from collections.abc import Callable, Coroutine
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import TypeAdapter
@@ -17,8 +21,10 @@ from mailrail.observe import Bus, Event
 from mailrail.tables import (
     Doors,
     TableError,
+    TableFailed,
     TableLoaded,
     TableRefused,
+    TableRestored,
     Tables,
     TableSettings,
     find_function,
@@ -54,13 +60,25 @@ def written(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", ["inline", "file", "aliases", "regex"])
+def database(path: Path) -> Path:
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE aliases (address TEXT, target TEXT)")
+        rows = [("info", "ann"), ("info", "bob@example.org")]
+        db.executemany("INSERT INTO aliases VALUES (?, ?)", rows)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["inline", "file", "aliases", "regex", "sqlite"])
 def test_a_table_answers_alike_whatever_keeps_it(kind: str, tmp_path: Path) -> None:
     kept: dict[str, dict[str, Any]] = {
         "inline": {"entries": {"Info": "ann, bob@example.org"}},
         "file": {"file": written(tmp_path / "file", "Info ann, bob@example.org")},
         "aliases": {"file": written(tmp_path / "aliases", "Info: ann, bob@example.org")},
         "regex": {"rules": {"^Info$": ("ann", "bob@example.org")}},
+        "sqlite": {
+            "file": database(tmp_path / "db"),
+            "query": "SELECT target FROM aliases WHERE address = :key",
+        },
     }
 
     async def test(tables: Tables) -> None:
@@ -105,6 +123,72 @@ def test_a_file_is_read_again_as_soon_as_it_changes_and_a_bad_one_is_told_and_le
     ]
     assert "line 1: is no alias" in str(told[2])
     assert "cannot be read" in str(told[3])
+
+
+def test_a_file_of_patterns_is_asked_after_those_of_the_settings_and_read_again(tmp_path: Path) -> None:
+    path = written(tmp_path / "patterns", "/^a/ from-file")
+
+    async def test(tables: Tables) -> None:
+        table = tables["lists"]
+        assert (await table.look_up("ab"), await table.look_up("ac")) == (("from-settings",), ("from-file",))
+        assert table.describe() == f"1 pattern in the settings and 1 pattern in {path}"
+        written(path, "/^x/ other")
+        assert await table.look_up("ac") is None
+
+    run(test, lists=settings(kind="regex", rules={"^ab": "from-settings"}, file=path))
+
+
+def test_a_database_that_goes_away_is_not_known_now(tmp_path: Path) -> None:
+    path = database(tmp_path / "db")
+
+    async def test(tables: Tables) -> None:
+        path.rename(tmp_path / "gone")
+        with pytest.raises(TableError, match=r"table site: .*/db: "):
+            await tables["site"].look_up("info")
+        (tmp_path / "gone").rename(path)
+        assert await tables["site"].look_up("info") == ("ann", "bob@example.org")
+
+    query = "SELECT target FROM aliases WHERE address = :key"
+    told = run(test, site=settings(kind="sqlite", file=path, query=query))
+    assert [type(event) for event in told] == [TableFailed, TableRestored]
+
+
+class Service(BaseHTTPRequestHandler):
+    """Knows info@example.org, and falters at everything else."""
+
+    asked: ClassVar[list[tuple[str, str | None]]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append((self.path, self.headers["Authorization"]))
+        is_known = self.path == "/mail/info%40example.org"
+        self.send_response(200 if is_known else 503)
+        self.end_headers()
+        self.wfile.write(b'"ann"')
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_a_service_is_asked_with_our_token(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("t0ken\n")
+    token.chmod(0o600)
+
+    async def test(tables: Tables) -> None:
+        assert await tables["shop"].look_up("Info@example.org") == ("ann",)
+        with pytest.raises(TableError, match="answered 503"):
+            await tables["shop"].look_up("other")
+        assert tables["shop"].describe() == f"the service at {url}, which does not answer now"
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        url = f"http://127.0.0.1:{server.server_port}/mail/{{key}}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            run(test, shop=settings(kind="http", url=url, token_file=token))
+        finally:
+            server.shutdown()
+            thread.join()
+    assert Service.asked == [("/mail/info%40example.org", "Bearer t0ken"), ("/mail/other", "Bearer t0ken")]
 
 
 def answers(key: str) -> object:
@@ -162,6 +246,25 @@ def test_a_function_is_found_by_its_name() -> None:
         ({"kind": "inline", "entries": {"info": '"ann'}}, "info: .* has no end"),
         ({"kind": "regex", "rules": {"(": "ann"}}, "is no regular expression"),
         ({"kind": "function", "function": "no_such_module:look_up"}, "there is no function"),
+        ({"kind": "sqlite", "file": "/nonexistent/db", "query": "SELECT :key"}, "/nonexistent/db: "),
+        (
+            {
+                "kind": "postgres",
+                "url": "postgresql:///x",
+                "query": "SELECT :key",
+                "password_file": "/nonexistent/p",
+            },
+            "password_file /nonexistent/p cannot be read",
+        ),
+        (
+            {
+                "kind": "postgres",
+                "url": "postgresql:///x",
+                "query": "SELECT :key",
+                "ca_file": "/nonexistent/ca",
+            },
+            "authorities file /nonexistent/ca: No such file",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_used_is_told_at_the_start(values: dict[str, Any], complaint: str) -> None:
