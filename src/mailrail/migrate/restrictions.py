@@ -68,6 +68,7 @@ _SENDER_MATCHES: Final = frozenset(
         "reject_unauthenticated_sender_login_mismatch",
     }
 )
+_CALL_AHEAD: Final = "reject_unverified_recipient"
 _BLOCK_LIST: Final = "Block lists are not supported yet. Until they are, let the mail store filter, or keep a filter that asks them before this host."
 _POLICY: Final = "Policy servers (greylisting, SPF, rate limits) are not supported yet."
 _ACCESS: Final = "Access tables are not supported yet; what must stay out can be kept out by the firewall."
@@ -92,6 +93,7 @@ class Restrictions:
         self._draft = draft
         self._postfix = draft.postfix
         self.services = services
+        self._asked: list[str] = []
 
     def lets(self, word: str, service: Service | None = None) -> bool:
         """Tell whether one of the lists that decide on relaying holds *word*."""
@@ -122,6 +124,27 @@ class Restrictions:
     def checks_senders(self) -> bool:
         """Tell whether those who log in may only send as themselves."""
         return self.holds(_SENDER_MATCHES)
+
+    def write_verification(self) -> None:
+        """Have next hops asked before a recipient is taken, for domains whose names are not listed here."""
+        if not self.holds(frozenset({_CALL_AHEAD})):
+            return
+        subject = next(self._where(_CALL_AHEAD))
+        for domain, table in (self._draft.get(("domain",)) or {}).items():
+            is_passed_on = "relay_to" in table or not table.keys() & {"deliver", "aliases"}
+            if is_passed_on and "mailboxes" not in table:
+                self._draft.put(("domain", domain, "verify"), True, subject)
+                self._asked.append(domain)
+
+    def _where(self, wanted: str) -> Iterator[Subject]:
+        """Yield each place where the word *wanted* stands."""
+        for service in (None, *self.services):
+            for name in LISTS:
+                is_own = service is None or name in service.overrides
+                if is_own and any(
+                    word.name == wanted for word in parse_restrictions(self._postfix.value(name, service))
+                ):
+                    yield Subject(name, wanted, service.label if service is not None else "")
 
     def tell(self) -> None:
         """Say of every word what becomes of it."""
@@ -155,6 +178,8 @@ class Restrictions:
     def _settings(self, word: Word) -> list[tuple[str, ...]]:
         if word.name == "permit_mynetworks":
             return [("relay", "networks")]
+        if word.name == _CALL_AHEAD:
+            return [("domain", domain, "verify") for domain in self._asked]
         return [("submission", "check_sender")] if word.name in _SENDER_MATCHES else []
 
     def _fate(self, word: Word, name: str, before: set[str]) -> tuple[Fate, str]:
@@ -172,11 +197,13 @@ class Restrictions:
             if before & {"permit_sasl_authenticated", "permit_mynetworks"}:
                 return Fate.NEEDLESS, "A listener of role submission or internal takes mail from nobody else."
             return Fate.LOOK, "This refuses everybody, for a reason that this command does not see."
-        if word.name == "reject_unverified_recipient":
-            return (
-                Fate.LOOK,
-                "Say verify = true in the [domain] whose next hop is to be asked before RCPT is answered.",
-            )
+        if word.name == _CALL_AHEAD:
+            if self._asked:
+                return (
+                    Fate.TAKEN_OVER,
+                    f"Before a recipient is taken, the next hop is asked: {', '.join(self._asked)}.",
+                )
+            return Fate.NEEDLESS, "There is no domain whose next hop could be asked."
         if word.name.startswith(("reject_rbl_client", "reject_rhsbl_", "permit_dnswl", "permit_rhswl")):
             return Fate.UNSUPPORTED, _BLOCK_LIST
         if word.name == "check_policy_service":

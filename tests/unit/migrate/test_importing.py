@@ -373,6 +373,23 @@ def test_names_without_a_domain_are_told_where_other_domains_ask_for_them_too(tm
     assert "root for one" in words(result, "virtual_alias_maps")
 
 
+def test_next_hops_are_asked_ahead_where_postfix_asked_them() -> None:
+    main = (
+        "relay_domains = a.example\nmydestination = b.example\nvirtual_alias_domains = c.example\n"
+        "virtual_alias_maps = inline:{ ann@c.example=x@d.example }\n"
+        "smtpd_recipient_restrictions = reject_unverified_recipient, permit_mynetworks\n"
+    )
+    result = imported(main)
+    found = settings(result)["domain"]
+    assert found.pop("a.example") == {"verify": True}
+    assert not any("verify" in table for table in found.values())
+    assert words(result, "smtpd_recipient_restrictions", "reject_unverified_recipient").endswith(
+        "asked: a.example."
+    )
+    result = imported("smtpd_recipient_restrictions = reject_unverified_recipient\n")
+    assert fates(result, "smtpd_recipient_restrictions") == {"reject_unverified_recipient": Fate.NEEDLESS}
+
+
 def test_a_program_in_master_cf_becomes_an_agent() -> None:
     master = MASTER + (
         "lda unix - n n - - pipe flags=DRhu user=vmail:mail directory=/srv argv=/usr/lib/dovecot/deliver -f ${sender} "
