@@ -8,6 +8,7 @@ from typing import Final
 from mailrail.config import BadSettingsError, MailrailSettings, load
 from mailrail.dns import ResolverDownError
 from mailrail.doctor import (
+    aliases,
     certificates,
     domains,
     hops,
@@ -69,6 +70,9 @@ CHECKS: Final[dict[str, Check]] = {
     "tls": Check("TLS at each listener of the running server", certificates.tls),
     "users": Check("whether somebody can log in where logins are for", people.users),
     "tables": Check("whether each lookup table answers", lookups.tables),
+    "aliases": Check(
+        "whether the aliases of the settings and every postmaster lead to somebody", aliases.aliases
+    ),
     "resolver": Check("whether the resolver answers", names.resolver),
     "host": Check("whether the host name leads here", names.host, needs_dns=True),
     "reverse": Check("whether the addresses have names that lead back", names.reverse, needs_dns=True),

@@ -1,0 +1,65 @@
+"""Floor 5 · doctor — aliases of the settings and every postmaster: do they lead to somebody?"""
+
+from collections.abc import Awaitable, Iterator, Sequence
+
+from mailrail.addresses import UNKNOWN, Addresses, NotKnownNowError, Refusal, Resolved
+from mailrail.daemon.addressing import open_addresses
+from mailrail.directory import open_directory
+from mailrail.doctor.api import Finding, Site, error, good, note, warning
+from mailrail.model import Address, Recipient
+from mailrail.observe import Bus
+from mailrail.tables import Doors, open_tables
+
+
+class _Unasked:
+    """Next hops that are left in peace: what they know is asked when there is mail."""
+
+    async def takes(self, address: Address) -> bool:
+        raise NotKnownNowError(f"no next hop is asked about {address}")
+
+
+async def aliases(site: Site) -> Sequence[Finding]:
+    """Do the aliases of the settings, and postmaster of each domain, lead to somebody?"""
+    settings, bus = site.settings, Bus()
+    tables = open_tables(settings.table, Doors(bus, site.network))
+    directory = open_directory(settings.users, None, bus, site.rng, site.network, site.clock)
+    try:
+        addresses, _ = open_addresses(settings, tables, directory, _Unasked(), bus)
+        asked = [one for one in _names(site) if addresses.concerns(one)]
+        found = [finding for one in asked for finding in _judge(one, await _resolve(addresses, one))]
+    finally:
+        await tables.close()
+        if directory is not None:
+            await directory.close()
+    if not asked:
+        return [note("not checked: every name of every domain is taken as it is")]
+    return found or [good(f"{len(asked)} aliases and postmasters lead to somebody")]
+
+
+def _names(site: Site) -> Iterator[Address]:
+    for name, domain in site.settings.domain.items():
+        for local_part in dict.fromkeys(("postmaster", *domain.alias)):
+            yield Address(local_part, name)
+
+
+async def _resolve(addresses: Addresses, address: Address) -> Resolved:
+    answer = addresses.resolve(Recipient(address))
+    return await answer if isinstance(answer, Awaitable) else answer
+
+
+def _judge(address: Address, resolved: Resolved) -> Iterator[Finding]:
+    if isinstance(resolved, Refusal):
+        answered = error if resolved.reply.enhanced_code != "4.3.0" else note
+        yield answered(
+            f"mail for {address} is answered with {resolved.reply}",
+            resolved.reason,
+            f"mailrail explain {address}",
+        )
+        return
+    lost = [str(one.forward_path) for one in resolved.recipients if one.target == UNKNOWN]
+    if lost:
+        yield warning(
+            f"{address} leads to {', '.join(lost)}, who does not exist",
+            "whoever writes to it gets a notice that this one failed",
+            f"mend the alias, or see which rule says so: mailrail explain {address}",
+        )

@@ -1,0 +1,48 @@
+"""Aliases: do they lead to somebody?"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.doctor.ward import SETTINGS, found, only
+
+from mailrail.doctor import Level
+
+TABLE = {
+    "people": {"kind": "inline", "entries": {"ann": ""}},
+    "down": {"kind": "function", "function": "operator:index"},
+}
+
+
+def settings(**domain: Any) -> dict[str, Any]:
+    return {**SETTINGS, "table": TABLE, "domain": {"home.example": {"mailboxes": ["people"], **domain}}}
+
+
+def test_domains_that_take_every_name_are_not_asked_about(tmp_path: Path) -> None:
+    only(found("aliases", tmp_path), Level.NOTE)
+
+
+def test_aliases_that_lead_to_somebody_are_good(tmp_path: Path) -> None:
+    site = settings(alias={"info": ["ann", "x@far.example"]})
+    finding = only(found("aliases", tmp_path, settings=site), Level.OK)
+    assert finding.what == "2 aliases and postmasters lead to somebody"
+
+
+@pytest.mark.parametrize(
+    ("domain", "level", "words"),
+    [
+        ({"alias": {"info": "nix"}}, Level.ERROR, "mail for info@home.example is answered with 550 5.1.1"),
+        ({"alias": {"info": ["ann", "nix"]}}, Level.WARNING, "leads to nix@home.example, who does not exist"),
+        ({"aliases": ["down"]}, Level.NOTE, "mail for postmaster@home.example is answered with 451 4.3.0"),
+    ],
+)
+def test_what_leads_nowhere_is_told(tmp_path: Path, domain: dict[str, Any], level: Level, words: str) -> None:
+    finding = only(found("aliases", tmp_path, settings=settings(**domain)), level)
+    assert words in finding.what
+    assert "mailrail explain" in finding.mend
+
+
+def test_a64_a_loop_is_found_before_anybody_writes(tmp_path: Path) -> None:
+    findings = found("aliases", tmp_path, settings=settings(alias={"a": "b", "b": "a"}))
+    assert {one.level for one in findings} == {Level.ERROR}
+    assert findings[0].why == "loop: a@home.example -> b@home.example -> a@home.example"
