@@ -1,8 +1,12 @@
 """Floor 2 · tables — lookup tables: a key goes in, values or nothing come out, whatever keeps them.
 
-tables = open_tables(settings.table, doors)     # Mapping by name
-values = await tables["staff"].look_up("info")  # ("ann", "bob@elsewhere.example"), or None
-await tables.close()
+From the settings to an answer:
+
+    tables = open_tables(settings.table, doors)     # Mapping by name
+    values = await tables["staff"].look_up("info")  # ("ann", "bob@elsewhere.example"), or None
+    await tables.close()
+
+What they are asked through (threads, databases, `tables.ldap`) serves the sources of users in `directory`, too.
 """
 
 from mailrail.tables.api import Table, TableError

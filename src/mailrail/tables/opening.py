@@ -20,7 +20,6 @@ from mailrail.tables.kinds import TableSettings
 from mailrail.tables.ldap import LdapTableSettings, open_ldap
 from mailrail.tables.memory import FileTable, InlineTable
 from mailrail.tables.named import NamedTable
-from mailrail.tables.patterns import PatternTable, Rules, make_rule, read_rules
 from mailrail.tables.pool import Pool
 from mailrail.tables.secretfile import read_secret
 from mailrail.tables.settings import (
@@ -115,7 +114,10 @@ def _open(name: str, settings: TableSettings, doors: Doors) -> Table:
         case AliasesSettings():
             return _file(name, settings.file, doors, is_aliases=True)
         case RegexSettings():
-            return _patterns(name, settings, doors)
+            from mailrail.tables.patterns import open_patterns  # noqa: PLC0415 -- its library takes 30 ms to import
+
+            rules = {pattern: _values(pattern, value) for pattern, value in settings.rules.items()}
+            return open_patterns(rules, settings, name, doors.bus)
         case SqliteSettings():
             return QueryTable(
                 open_sqlite(settings.file, settings.query, ("key",), Pool(settings.at_once, settings.waiting))
@@ -194,19 +196,6 @@ def _file(name: str, path: Path, doors: Doors, *, is_aliases: bool) -> FileTable
     file: TextFile[Entries] = TextFile(path, name, read_aliases if is_aliases else read_pairs, len, doors.bus)
     file.begin()
     return FileTable(file, "aliases in" if is_aliases else "file")
-
-
-def _patterns(name: str, settings: RegexSettings, doors: Doors) -> PatternTable:
-    rules = tuple(make_rule(pattern, _values(pattern, value)) for pattern, value in settings.rules.items())
-    file: TextFile[Rules] | None = None
-    if settings.file is not None:
-        file = TextFile(settings.file, name, read_rules, len, doors.bus)
-        file.begin()
-    return PatternTable(rules, file, Pool(_PATTERN_THREADS, _PATTERN_WAITING), settings.expression_timeout_s)
-
-
-_PATTERN_THREADS = 2  # ours: a match takes microseconds, and a hostile one holds one of these
-_PATTERN_WAITING = 1000
 
 
 def _values(key: str, value: Values) -> tuple[str, ...]:

@@ -9,15 +9,17 @@ of what was none. `$` at the end of a name that is none stays what it is; `$$` i
 *Source:* regexp_table(5), pcre_table(5) of Postfix, for the format of files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import regex
 
 from mailrail.model import SettingsError
+from mailrail.observe import Bus
 from mailrail.tables.api import TableError
 from mailrail.tables.pool import Pool
+from mailrail.tables.settings import RegexSettings
 from mailrail.tables.targets import NO_ADDRESS, TargetError, read_targets
 from mailrail.tables.textfile import TextFile
 from mailrail.tables.textforms import gathered, logical_lines
@@ -28,6 +30,8 @@ _ROUND: Final = regex.compile(
 )  # the same as ${...}, but for who reads lists it would be a comment
 # i switches whether capitals count, and keys come without any.
 _FLAGS: Final = {"i": 0, "m": regex.MULTILINE, "s": regex.DOTALL, "x": regex.VERBOSE}
+_THREADS: Final = 2  # ours: a match takes microseconds, and a hostile one holds one of these
+_WAITING: Final = 1000
 _RULE: Final = regex.compile(r"(!?)([^\w\s\\])((?:\\.|(?!\2).)*+)\2([a-zA-Z]*)(?:\s+(.*))?", regex.DOTALL)
 
 
@@ -182,3 +186,24 @@ class PatternTable:
 
 def _patterns(count: int) -> str:
     return f"{count} pattern{'' if count == 1 else 's'}"
+
+
+def open_patterns(
+    rules: Mapping[str, tuple[str, ...]], settings: RegexSettings, name: str, bus: Bus
+) -> PatternTable:
+    """Return the table of *rules*, and of the file of *settings* if there is one. Blocks.
+
+    Args:
+        rules: those of the settings, their values in parts.
+        name: of the table, for events.
+        bus: hears of each reading.
+
+    Raises:
+        SettingsError: one of them is none.
+    """
+    made = tuple(make_rule(pattern, values) for pattern, values in rules.items())
+    file: TextFile[Rules] | None = None
+    if settings.file is not None:
+        file = TextFile(settings.file, name, read_rules, len, bus)
+        file.begin()
+    return PatternTable(made, file, Pool(_THREADS, _WAITING), settings.expression_timeout_s)

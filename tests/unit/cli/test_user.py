@@ -164,6 +164,14 @@ def test_without_a_file_in_the_settings_it_says_how_to_name_one(mailrail: Progra
     assert "[users] file =" in done.err
 
 
+def test_config_check_says_where_users_come_from_that_are_in_no_file(mailrail: Program, config: Path) -> None:
+    listener = '[[listener]]\naddress = "127.0.0.1:10"\nrole = "submission"\n'
+    config.write_text('users.function = "operator:eq"\n' + config.read_text() + listener)
+    good = mailrail("config", "check").out
+    assert "Logins: by the function operator:eq; `mailrail doctor` asks whether it answers." in good
+    assert "at 127.0.0.1:10 by PLAIN, LOGIN" in good
+
+
 def test_config_check_says_who_can_log_in_where_and_how(
     say: Program, users: Path, mailrail: Program, config: Path
 ) -> None:
