@@ -287,3 +287,24 @@ def test_mailboxes_and_programs_are_those_of_the_account(tmp_path: Path) -> None
             for path in (mail, mail.parent, base / "out" / "mail"):
                 assert path.stat().st_uid == nobody.pw_uid
             assert not (base / "root").exists()
+
+
+def test_of_an_alias_the_sender_hears_that_it_was_expanded_and_no_more(tmp_path: Path) -> None:
+    """RFC 3461 §5.2.7.3: what is behind an alias is not told of; the notice is owed like any other."""
+    domain = {"home.example": {"deliver": "local", "alias": {"team": ["bob", "carol"]}}}
+    agent = {"local": {"kind": "maildir", "path": f"{tmp_path}/mail/{{local_part}}", **ME}}
+    with (
+        Receiver() as senders,
+        running(
+            tmp_path, domain=domain, agent=agent, route=[to(senders.address, "sender.example")]
+        ) as daemon,
+    ):
+        send(daemon, letter("all", to="team@home.example"), to="team@home.example", rcpt=("NOTIFY=SUCCESS",))
+        (notice,) = senders.wait_for(1)
+        assert b"Action: expanded" in notice.content
+        assert b"bob@home.example" not in notice.content
+        daemon.wait_for("RecipientDelivered", 2, destination="agent:local")
+        (mail,) = mailbox.Maildir(str(tmp_path / "mail" / "bob"), create=False)
+        assert mail["X-Original-To"] == "team@home.example"
+        daemon.wait_for_empty_queue()
+        assert len(senders.wait_for(1)) == 1
