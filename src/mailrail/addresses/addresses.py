@@ -22,7 +22,7 @@ from mailrail.addresses.questions import AskHop, AskUser, LookUp, Question, Read
 from mailrail.model import Address, Recipient
 from mailrail.model import reply as say
 from mailrail.observe import Bus
-from mailrail.tables import Table, TableError
+from mailrail.tables import Known, Table, TableError
 
 _TOLD: Final = 10  # recipients in an event
 _ANYTHING: Values = ()
@@ -38,12 +38,14 @@ class Sources:
         people: who has a login; None where nobody knows.
         next_hop: who asks next hops; None where no domain wants it.
         read_list: returns the targets in a file, None if it is not there; may block.
+        at_once: returns what a table says of a key, by their names, None where that must be waited for.
     """
 
     tables: Mapping[str, Table]
     people: People | None = None
     next_hop: NextHop | None = None
     read_list: Callable[[str], Values] = read_list
+    at_once: Callable[[str, str], Known | None] = lambda name, key: None
 
 
 class Addresses:
@@ -77,9 +79,18 @@ class Addresses:
         walk = self._expander.expand(recipient, has_sender=has_sender)
         try:
             question = next(walk)
+            for _ in range(_IN_A_ROW):
+                if (known := self._at_once(question)) is None:
+                    break
+                question = walk.send(known.values)
         except StopIteration as done:
             return self._told(recipient, session, done.value)
         return self._resolve(recipient, session, walk, question)
+
+    def _at_once(self, question: Question) -> Known | None:
+        if isinstance(question, LookUp):
+            return self._sources.at_once(question.table, question.key)
+        return None
 
     async def _resolve(self, recipient: Recipient, session: str, walk: Walk, question: Question) -> Resolved:
         try:

@@ -1,7 +1,5 @@
 """Floor 5 · daemon — joins the room that knows addresses to those that it must ask."""
 
-from collections.abc import Mapping
-
 from mailrail.addresses import (
     Addresses,
     Bounds,
@@ -20,7 +18,7 @@ from mailrail.directory import Directory, DirectoryError, login_name
 from mailrail.model import Address, parse_address
 from mailrail.observe import Bus
 from mailrail.sasl import PreparationError
-from mailrail.tables import Table
+from mailrail.tables import Tables
 
 
 class Logins:
@@ -41,7 +39,7 @@ class Logins:
 
 def open_addresses(
     settings: MailrailSettings,
-    tables: Mapping[str, Table],
+    tables: Tables,
     directory: Directory | None,
     next_hop: NextHop,
     bus: Bus,
@@ -74,7 +72,12 @@ def open_addresses(
     people = None if directory is None else Logins(directory)
     addresses = Addresses(
         Expander(domains, ours, bounds, reader, rewriting),
-        Sources(tables=tables, people=people, next_hop=Verified(next_hop, settings.verify)),
+        Sources(
+            tables=tables,
+            people=people,
+            next_hop=Verified(next_hop, settings.verify),
+            at_once=tables.at_once,
+        ),
         bus,
         message_recipients=settings.addresses.message_recipients,
     )

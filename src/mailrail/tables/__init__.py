@@ -9,7 +9,7 @@ From the settings to an answer:
 What they are asked through (threads, databases, `tables.ldap`) serves the sources of users in `directory`, too.
 """
 
-from mailrail.tables.api import Table, TableError
+from mailrail.tables.api import Known, Table, TableError
 from mailrail.tables.databases import Database
 from mailrail.tables.events import TableFailed, TableLoaded, TableRefused, TableRestored
 from mailrail.tables.fetching import Fetched, Fetcher, HttpFetcher, Request, is_safe_url
@@ -30,6 +30,7 @@ __all__ = [
     "Fetcher",
     "FunctionName",
     "HttpFetcher",
+    "Known",
     "Place",
     "Pool",
     "PostgresUrl",

@@ -4,13 +4,29 @@
 TableError and is always "try again later". Who asks never learns from an answer which kind of table gave it.
 """
 
+from collections.abc import Callable
 from typing import Protocol
 
-from mailrail.model import MailrailError
+from mailrail.model import MailrailError, value
 
 
 class TableError(MailrailError):
     """A table cannot answer now: 4yz to whoever waits for it, never 5yz. The message names the table."""
+
+
+@value
+class Known:
+    """What a table says without anybody having to wait for it."""
+
+    values: tuple[str, ...] | None
+
+
+AtOnce = Callable[[str], Known | None]
+
+
+def nothing_at_once(key: str) -> Known | None:
+    """Know nothing without asking."""
+    return None
 
 
 class Table(Protocol):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from mailrail.observe import Bus
-from mailrail.tables.api import Table, TableError
+from mailrail.tables.api import Known, Table, TableError
 from mailrail.tables.events import TableFailed, TableRestored
 from mailrail.tables.settings import AskedSettings
 from mailrail.tables.turns import Turns
@@ -46,13 +46,19 @@ class AskedTable:
         self._failed = 0
         self._failed_s = -_REST_S
 
+    def at_once(self, key: str) -> Known | None:
+        """Return what the table held a moment ago under *key*, None where it must be asked."""
+        known = self._answers.get(key)
+        if known is None or asyncio.get_running_loop().time() >= known.until_s:
+            return None
+        self._answers.move_to_end(key)
+        return Known(known.values)
+
     async def look_up(self, key: str) -> Values:
         """Return what the table holds, or held a moment ago, under *key*."""
-        known = self._answers.get(key)
-        now_s = asyncio.get_running_loop().time()
-        if known is not None and now_s < known.until_s:
-            self._answers.move_to_end(key)
-            return known.values
+        if (fresh := self.at_once(key)) is not None:
+            return fresh.values
+        known, now_s = self._answers.get(key), asyncio.get_running_loop().time()
         stale = None if known is None or now_s >= known.until_s + self._settings.stale_s else known.values
         if stale is not None and now_s < self._failed_s + _REST_S:
             return stale  # it has just been found to be down: nobody need wait for that again

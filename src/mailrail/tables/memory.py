@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from mailrail.tables.api import Known
 from mailrail.tables.textfile import TextFile
 from mailrail.tables.textforms import Entries
 
@@ -15,6 +16,10 @@ class InlineTable:
     async def look_up(self, key: str) -> tuple[str, ...] | None:
         """Return what is there under *key*."""
         return self._entries.get(key)
+
+    def at_once(self, key: str) -> Known | None:
+        """Return what is there under *key*."""
+        return Known(self._entries.get(key))
 
     def describe(self) -> str:
         """Say how much it is."""
@@ -40,6 +45,10 @@ class FileTable:
     async def look_up(self, key: str) -> tuple[str, ...] | None:
         """Return what stands there under *key* now."""
         return (await self._file.content()).get(key)
+
+    def at_once(self, key: str) -> Known | None:
+        """Return what stands there under *key*, None where the file must be read again."""
+        return Known(self._file.known().get(key)) if self._file.is_current else None
 
     def describe(self) -> str:
         """Say which file, and how much was in it."""

@@ -7,7 +7,7 @@ table: it is not even asked for, so that no database has to bear it (A25).
 import unicodedata
 from typing import Final
 
-from mailrail.tables.api import Table, TableError
+from mailrail.tables.api import AtOnce, Known, Table, TableError, nothing_at_once
 
 _NEVER: Final = frozenset({"Cc", "Cs"})  # control characters, and halves of pairs
 _MOST_CHARACTERS: Final = (
@@ -18,9 +18,19 @@ _MOST_CHARACTERS: Final = (
 class NamedTable:
     """Implements Table for one of the settings; errors begin with its name."""
 
-    def __init__(self, name: str, inner: Table) -> None:
+    def __init__(self, name: str, inner: Table, at_once: AtOnce = nothing_at_once) -> None:
+        """Join a table with its name.
+
+        Args:
+            at_once: what of it need not be waited for.
+        """
         self._name = name
         self._inner = inner
+        self._at_once = at_once
+
+    def at_once(self, key: str) -> Known | None:
+        """Return what the table holds under *key*, None where that must be waited for."""
+        return self._at_once(key.lower()) if _can_be_key(key) else Known(None)
 
     async def look_up(self, key: str) -> tuple[str, ...] | None:
         """Return what the table holds under *key*."""

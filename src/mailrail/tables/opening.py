@@ -9,7 +9,7 @@ from mailrail.model import SettingsError
 from mailrail.net import Network, Resolve, client_context, system_resolve
 from mailrail.observe import Bus
 from mailrail.tables.accounts import AccountTable
-from mailrail.tables.api import Table
+from mailrail.tables.api import Known, Table
 from mailrail.tables.asked import AskedTable
 from mailrail.tables.databases import Database, QueryTable
 from mailrail.tables.fetching import JSON, HttpFetcher, Request
@@ -59,8 +59,12 @@ class Doors:
 class Tables(Mapping[str, Table]):
     """The tables of the settings by their names."""
 
-    def __init__(self, tables: Mapping[str, Table]) -> None:
+    def __init__(self, tables: Mapping[str, NamedTable]) -> None:
         self._tables = dict(tables)
+
+    def at_once(self, name: str, key: str) -> Known | None:
+        """Return what the table *name* holds under *key*, None where that must be waited for."""
+        return self._tables[name].at_once(key)
 
     def __getitem__(self, name: str) -> Table:
         return self._tables[name]
@@ -95,14 +99,18 @@ def check_table(settings: TableSettings, network: Network) -> None:
     _open("", settings, Doors(Bus(), network))
 
 
-def _named(name: str, settings: TableSettings, doors: Doors) -> Table:
+def _named(name: str, settings: TableSettings, doors: Doors) -> NamedTable:
     try:
         table = _open(name, settings, doors)
     except SettingsError as error:
         raise SettingsError(f"table {name}: {error}") from error
     if isinstance(settings, AskedSettings):
         table = AskedTable(name, table, settings, doors.bus)
-    return NamedTable(name, table)
+    match table:
+        case InlineTable() | FileTable() | AskedTable():
+            return NamedTable(name, table, table.at_once)
+        case _:
+            return NamedTable(name, table)
 
 
 def _open(name: str, settings: TableSettings, doors: Doors) -> Table:

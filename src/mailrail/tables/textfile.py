@@ -68,9 +68,14 @@ class TextFile(Generic[T]):
         """Return what was read last."""
         return self._content
 
+    @property
+    def is_current(self) -> bool:
+        """Tell whether the file is still the one that was read last."""
+        return self._reading is None and stamp_of(self.path) == self._stamp
+
     async def content(self) -> T:
         """Return what stands in the file, read again if it is another."""
-        while self._reading is not None or stamp_of(self.path) != self._stamp:
+        while not self.is_current:
             if self._reading is None:
                 self._stamp = stamp_of(self.path)  # of a bad file too: it is told once
                 self._reading = asyncio.get_running_loop().run_in_executor(None, self._try_file)

@@ -24,7 +24,7 @@ from mailrail.addresses import (
 from mailrail.addresses.included import read_list
 from mailrail.model import Address, Recipient, parse_address
 from mailrail.observe import Bus, Event
-from mailrail.tables import TableError
+from mailrail.tables import Known, TableError
 
 DOMAINS: dict[str, dict[str, Any]] = {
     "example.org": {
@@ -103,6 +103,26 @@ def test_an_alias_of_the_settings_is_answered_at_once() -> None:
     alone = Addresses(site.expander, Sources(tables={}), Bus(), message_recipients=10)
     resolved = alone.resolve(Recipient(parse_address("info@a.example")))
     assert isinstance(resolved, Expansion)
+
+
+@pytest.mark.parametrize(("members", "is_at_once"), [(10, True), (300, False)])
+def test_what_a_table_says_at_once_is_not_waited_for_but_for_long_lists(
+    members: int, is_at_once: bool
+) -> None:
+    names = tuple(f"m{number}" for number in range(members))
+    entries = {"all": names, **{name: (f"{name}@example.net",) for name in names}}
+    site = read_site({"domain": {"a.example": {"aliases": ["t"]}}, "bounds": {"recipients": 1000}})
+    sources = Sources(tables={"t": FakeTable(entries)}, at_once=lambda _, key: Known(entries.get(key)))
+    addresses = Addresses(site.expander, sources, Bus(), message_recipients=1000)
+
+    async def main() -> None:
+        answer = addresses.resolve(Recipient(parse_address("all@a.example")))
+        assert isinstance(answer, Awaitable) is not is_at_once
+        resolved = await answer if isinstance(answer, Awaitable) else answer
+        assert isinstance(resolved, Expansion)
+        assert len(resolved.recipients) == members
+
+    asyncio.run(main())
 
 
 def test_a_table_is_asked_and_what_it_says_is_told(world: World) -> None:

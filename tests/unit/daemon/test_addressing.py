@@ -15,6 +15,7 @@ from mailrail.directory import Directory, DirectoryError, User, open_directory, 
 from mailrail.model import Address, Recipient, SystemClock, parse_address, system_rng
 from mailrail.net import SocketNetwork
 from mailrail.observe import Bus
+from mailrail.tables import Doors, open_tables
 
 
 class Unasked:
@@ -28,7 +29,9 @@ def resolve(tmp_path: Path, text: str, **tables: Any) -> Resolved:
     async def main() -> Resolved:
         network = SocketNetwork(settings.net)
         directory = open_directory(settings.users, tmp_path, Bus(), system_rng(), network, SystemClock())
-        addresses, _ = open_addresses(settings, {}, directory, Unasked(), Bus())
+        addresses, _ = open_addresses(
+            settings, open_tables(settings.table, Doors(Bus(), network)), directory, Unasked(), Bus()
+        )
         answer = addresses.resolve(Recipient(parse_address(text)))
         resolved = await answer if isinstance(answer, Awaitable) else answer
         if directory is not None:
