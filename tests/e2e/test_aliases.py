@@ -113,7 +113,7 @@ def test_who_asked_for_success_is_told_that_an_alias_was_expanded(tmp_path: Path
     """RFC 3461 §5.2.7.3."""
     with Receiver() as receiver, running(tmp_path, route=[to(receiver.address)], **local(tmp_path)) as daemon:
         send(daemon, to="info@home.example", rcpt=("NOTIFY=SUCCESS",))
-        mails = receiver.wait_for(2)
+        mails = receiver.wait_for(3)  # a copy for each of the two, and the notice
         (notice,) = [mail for mail in mails if mail.sender.startswith("FROM:<>")]
         assert b"Action: expanded" in notice.content
         assert b"Final-Recipient: rfc822; info@home.example" in notice.content
