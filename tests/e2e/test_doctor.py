@@ -57,6 +57,9 @@ def test_a_set_up_is_good_until_something_breaks(tmp_path: Path) -> None:
         assert {check for check, found in good.items() if found == {"note"}} == {
             "certificate",
             "users",
+            "tables",
+            "agents",
+            "aliases",
             "reverse",
         }
         assert {"ok"} == {level for found in good.values() for level in found} - {"note"}
