@@ -246,15 +246,17 @@ def test_an_alias_hands_mail_to_a_program_and_to_a_file(tmp_path: Path) -> None:
     domain = {
         "home.example": {
             "deliver": "discard",
-            "alias": {"robot": [f"|/usr/bin/tee {seen}", f"{box}/", f"{tmp_path}/plain"]},
-            "allow": ["files", "programs"],
+            "alias": {"robot": [f"|/usr/bin/tee {seen}", f"{box}/", f"{tmp_path}/plain", ":agent:copies"]},
+            "allow": ["files", "programs", "agents"],
         }
     }
     agents = {name: {"kind": name, **ME} for name in ("pipe", "maildir", "mbox")}
+    agents["copies"] = {"kind": "mbox", "path": f"{tmp_path}/copies", **ME}
     with running(tmp_path, domain=domain, agent=agents) as daemon:
         send(daemon, letter("for a robot", to="robot@home.example"), to="robot@home.example")
-        daemon.wait_for("RecipientDelivered", 3)
+        daemon.wait_for("RecipientDelivered", 4)
         assert "Subject: for a robot" in seen.read_text()
+        assert "Subject: for a robot" in (tmp_path / "copies").read_text()
         assert len(mailbox.Maildir(str(box), create=False)) == 1
         assert (tmp_path / "plain").read_text().startswith(f"From {ANN}  ")
 

@@ -62,8 +62,8 @@ class DomainAddresses(Settings):
     )
     allow: tuple[Power, ...] = setting(
         (),
-        "What aliases may name beside addresses: files (/path), programs (|program) and includes (:include:/path). Whoever may write the "
-        "tables can then have files written, programs run or files read.",
+        "What aliases may name beside addresses: files (/path), programs (|program), agents (:agent:NAME) and includes (:include:/path). Whoever may write "
+        "the tables can then have files written, programs run, mail handed over or files read.",
     )
     verify: bool = setting(
         False,

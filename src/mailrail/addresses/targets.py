@@ -1,10 +1,11 @@
 """Floor 3 · addresses — what an alias names: one target, read from its text. Pure.
 
 `ann`, `bob@elsewhere.example`, `\\ann` (the mailbox itself, whatever else the name stands for), `@example.net` (the same name there),
-`|program argument`, `/file`, `/Maildir/`, `:include:/list`. A local part is data: whatever it holds, no shell, path or pattern is ever made
+`|program argument`, `/file`, `/Maildir/`, `:agent:NAME`, `:include:/list`. A local part is data: whatever it holds, no shell, path or pattern is ever made
 of it (A25).
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,10 @@ from typing import Final
 from mailrail.model import Address, AddressError, MailrailError, parse_address, parse_domain, parse_local_part
 
 INCLUDE: Final = ":include:"
+AGENT: Final = ":agent:"
+_AGENT_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# What `Recipient.target` says by itself; no alias may.
+_OUR_OWN: Final = frozenset({"expanded", "list", "unknown"})
 NOWHERE: Final = "/dev/null"
 DISCARD: Final = "discard"  # the agent that keeps nothing
 
@@ -23,6 +28,7 @@ class Power(Enum):
     FILES = "files"
     PROGRAMS = "programs"
     INCLUDES = "includes"
+    AGENTS = "agents"
 
 
 class BrokenTargetError(MailrailError):
@@ -72,6 +78,9 @@ def parse_target(text: str, of: Address, allow: Collection[Power]) -> Target:
     if text.startswith("/"):
         _check(text, Power.FILES, allow)
         return ToAgent(text)
+    if text.startswith(AGENT):
+        _check(text, Power.AGENTS, allow)
+        return ToAgent(_agent(text.removeprefix(AGENT)))
     if text.startswith(INCLUDE):
         _check(text, Power.INCLUDES, allow)
         return ToIncluded(text.removeprefix(INCLUDE))
@@ -88,6 +97,12 @@ def _check(text: str, power: Power, allow: Collection[Power]) -> None:
         )
     if not text.isprintable():
         raise BrokenTargetError(f"{text!r} holds a control character")
+
+
+def _agent(name: str) -> str:
+    if name in _OUR_OWN or not _AGENT_NAME.fullmatch(name):
+        raise BrokenTargetError(f"{name!r} is not the name of an agent")
+    return name
 
 
 def _address(text: str, of: Address) -> Target:

@@ -1,6 +1,7 @@
 """Floor 4 · agents — makes carriers, and holds the agents and what they share."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, assert_never
 
 from mailrail.agents import classify
@@ -130,7 +131,7 @@ class Missing:
 
 
 def make_agent(settings: AgentSettings, tools: Tools) -> Agent:
-    """Make the agent that *settings* describe.
+    """Make the agent that *settings* describe; one that may take minutes has threads of its own, so that it holds up no other.
 
     Raises:
         SettingsError: a file or function that they name cannot be used.
@@ -143,11 +144,11 @@ def make_agent(settings: AgentSettings, tools: Tools) -> Agent:
         case Kind.ERROR:
             return Refuse(settings.answer)
         case Kind.PIPE:
-            return PipeAgent(settings, tools)
+            return PipeAgent(settings, replace(tools, threads=Threads()))
         case Kind.HTTP:
-            return HttpAgent(settings, tools)
+            return HttpAgent(settings, replace(tools, threads=Threads()))
         case Kind.FUNCTION:
-            return FunctionAgent(settings, tools)
+            return FunctionAgent(settings, replace(tools, threads=Threads()))
         case _:
             assert_never(settings.kind)
 

@@ -70,7 +70,8 @@ class FunctionAgent:
         return [f"handed to the function {self._settings.function}"]
 
     def close(self) -> None:
-        """Hold nothing."""
+        """Take nothing more."""
+        self._tools.threads.close()
 
     async def _call(self, letter: Letter, recipients: Sequence[Recipient]) -> Outcome:
         beginning = await beginning_of(letter)

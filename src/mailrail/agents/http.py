@@ -89,7 +89,8 @@ class HttpAgent:
         return [f"posted to {self._settings.url} ({self._settings.body}, {signed})"]
 
     def close(self) -> None:
-        """Hold nothing."""
+        """Take nothing more."""
+        self._tools.threads.close()
 
     async def _post(self, letter: Letter, recipients: Sequence[Recipient], call_id: str) -> Outcome:
         loop, tools, limit_s = asyncio.get_running_loop(), self._tools, self._settings.timeout_s

@@ -57,7 +57,8 @@ class PipeAgent:
         return [f"program: {shlex.join(call.arguments)}", f"run as: {account}"]
 
     def close(self) -> None:
-        """Hold nothing."""
+        """Take nothing more."""
+        self._tools.threads.close()
 
     async def _run(self, letter: Letter, recipients: Sequence[Recipient], beginning: bytes) -> Outcome:
         message = letter.message

@@ -1,4 +1,4 @@
-"""Floor 4 · agents — where blocking work is done: threads of the room's own, so that a program that hangs holds up no disk.
+"""Floor 4 · agents — where blocking work is done: threads of the room's own, so that a disk that hangs holds up nothing else.
 
 They go through the running loop's `run_in_executor`; a simulated loop runs the work itself.
 """
@@ -15,7 +15,7 @@ _MOST: Final = 64
 
 
 class Threads:
-    """Threads for the agents of one daemon. Make it anywhere, use it in one loop."""
+    """Threads for mailboxes, or for one agent that calls others. Make it anywhere, use it in one loop."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(_MOST, thread_name_prefix="agents")

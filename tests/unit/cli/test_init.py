@@ -23,6 +23,7 @@ DOMAINS = (
     (),
     ("--domain", "example.org=10.0.0.5:25", "--domain", "bücher.example=lmtp:unix:/run/lmtp"),
     ("--domain", "example.org", "--domain", "EXAMPLE.net=lmtp:[2001:db8::5]:24"),
+    ("--domain", "example.org=maildir"),
 )
 RELAYS = ((), ("--relay", "10.0.0.0/8", "--relay", "2001:db8::/32"))
 SUBMISSION = ((), ("--submission",), ("--no-submission",))
