@@ -64,7 +64,8 @@ def bring_in(settings: MailrailSettings, address: str, names: Endpoint) -> Mappe
             name: one.model_copy(update=_undemanding(one, name, notes))
             for name, one in settings.domain.items()
         },
-        "agent": settings.agent | dict.fromkeys(outside, AgentSettings(kind=Kind.DISCARD)),
+        # "pipe" is there without a table: aliases may name programs.
+        "agent": settings.agent | dict.fromkeys((*outside, "pipe"), AgentSettings(kind=Kind.DISCARD)),
         "routing": settings.routing.model_copy(update={"tls": TlsLevel.MAY}),
     }
     endpoints = [one.endpoint for one in listeners if not one.endpoint.is_unix]

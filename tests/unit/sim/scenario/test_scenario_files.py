@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mailrail.agents import Kind
 from mailrail.config import BadSettingsError, MailrailSettings
 from mailrail.net import Endpoint
 from mailrail.routing import TlsLevel
@@ -116,6 +117,22 @@ def test_settings_of_the_real_world_are_brought_into_this_one() -> None:
 def test_what_needs_nothing_from_the_real_world_stays_without_a_note() -> None:
     mapped = bring_in(MailrailSettings(hostname="mx.mine.example"), "192.0.2.1", NAMES)
     assert mapped.notes == ()
+
+
+def test_no_program_service_or_function_is_called_from_a_simulation() -> None:
+    agent = {
+        "box": {"kind": "maildir"},
+        "program": {"kind": "pipe", "command": ["/bin/true"]},
+        "service": {"kind": "http", "url": "https://example.org/"},
+        "function": {"kind": "function", "function": "os:abort"},
+    }
+    settings = MailrailSettings.model_validate({"hostname": "mx.mine.example", "agent": agent})
+    mapped = bring_in(settings, "192.0.2.1", NAMES)
+    assert {name: one.kind for name, one in mapped.settings.agent.items()} == {
+        "box": Kind.MAILDIR,
+        **dict.fromkeys(("program", "service", "function", "pipe"), Kind.DISCARD),
+    }
+    assert "function, program, service" in mapped.notes[0]
 
 
 def test_a_scenario_has_defaults_for_everything_but_its_nodes() -> None:
