@@ -138,6 +138,7 @@ class House:
         zone: what the name server knows.
         store: what the spool in memory keeps; unused where the spool is SQLite.
         disk: a simulated one that SQLite is on, if that is wanted.
+        written: the settings that a reload finds.
         events: everything that was told while `is_listening`.
     """
 
@@ -160,6 +161,7 @@ class House:
         spool = {"path": path / "spool", "reserve_bytes": 0, "reserve_share": 0.0, "reserve_inodes": 0}
         spool.update(settings.get("spool", {}))
         self.settings = MailrailSettings.model_validate({**SETTINGS, **settings, "spool": spool})
+        self.written = self.settings
         self._life: asyncio.Task[None] | None = None
         self.network.listen(HOP, self.hop.accept)
         ZoneService(self.network, self.zone, NAMES)
@@ -178,9 +180,10 @@ class House:
             is_own_address=self.own.__contains__,
         )
         if self._in_memory:
-            self.daemon = Daemon(self.settings, world, self.bus, MemorySpool(self.clock, self.store))
+            spool = MemorySpool(self.clock, self.store)
+            self.daemon = Daemon(self.settings, world, self.bus, spool, lambda: self.written)
         else:
-            self.daemon = await Daemon.build(self.settings, world, self.bus)
+            self.daemon = await Daemon.build(self.settings, world, self.bus, lambda: self.written)
         self._life = asyncio.ensure_future(self.daemon.run())
         await asyncio.sleep(0.1)
 
@@ -223,6 +226,10 @@ class House:
     async def queued(self) -> int:
         """Return how many items the spool holds."""
         return await self.daemon.spool.count(Filter())
+
+    def write(self, **settings: Any) -> None:
+        """Write other settings, for the next reload."""
+        self.written = MailrailSettings.model_validate({**self.settings.model_dump(), **settings})
 
     def told(self, kind: str) -> list[Any]:
         """Return the events of the type that is called *kind*."""

@@ -54,7 +54,12 @@ _EMPTY_S: Final = 1.0  # how often a leftover spool is asked whether it is empty
 
 
 class Daemon:
-    """One node: one loop, one spool. Make it with `build`, then await `run`."""
+    """One node: one loop, one spool. Make it with `build`, then await `run`.
+
+    Attributes:
+        book: the rules in force.
+        retired: rules under which something may still go on, with the loop's time at which others took their place.
+    """
 
     def __init__(
         self,
@@ -99,7 +104,7 @@ class Daemon:
             logins=logins,
         )
         self.book = book = Rulebook(settings, self._base)
-        self._retired: list[tuple[float, Rulebook]] = []
+        self.retired: list[tuple[float, Rulebook]] = []
 
         # When.
         self.manager = Manager(
@@ -212,7 +217,7 @@ class Daemon:
                 finally:
                     await self._wind_down(queue)
         finally:
-            for _, old in self._retired:
+            for _, old in self.retired:
                 await old.close(self.book)
             await self.book.close()
             if self.book.directory is not None:
@@ -336,7 +341,7 @@ class Daemon:
     def _go_by(self, book: Rulebook) -> None:
         """Put *book* in force, in one go: what begins from now on begins under it."""
         settings, loop = book.settings, asyncio.get_running_loop()
-        self._retired.append((loop.time(), self.book))
+        self.retired.append((loop.time(), self.book))
         self.settings, self.book, self.intake = settings, book, book.intake(self.manager)
         self.manager.use(book.courier, book.notifier, settings.queue)
         if not self.worker.is_leftover:
@@ -348,9 +353,9 @@ class Daemon:
 
     async def _let_go(self) -> None:
         """Close the rulebooks under which nothing goes on any more."""
-        for since_s, old in self._retired[:]:
+        for since_s, old in self.retired[:]:
             if not (self.server.has_session_from(since_s) or self.manager.is_used(old.courier)):
-                self._retired.remove((since_s, old))
+                self.retired.remove((since_s, old))
                 await old.close(self.book)
 
     async def _reload_for_operator(self, only_certificates: bool) -> Reloaded:

@@ -22,11 +22,13 @@ class Keyring:
         self._refused = ""
 
     def begin(self, settings: MailrailSettings) -> SigningKeys | None:
-        """Return the keys; one is made if there is none and *settings* have something to sign. Blocks.
+        """Return the keys in force; where there are none they are read, or one is made if *settings* have something to sign. Blocks.
 
         Raises:
             SettingsError: they can be neither read nor written.
         """
+        if self._keys is not None:
+            return self._keys
         signs = bool(settings.domain) and (settings.srs.rewrite or settings.batv.sign)
         self._keys = keep_keys(self.file, self._rng, self._clock.now_us()) if signs else read_keys(self.file)
         return self._keys

@@ -166,22 +166,19 @@ class Server:
         """Go by these from now on; sessions that run keep their handler and what they were offered.
 
         Args:
-            trusted: networks exempt from the limits on one client.
-            lines: what each listener does, in the order in which they were opened, each with the endpoint, TLS and
-                client certificates that it has.
+            lines: what each listener does, in the order in which they were opened, with endpoint and TLS as they are.
         """
-        assert len(lines) == len(self._lines), "listeners neither come nor go"
         self.limits, self.timeouts = settings.limits, settings.timeouts
         self._gate.use(settings.limits, trusted, [one for port, _ in lines for one in port.xclient_from])
-        self._lines[:] = [self._line(port, handler) for port, handler in lines]
+        for place, (port, handler) in enumerate(lines):
+            self._lines[place] = self._line(port, handler)
 
     def has_session_from(self, moment_s: float) -> bool:
-        """Tell whether a session is still there that was opened before *moment_s* of the loop's time."""
-        return any(session.opened_s < moment_s for session in self._sessions)
+        """Tell whether a session is still there that was opened by *moment_s* of the loop's time."""
+        return any(session.opened_s <= moment_s for session in self._sessions)
 
     def _line(self, port: Port, handler: HandlerFactory) -> "_Line":
-        can_bind = self._tls is not None and self._tls.can_bind
-        offer = offer_at(port, self._hostname, self.limits, can_bind=can_bind)
+        offer = offer_at(port, self._hostname, self.limits, can_bind=bool(self._tls and self._tls.can_bind))
         return _Line(port, Offers.of(offer), Offers.of(replace(offer, has_tls=False)), handler)
 
     def use_certificates(self, tls: ServerContexts) -> None:

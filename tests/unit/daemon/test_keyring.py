@@ -40,6 +40,11 @@ def test_a_key_is_made_at_the_first_start_where_something_is_to_be_signed(tmp_pa
     assert made is not None
     assert site.ring().begin(settings()) == made
     assert site.ring().begin(settings(srs={"rewrite": False})) == made, "what was signed still verifies"
+    ring = site.ring()
+    assert ring.begin(settings()) == made
+    site.file.unlink()
+    assert ring.begin(settings()) == made, "other settings are no reason for another key"
+    assert not site.file.exists()
 
 
 def test_every_worker_finds_the_key_that_one_of_them_added(tmp_path: Path) -> None:
