@@ -310,3 +310,31 @@ def test_of_an_alias_the_sender_hears_that_it_was_expanded_and_no_more(tmp_path:
         assert mail["X-Original-To"] == "team@home.example"
         daemon.wait_for_empty_queue()
         assert len(senders.wait_for(1)) == 1
+
+
+def test_a_function_gets_mail_and_cannot_keep_the_server_from_ending(tmp_path: Path) -> None:
+    (tmp_path / "oursite.py").write_text(
+        f"""
+import time
+
+def take(envelope, message):
+    if "slow" in envelope.recipients[0]:
+        time.sleep(1000)
+    with open({str(tmp_path / "taken")!r}, "ab") as out:
+        out.write(envelope.recipients[0].encode() + b" " + message.read())
+"""
+    )
+    domain = {"home.example": {"deliver": "local"}}
+    agent = {"local": {"kind": "function", "function": "oursite:take"}}
+    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    with running(
+        tmp_path, environment={"PYTHONPATH": paths}, domain=domain, agent=agent, timeouts={"drain_s": "1s"}
+    ) as daemon:
+        send(daemon, letter("to a function", to=BOB), to=BOB)
+        daemon.wait_for("RecipientDelivered", destination="agent:local")
+        content = (tmp_path / "taken").read_bytes()
+        assert content.startswith(BOB.encode() + b" Received: ")
+        assert b"\r\nSubject: to a function\r\n" in content
+        send(daemon, letter("never taken", to="slow@home.example"), to="slow@home.example")
+        daemon.stop()
+        assert daemon.errors() == []

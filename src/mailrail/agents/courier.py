@@ -17,7 +17,7 @@ from mailrail.agents.pipe import PipeAgent
 from mailrail.agents.scribe import LocalScribe, Scribe
 from mailrail.agents.settings import AgentSettings, Kind, all_agents
 from mailrail.agents.simple import EXPANDED, LIST, Discard, Refuse
-from mailrail.agents.threads import Threads
+from mailrail.agents.threads import LooseThreads, Threads
 from mailrail.agents.tools import Tools
 from mailrail.model import Clock, Outcome, Recipient
 from mailrail.model import reply as say
@@ -148,7 +148,7 @@ def make_agent(settings: AgentSettings, tools: Tools) -> Agent:
         case Kind.HTTP:
             return HttpAgent(settings, replace(tools, threads=Threads()))
         case Kind.FUNCTION:
-            return FunctionAgent(settings, replace(tools, threads=Threads()))
+            return FunctionAgent(settings, replace(tools, threads=Threads(LooseThreads())))
         case _:
             assert_never(settings.kind)
 

@@ -4,21 +4,44 @@ They go through the running loop's `run_in_executor`; a simulated loop runs the 
 """
 
 import asyncio
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Final, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 # Ours: what runs at one time is bounded by the windows of the destinations, and this only by them together.
 _MOST: Final = 64
 
 
+class LooseThreads(Executor):
+    """A thread for each piece of work, which the process does not wait for at its end: for code that nobody can end."""
+
+    def submit(self, fn: "Callable[P, T]", /, *args: "P.args", **kwargs: "P.kwargs") -> "Future[T]":
+        """Begin *fn* at once."""
+        future: Future[T] = Future()
+
+        def run() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
+            try:
+                result = fn(*args, **kwargs)
+            except BaseException as error:
+                future.set_exception(error)
+            else:
+                future.set_result(result)
+
+        threading.Thread(target=run, name="agents", daemon=True).start()
+        return future
+
+
 class Threads:
     """Threads for mailboxes, or for one agent that calls others. Make it anywhere, use it in one loop."""
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(_MOST, thread_name_prefix="agents")
+    def __init__(self, executor: Executor | None = None) -> None:
+        self._executor = executor or ThreadPoolExecutor(_MOST, thread_name_prefix="agents")
 
     async def run(self, work: Callable[[], T]) -> T:
         """Do *work* in a thread.
