@@ -172,7 +172,7 @@ async def _explain(
             *whose,
             *_whose(found),
             *(_handed_in(settings) if is_local else rules.explain(named, client, user)),
-            *_priorities(settings, user, may_relay=may_relay),
+            *(() if is_local else _wishes(settings, user, may_relay=may_relay)),
         ],
         steps=list(resolved.steps),
         refusal="" if refusal is None else f"{refusal.reply}: {refusal.reason}",
@@ -213,12 +213,21 @@ def _handed_in(settings: MailrailSettings) -> Iterator[str]:
         yield f"as themselves; as anybody: {trusted}"
 
 
-def _priorities(settings: MailrailSettings, user: str, *, may_relay: bool) -> Iterator[str]:
-    """Say where the client may have its mail go before that of others, among the listeners that ask."""
+def _wishes(settings: MailrailSettings, user: str, *, may_relay: bool) -> Iterator[str]:
+    """Say what the client may ask for its mail besides delivery, at each listener that would serve it."""
     for listener in settings.listener:
+        if listener.is_for_members and not may_relay:
+            continue
+        here = f"at {listener.address} it"
+        if listener.requiretls:
+            yield f"{here} may ask under TLS for verified TLS at every hop, or to come back (REQUIRETLS)"
+        if listener.future_release_s:
+            yield f"{here} may be kept back for {listener.future_release_s:.0f} s at most (FUTURERELEASE)"
+        if listener.deliver_by_s:
+            yield f"{here} may be given a time for delivery, {listener.deliver_by_s:.0f} s at least (DELIVERBY)"
         if listener.mt_priority is not PriorityRight.NONE:
             most = 9 if listener.mt_priority.may_raise(user, may_relay=may_relay) else 0
-            yield f"at {listener.address} it may have a priority from -9 to {most} (MT-PRIORITY)"
+            yield f"{here} may have a priority from -9 to {most} (MT-PRIORITY)"
 
 
 async def _submission(

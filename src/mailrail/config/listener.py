@@ -160,7 +160,7 @@ class ListenerSettings(Settings):
 
     @model_validator(mode="after")
     def _hides_only_members(self) -> Self:
-        if self.hide_client and not self._is_for_members:
+        if self.hide_client and not self.is_for_members:
             raise ValueError(
                 f'at a listener of role "{self.role.value}" the trace must tell where mail is from: leave out hide_client'
             )
@@ -168,7 +168,7 @@ class ListenerSettings(Settings):
 
     @model_validator(mode="after")
     def _keeps_back_for_members(self) -> Self:
-        if self.future_release_s and not self._is_for_members:
+        if self.future_release_s and not self.is_for_members:
             raise ValueError(
                 f'a listener of role "{self.role.value}" keeps nothing back for its senders: leave out future_release_s'
             )
@@ -176,21 +176,22 @@ class ListenerSettings(Settings):
 
     @model_validator(mode="after")
     def _raises_for_members(self) -> Self:
-        if self.mt_priority is PriorityRight.LOGIN and not self._is_for_members:
+        if self.mt_priority is PriorityRight.LOGIN and not self.is_for_members:
             raise ValueError(
                 f'at a listener of role "{self.role.value}" nobody logs in: write mt_priority = "lower" or "relay"'
             )
         return self
 
     @property
-    def _is_for_members(self) -> bool:
+    def is_for_members(self) -> bool:
+        """Whether only clients that may relay are served."""
         return self.role in (Role.SUBMISSION, Role.INTERNAL)
 
     @property
     def treatment(self) -> Treatment:
         """What is done to the messages; programs behind an internal listener need not know how to write a header section."""
         return Treatment(
-            completes=self._is_for_members,
+            completes=self.is_for_members,
             checks_header=self.role is Role.SUBMISSION,
             hides_client=self.hide_client,
         )

@@ -191,16 +191,15 @@ class Rulebook:
         return listener.mechanisms if listener.auth else self.directory.able(listener.mechanisms)
 
     def _duty(self, listener: ListenerSettings, intake: Intake) -> Duty:
-        role = listener.role
         return Duty(
             intake=intake,
             rules=self.rules,
             hostname=self.settings.hostname,
-            is_submission=role in (Role.SUBMISSION, Role.INTERNAL),
+            is_submission=listener.is_for_members,
             treatment=self._treatment(listener),
-            is_members_only=role in (Role.SUBMISSION, Role.INTERNAL),
+            is_members_only=listener.is_for_members,
             needs_tls=listener.client_certificate is ClientCertificate.REQUIRE,
-            is_lmtp=role is Role.LMTP,
+            is_lmtp=listener.role is Role.LMTP,
             keeper=self._keeper(),
             may_auth_in_clear=listener.auth_in_clear,
             postmaster=self._postmaster(),

@@ -167,6 +167,30 @@ def test_who_may_go_first_is_told(
     assert f"at 127.0.0.1:9 it may have a priority from -9 to {most} (MT-PRIORITY)" in said.out
 
 
+@pytest.mark.parametrize(
+    ("role", "client", "is_told"),
+    [
+        ("submission", ["--ip", "192.0.2.9"], True),
+        ("submission", ["--user", "ann"], True),
+        ("submission", [], False),
+        ("submission", ["--local"], False),
+        ("mx", [], True),
+    ],
+)
+def test_what_may_be_asked_for_a_message_is_told_to_whom_it_is_offered(
+    mailrail: Program, config: Path, role: str, client: list[str], is_told: bool
+) -> None:
+    wishes = ['role = "' + role + '"', "requiretls = true", 'deliver_by_s = "2m"']
+    wishes += ['future_release_s = "1h"'] if role == "submission" else []
+    config.write_text(config.read_text().replace("[[listener]]", "\n".join(["[[listener]]", *wishes])))
+    said = mailrail("explain", "bob@example.org", *client)
+    assert said.code == 0
+    for words in ("verified TLS at every hop, or to come back (REQUIRETLS)", "120 s at least (DELIVERBY)"):
+        assert (words in said.out) is is_told
+    is_kept = is_told and role == "submission"
+    assert ("at 127.0.0.1:9 it may be kept back for 3600 s at most (FUTURERELEASE)" in said.out) is is_kept
+
+
 def test_checks_that_are_off_are_told(mailrail: Program, config: Path) -> None:
     config.write_text("submission = {check_sender = false, check_from = false}\n" + config.read_text())
     said = mailrail("explain", "x@elsewhere.example", "--user", "ann", "--from", "eve@example.org")
