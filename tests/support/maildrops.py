@@ -45,7 +45,9 @@ _LIMITS = HeaderLimits(header_bytes=256 * 1024, header_lines=1000, hops=50)
 _PLENTY = Want(limit=1000, per_destination=1000)
 
 
-def hand_in(disk: Disk, name: str, handed: Handed, content: bytes, *, spoil: int = 0) -> None:
+def hand_in(
+    disk: Disk, name: str, handed: Handed, content: bytes, *, spoil: int = 0, maildrop: Path = MAILDROP
+) -> None:
     """Do what `maildrop.DropWriter` does, on another disk.
 
     Args:
@@ -55,20 +57,20 @@ def hand_in(disk: Disk, name: str, handed: Handed, content: bytes, *, spoil: int
     octets = bytearray(head + content + format_trailer(len(content), crc32(content, crc32(head))))
     if spoil:
         octets[spoil // 8] ^= 1 << spoil % 8
-    put(disk, name, bytes(octets))
+    put(disk, name, bytes(octets), maildrop)
 
 
-def put(disk: Disk, name: str, octets: bytes) -> None:
+def put(disk: Disk, name: str, octets: bytes, maildrop: Path = MAILDROP) -> None:
     """Put any file into the maildrop, as whoever may make files there can."""
-    hidden = MAILDROP / NEW / f".{name}"
+    hidden = maildrop / NEW / f".{name}"
     fd = disk.create(hidden)
     left = memoryview(octets)
     while left:
         left = left[disk.write(fd, left) :]
     disk.sync(fd)
     disk.close(fd)
-    disk.rename(hidden, MAILDROP / NEW / name)
-    disk.sync_directory(MAILDROP / NEW)
+    disk.rename(hidden, maildrop / NEW / name)
+    disk.sync_directory(maildrop / NEW)
 
 
 class Office:

@@ -40,7 +40,7 @@ def _look(site: Site, path: Path, access: Access) -> Iterator[Finding]:
             f"its mode is {mode:04o}, though maildrop.access says owner",
             "restart the server: it sets the mode",
         )
-    if not mode & stat.S_ISGID:
+    if access is Access.EVERYONE and not mode & stat.S_ISGID:
         yield warning(
             f"files of others in {path / NEW} may be unreadable for the server",
             f"its mode is {mode:04o}: without the set-group-id bit they do not get its group",

@@ -47,12 +47,24 @@ class Ground:
             with suppress(FileExistsError):
                 disk.make_directory(directory)
             self._own(directory)
-            disk.set_mode(directory, mode)
+            self._set_mode(directory, mode)
         if self._access is Access.EVERYONE:
             self._let_through(path.parent)
         self._tell_limit(limit_bytes)
         disk.sync_directory(path)
         disk.sync_directory(path.parent)
+
+    def _set_mode(self, directory: Path, mode: int) -> None:
+        """Set the rights; where the system forbids the set-group-id bit, and only we and root come, without."""
+        try:
+            self.disk.set_mode(directory, mode)
+        except PermissionError as error:
+            if not mode & stat.S_ISGID:
+                raise
+            if self._access is not Access.OWNER:
+                text = "may not have the set-group-id bit, without which others' files cannot be read: RestrictSUIDSGID=no for systemd"
+                raise PermissionError(errno.EPERM, text, str(directory)) from error
+            self.disk.set_mode(directory, mode & 0o777)  # root gives its files the right group by itself
 
     def _own(self, directory: Path) -> None:
         status = self.disk.status(directory)

@@ -36,6 +36,26 @@ def test_mail_from_a_network_that_may_relay_is_taken(mailrail: Program) -> None:
     assert "a notice to the sender would go:" in said.out
 
 
+@pytest.mark.parametrize(
+    ("maildrop", "words"),
+    [
+        ("", ["taken, because", "the user that the server runs as and root may hand in mail"]),
+        (
+            'access = "everyone"\nusers = ["ann"]',
+            ["everyone on this machine may", "but only ann: maildrop.users"],
+        ),
+        ('senders = "own"\ntrusted = ["www"]', ["as anybody: root, the server's user, www"]),
+        ('access = "nobody"', ["refused, because", "nobody may hand in mail here: maildrop.access"]),
+    ],
+)
+def test_mail_of_programs_here_goes_by_the_rules_of_the_maildrop(
+    config: Path, mailrail: Program, maildrop: str, words: list[str]
+) -> None:
+    config.write_text(f"{config.read_text()}\n[maildrop]\n{maildrop}\n")
+    said = mailrail("explain", "bob@example.org", "--local")
+    assert [word for word in words if word not in said.out] == []
+
+
 def test_json_is_for_programs(mailrail: Program) -> None:
     found = json.loads(mailrail("explain", "x@elsewhere.example", "--user", "ann", "--json").out)
     assert found["is_taken"] is True

@@ -44,14 +44,16 @@ def test_a_way_that_others_cannot_pass_is_an_error(tmp_path: Path, place: Path) 
 
 
 @pytest.mark.parametrize(
-    ("mode", "what"), [(0o3733, "everyone may make files"), (0o700, "may be unreadable")]
+    ("access", "mode", "what"),
+    [("owner", 0o3733, "everyone may make files"), ("everyone", 0o1733, "may be unreadable")],
 )
 def test_rights_that_are_not_those_of_the_settings_are_a_warning(
-    tmp_path: Path, place: Path, mode: int, what: str
+    tmp_path: Path, place: Path, access: str, mode: int, what: str
 ) -> None:
-    Ground(SystemDisk(), place, Access.OWNER).prepare(1000)
+    Ground(SystemDisk(), place, Access(access)).prepare(1000)
     (place / "new").chmod(mode)
-    assert what in only(found("maildrop", tmp_path), Level.WARNING).what
+    told = found("maildrop", tmp_path, settings=with_access(tmp_path, access))
+    assert [what in one.what for one in told if one.level is Level.WARNING] == [True]
 
 
 def test_what_was_set_aside_and_what_nobody_takes_is_a_warning(tmp_path: Path, place: Path) -> None:

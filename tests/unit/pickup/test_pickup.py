@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 
 import pytest
 from tests.support.maildrops import (
@@ -28,7 +29,9 @@ from mailrail.net import Connection
 from mailrail.observe import Bus
 from mailrail.pickup import Access, Correspondence, MaildropSettings, Person, Senders
 from mailrail.pickup.events import HandedInRefused, HandedInSetAside, MaildropFailed
+from mailrail.pickup.ground import Ground
 from mailrail.sim import SimDisk, simulate
+from mailrail.spool import SystemDisk
 from mailrail.tables import Doors, open_tables
 
 Check = Callable[[Office], Coroutine[None, None, None]]
@@ -467,3 +470,21 @@ def test_the_directory_has_the_rights_that_its_access_means(access: Access, top:
     assert disk.find(MAILDROP.parent).mode & 0o077 == (0o011 if access is Access.EVERYONE else 0)
     limit = disk.find(MAILDROP / LIMIT)
     assert (limit.mode & 0o777, limit.content) == (0o644, b"%d" % MOST_BYTES)  # type: ignore[union-attr]
+
+
+class Strict(SystemDisk):
+    """What systemd's RestrictSUIDSGID= makes of a disk."""
+
+    def set_mode(self, where: Path | int, mode: int) -> None:
+        if mode & 0o6000:
+            raise PermissionError(1, "Operation not permitted")
+        super().set_mode(where, mode)
+
+
+def test_where_no_set_group_id_is_allowed_the_owner_gets_a_maildrop_and_everyone_is_told_why_not(
+    tmp_path: Path,
+) -> None:
+    Ground(Strict(), tmp_path / "maildrop", Access.OWNER).prepare(1000)
+    assert (tmp_path / "maildrop" / NEW).stat().st_mode & 0o7777 == 0o700
+    with pytest.raises(PermissionError, match="RestrictSUIDSGID"):
+        Ground(Strict(), tmp_path / "maildrop", Access.EVERYONE).prepare(1000)
