@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from mailrail.addresses.targets import Power
-from mailrail.model import ROLE_MAILBOXES, Address
+from mailrail.model import ROLE_MAILBOXES, Address, detail_at
 
 
 class Names(Enum):
@@ -59,8 +59,7 @@ class LocalDomain:
 
     def detail_at(self, local_part: str) -> int | None:
         """Return where the detail of *local_part* begins, its separator included; None without one."""
-        ends = [end for end in (local_part.find(mark, 1) for mark in self.separators) if end > 0]
-        return min(ends, default=None)
+        return detail_at(local_part, self.separators)
 
     def is_role(self, address: Address) -> bool:
         """Tell whether *address* must be reachable at every domain that takes mail (RFC 5321 §4.5.1, RFC 2142)."""

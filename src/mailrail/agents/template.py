@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from mailrail.model import Recipient
+from mailrail.model import Recipient, detail_at
 
 _PLACE: Final = re.compile(r"\{([^{}]*)\}")
 _NAME_OCTETS: Final = 255  # of one name in a path, on every file system that matters
@@ -42,14 +42,13 @@ def target_of(recipient: Recipient, separators: str) -> Target:
     """Take *recipient* apart.
 
     Args:
-        separators: characters that begin a sub-address; the first of any of them does (RFC 5233 §4).
+        separators: those of sub-addresses in its domain.
     """
     address = recipient.forward_path
     local_part = address.local_part
-    places = [at for one in separators if (at := local_part.find(one, 1)) > 0]
-    if not places:
+    at = detail_at(local_part, separators)
+    if at is None:
         return Target(address.domain, local_part.lower())
-    at = min(places)
     return Target(address.domain, local_part[:at].lower(), local_part[at + 1 :])
 
 

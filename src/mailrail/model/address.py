@@ -84,6 +84,16 @@ def quote_local_part(local_part: str) -> str:
     return '"' + _NEEDS_BACKSLASH.sub(r"\\\1", local_part) + '"'
 
 
+def detail_at(local_part: str, separators: str) -> int | None:
+    """Return where the detail of a sub-address begins, its separator included; None without one.
+
+    Args:
+        separators: characters, the first of any of which begins it; one in front begins a name, no detail (RFC 5233 §4).
+    """
+    ends = [end for end in (local_part.find(mark, 1) for mark in separators) if end > 0]
+    return min(ends, default=None)
+
+
 def parse_local_part(text: str, *, utf8: bool = True) -> str:
     """Return what the local part *text* means.
 
