@@ -20,9 +20,8 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from typing import IO, Final
-from urllib.parse import urlsplit
 
 from mailrail.agents import classify
 from mailrail.agents.api import Letter
@@ -33,7 +32,7 @@ from mailrail.agents.tools import Tools
 from mailrail.message import date_text, parse_date
 from mailrail.model import SECOND_US, Blame, Outcome, Recipient
 from mailrail.net import client_context
-from mailrail.tables import read_secret
+from mailrail.tables import connection_to, read_secret
 
 _BOUNDARY_OCTETS: Final = 16
 _PIECE_OCTETS: Final = 65_536
@@ -176,17 +175,11 @@ class _Call:
     """One request on a connection of its own; blocks."""
 
     def __init__(
-        self, url: str, fields: dict[str, str], body: IO[bytes], tls: ssl.SSLContext | None, timeout_s: float
+        self, url: str, fields: dict[str, str], body: IO[bytes], tls: ssl.SSLContext, timeout_s: float
     ) -> None:
-        parts = urlsplit(url)
-        self._path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+        self._connection, self._path = connection_to(url, tls, timeout_s)
         self._fields = fields
         self._body = body
-        self._connection: HTTPConnection = (
-            HTTPConnection(parts.netloc, timeout=timeout_s)
-            if tls is None
-            else HTTPSConnection(parts.netloc, timeout=timeout_s, context=tls)
-        )
 
     def run(self) -> Answer:
         """Ask."""
@@ -230,12 +223,10 @@ def read_key(settings: AgentSettings) -> bytes:
         return secret.encode()
 
 
-def tls_for(settings: AgentSettings) -> ssl.SSLContext | None:
-    """Return how TLS is done with the service, None for http; blocks.
+def tls_for(settings: AgentSettings) -> ssl.SSLContext:
+    """Return how TLS is done with the service, if it is; blocks.
 
     Raises:
         SettingsError: the file of authorities cannot be used.
     """
-    if not settings.url.startswith("https:"):
-        return None
     return client_context(verify=True, ca_file=settings.ca_file)

@@ -12,7 +12,7 @@ What they are asked through (threads, databases, `tables.ldap`) serves the sourc
 from mailrail.tables.api import Known, Table, TableError
 from mailrail.tables.databases import Database
 from mailrail.tables.events import TableFailed, TableLoaded, TableRefused, TableRestored
-from mailrail.tables.fetching import Fetched, Fetcher, HttpFetcher, Request, is_safe_url
+from mailrail.tables.fetching import Fetched, Fetcher, HttpFetcher, Request, connection_to, is_safe_url
 from mailrail.tables.functions import FunctionName, find_function
 from mailrail.tables.kinds import TableSettings
 from mailrail.tables.opening import Doors, Place, Tables, check_table, open_postgres, open_sqlite, open_tables
@@ -48,6 +48,7 @@ __all__ = [
     "TargetError",
     "Turns",
     "check_table",
+    "connection_to",
     "find_function",
     "is_safe_url",
     "open_postgres",

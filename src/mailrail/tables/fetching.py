@@ -97,16 +97,9 @@ class HttpFetcher:
         self._pool.close()
 
     def _fetch(self, request: Request) -> Fetched:
-        parts = urlsplit(request.url)
-        connection = (
-            HTTPSConnection(parts.netloc, timeout=self._timeout_s, context=self._tls)
-            if parts.scheme == "https"
-            else HTTPConnection(parts.netloc, timeout=self._timeout_s)
-        )
+        connection, path = connection_to(request.url, self._tls, self._timeout_s)
         try:
-            return self._answer(
-                connection, request, f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-            )
+            return self._answer(connection, request, path)
         except (OSError, HTTPException, ValueError) as error:  # ValueError: a line that is none
             raise TableError(f"{request.url}: {str(error) or type(error).__name__}") from error
         finally:
@@ -125,6 +118,15 @@ class HttpFetcher:
         if len(content) > self._most_octets:
             raise TableError(f"{request.url} answered more than {self._most_octets} octets")
         return Fetched(response.status, response.reason, content)
+
+
+def connection_to(url: str, tls: ssl.SSLContext, timeout_s: float) -> tuple[HTTPConnection, str]:
+    """Return a connection, not open yet, to where *url* is (`is_safe_url`), by *tls* but for http, and what to ask for there."""
+    parts = urlsplit(url)  # which writes the scheme in small letters
+    path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    if parts.scheme == "http":
+        return HTTPConnection(parts.netloc, timeout=timeout_s), path
+    return HTTPSConnection(parts.netloc, timeout=timeout_s, context=tls), path
 
 
 def is_safe_url(url: str) -> bool:

@@ -1,6 +1,7 @@
 """Documents by HTTP: bounded, verified, and never from where a redirect points."""
 
 import asyncio
+from http.client import HTTPConnection, HTTPSConnection
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from tests.support.issuer import issuer
 from tests.support.peers.certificates import make_certificate
 
 from mailrail.net import client_context
-from mailrail.tables import Fetched, HttpFetcher, Pool, Request, TableError, is_safe_url
+from mailrail.tables import Fetched, HttpFetcher, Pool, Request, TableError, connection_to, is_safe_url
 
 
 def fetched(request: Request, *, ca_file: Path | None = None, timeout_s: float = 10) -> Fetched:
@@ -64,6 +65,7 @@ def test_who_cannot_prove_its_name_is_not_asked(tmp_path: Path) -> None:
         ("http://127.0.0.1:8080/", True),
         ("http://[::1]/", True),
         ("http://directory.example.org/", False),
+        ("HTTP://directory.example.org/", False),
         ("https://ann@directory.example.org/", False),
         ("https://", False),
         ("https://directory.example.org:0/", False),
@@ -74,3 +76,18 @@ def test_who_cannot_prove_its_name_is_not_asked(tmp_path: Path) -> None:
 )
 def test_a_url_is_safe_where_nobody_on_the_way_can_answer(url: str, is_safe: bool) -> None:
     assert is_safe_url(url) is is_safe
+
+
+@pytest.mark.parametrize(
+    ("url", "kind", "path"),
+    [
+        ("https://directory.example.org", HTTPSConnection, "/"),
+        ("HTTPS://directory.example.org/a?x=y", HTTPSConnection, "/a?x=y"),
+        ("http://127.0.0.1:8080/a", HTTPConnection, "/a"),
+    ],
+)
+def test_https_is_never_spoken_in_clear_however_it_is_written(
+    url: str, kind: type[HTTPConnection], path: str
+) -> None:
+    connection, asked = connection_to(url, client_context(verify=True), 1)
+    assert (type(connection), asked) == (kind, path)
