@@ -34,7 +34,7 @@ _HEAD: Final = """\
     metavar="DOMAIN[=NEXT_HOP]",
     multiple=True,
     help="Take mail for it, and pass it on to NEXT_HOP (host:port, or lmtp:host:port, lmtp:unix:/path); "
-    "without one as a backup for its other MX hosts. May be given again.",
+    "maildir instead of one keeps it on this machine; without one as a backup for its other MX hosts. May be given again.",
 )
 @click.option(
     "--relay",
@@ -140,7 +140,7 @@ def _answers(given: dict[str, Any], ask: Asker, config: Path) -> Answers:
     if not hostname:
         raise click.UsageError("this machine has no full name: give one, like --hostname mx1.example.org")
     domains = ask.texts(
-        "Domain to take mail for, like example.org=10.0.0.5:25 (empty: none)",
+        "Domain to take mail for, like example.org=10.0.0.5:25 or example.org=maildir (empty: none)",
         given["domains"],
         lambda text: {"domain": dict([domain_table(text)])},
     )

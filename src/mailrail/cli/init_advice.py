@@ -7,7 +7,7 @@ from shlex import quote
 
 from mailrail.cli.init_answers import Answers
 from mailrail.cli.words import table
-from mailrail.config import MailrailSettings
+from mailrail.config import DomainSettings, MailrailSettings
 
 
 def dns_advice(answers: Answers, settings: MailrailSettings, addresses: Sequence[str]) -> Iterator[str]:
@@ -38,7 +38,7 @@ def dns_advice(answers: Answers, settings: MailrailSettings, addresses: Sequence
             "  The reverse name (PTR) is set where the address comes from: your provider, in its control panel. "
             "Without it most servers refuse your mail."
         )
-    if any(domain.relay_to for domain in settings.domain.values()):
+    if any(not _is_backup(domain) for domain in settings.domain.values()):
         yield '  "~all" and "p=none" harm nothing; make them "-all" and "p=quarantine" once all your senders are listed.'
 
 
@@ -60,12 +60,16 @@ def _host(hostname: str, public: Sequence[str]) -> Iterator[tuple[str, str, str]
 
 def _domains(answers: Answers, settings: MailrailSettings) -> Iterator[tuple[str, str, str]]:
     for name, domain in settings.domain.items():
-        # Without a next hop of its own we are a backup, which must stand behind the primary.
-        is_primary = bool(domain.relay_to)
-        yield f"{name}.", "MX", f"{10 if is_primary else 20} {settings.hostname}."
-        if is_primary:
+        # A backup must stand behind the primary, whose business the other records are.
+        yield f"{name}.", "MX", f"{20 if _is_backup(domain) else 10} {settings.hostname}."
+        if not _is_backup(domain):
             yield f"{name}.", "TXT", '"v=spf1 mx ~all"'
             yield f"_dmarc.{name}.", "TXT", f'"v=DMARC1; p=none; rua=mailto:postmaster@{name}"'
+
+
+def _is_backup(domain: DomainSettings) -> bool:
+    """Tell whether mail for *domain* goes on to the other hosts of its MX."""
+    return not (domain.relay_to or domain.deliver)
 
 
 def next_steps(answers: Answers, config: Path) -> Iterator[str]:
@@ -96,6 +100,16 @@ def next_steps(answers: Answers, config: Path) -> Iterator[str]:
             f"  For {', '.join(backups)} this is a backup: mail goes on to the MX hosts with a lower number. "
             "Where there is none, give the domain a relay_to."
         )
+    here = [name.partition("=")[0] for name in answers.domains if name.partition("=")[2] == "maildir"]
+    if here:
+        yield (
+            f"  Mail for {', '.join(here)} goes to /var/vmail/DOMAIN/NAME, as the account that mailrail runs as, but never as root: started as "
+            'root, it needs one by [agent.maildir] user (kind = "maildir").'
+        )
+        if answers.users is None:
+            yield (
+                "  Every name there has a mailbox, so that strangers can make them: list the real ones in a table, and name that by mailboxes of the domain."
+            )
     if answers.certificate is None and answers.acme_contact is None:
         yield (
             "  The certificate is self-signed: enough for other servers, but mail programs of people will complain. "

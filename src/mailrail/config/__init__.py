@@ -1,5 +1,6 @@
 """Floor 5 · config — one TOML file in, frozen settings or every problem at once out."""
 
+from mailrail.config.domain import DomainSettings
 from mailrail.config.lines import KeyPath
 from mailrail.config.listener import ClientCertificate, ListenerSettings, Role
 from mailrail.config.load import load, load_as
@@ -23,6 +24,7 @@ __all__ = [
     "DRAINED",
     "BadSettingsError",
     "ClientCertificate",
+    "DomainSettings",
     "KeyPath",
     "ListenerSettings",
     "MailrailSettings",

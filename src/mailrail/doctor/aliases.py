@@ -1,14 +1,18 @@
 """Floor 5 · doctor — aliases of the settings and every postmaster: do they lead to somebody?"""
 
 from collections.abc import Awaitable, Iterator, Sequence
+from typing import Final
 
-from mailrail.addresses import UNKNOWN, Addresses, NotKnownNowError, Refusal, Resolved
+from mailrail.addresses import UNKNOWN, Addresses, Expansion, NotKnownNowError, Refusal, Resolved
+from mailrail.agents import Kind, all_agents
 from mailrail.daemon.addressing import open_addresses
 from mailrail.directory import open_directory
 from mailrail.doctor.api import Finding, Site, error, good, note, warning
 from mailrail.model import Address, Recipient
 from mailrail.observe import Bus
 from mailrail.tables import Doors, open_tables
+
+_NOBODY: Final = "nobody-at-all.doctor"  # no mailbox is called so, but where every name is one
 
 
 class _Unasked:
@@ -27,19 +31,48 @@ async def aliases(site: Site) -> Sequence[Finding]:
         addresses, _ = open_addresses(settings, tables, directory, _Unasked(), bus)
         asked = [one for one in _names(site) if addresses.concerns(one)]
         found = [finding for one in asked for finding in _judge(one, await _resolve(addresses, one))]
+        strange = [
+            finding for name in _mailbox_makers(site) for finding in await _open_to_all(addresses, name)
+        ]
     finally:
         await tables.close()
         if directory is not None:
             await directory.close()
     if not asked:
         return [note("not checked: every name of every domain is taken as it is")]
-    return found or [good(f"{len(asked)} aliases and postmasters lead to somebody")]
+    return [
+        *(found or [good(f"the aliases and postmasters lead to somebody ({len(asked)} asked)")]),
+        *strange,
+    ]
 
 
 def _names(site: Site) -> Iterator[Address]:
     for name, domain in site.settings.domain.items():
         for local_part in dict.fromkeys(("postmaster", *domain.alias)):
             yield Address(local_part, name)
+
+
+def _mailbox_makers(site: Site) -> Iterator[str]:
+    """Yield the domains whose agent makes a mailbox where there is none."""
+    agents = all_agents(site.settings.agent)
+    for name, domain in site.settings.domain.items():
+        agent = agents.get(domain.deliver)
+        if agent is not None and agent.kind in (Kind.MAILDIR, Kind.MBOX) and agent.create:
+            yield name
+
+
+async def _open_to_all(addresses: Addresses, domain: str) -> list[Finding]:
+    somebody = Recipient(Address(_NOBODY, domain))
+    resolved = await _resolve(addresses, somebody.forward_path)
+    if not isinstance(resolved, Expansion) or resolved.recipients != (somebody,):
+        return []
+    return [
+        note(
+            f"every name of {domain} has a mailbox, and whoever writes to a new one makes it",
+            "nothing says who lives there: there are no users, and no table of mailboxes",
+            f'name a table of them: [domain."{domain}"] mailboxes = ["TABLE"]',
+        )
+    ]
 
 
 async def _resolve(addresses: Addresses, address: Address) -> Resolved:

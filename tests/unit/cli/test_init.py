@@ -177,8 +177,9 @@ def _dns(answers: Answers, tmp_path: Path, addresses: tuple[str, ...] = PUBLIC) 
     return " ".join(text.split())  # however the columns stand
 
 
-def test_the_records_are_those_that_the_world_asks_for(tmp_path: Path) -> None:
-    said = _dns(Answers(hostname=HOST, domains=("example.org=10.0.0.5:25",)), tmp_path)
+@pytest.mark.parametrize("domain", ["example.org=10.0.0.5:25", "example.org=maildir"])
+def test_the_records_are_those_that_the_world_asks_for(tmp_path: Path, domain: str) -> None:
+    said = _dns(Answers(hostname=HOST, domains=(domain,)), tmp_path)
     assert "mx1.example.org. A 8.8.4.4" in said
     assert "mx1.example.org. AAAA 2606:4700::1" in said
     assert "4.4.8.8.in-addr.arpa. PTR mx1.example.org." in said
@@ -230,6 +231,16 @@ def test_the_next_steps_name_what_is_missing() -> None:
     assert "For example.org this is a backup" in said
     assert "mailrail user add NAME --config /x" in said
     assert f"the world must reach {HOST} at port 80" in said
+
+
+def test_who_keeps_mail_here_is_told_where_and_for_whom() -> None:
+    said = "\n".join(next_steps(Answers(hostname=HOST, domains=("example.org=maildir",)), Path("/x")))
+    assert "/var/vmail/DOMAIN/NAME" in said
+    assert "[agent.maildir] user" in said
+    assert "Every name there has a mailbox" in said
+    assert "backup" not in said
+    users = Answers(hostname=HOST, domains=("example.org=maildir",), users=Path("/users.toml"))
+    assert "Every name" not in "\n".join(next_steps(users, Path("/x")))
 
 
 def test_the_first_user_can_log_in_at_once(

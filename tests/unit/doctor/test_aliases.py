@@ -25,7 +25,7 @@ def test_domains_that_take_every_name_are_not_asked_about(tmp_path: Path) -> Non
 def test_aliases_that_lead_to_somebody_are_good(tmp_path: Path) -> None:
     site = settings(alias={"info": ["ann", "x@far.example"]})
     finding = only(found("aliases", tmp_path, settings=site), Level.OK)
-    assert finding.what == "2 aliases and postmasters lead to somebody"
+    assert finding.what == "the aliases and postmasters lead to somebody (2 asked)"
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,20 @@ def test_a64_a_loop_is_found_before_anybody_writes(tmp_path: Path) -> None:
     findings = found("aliases", tmp_path, settings=settings(alias={"a": "b", "b": "a"}))
     assert {one.level for one in findings} == {Level.ERROR}
     assert findings[0].why == "loop: a@home.example -> b@home.example -> a@home.example"
+
+
+@pytest.mark.parametrize(
+    ("domain", "is_told"),
+    [
+        ({"deliver": "maildir"}, True),
+        ({"deliver": "maildir", "mailboxes": ["people"]}, False),
+        ({"deliver": "maildir", "catch_all": "ann"}, False),
+        ({"deliver": "discard"}, False),
+    ],
+)
+def test_mailboxes_that_anybody_can_make_by_writing_to_them_are_told(
+    tmp_path: Path, domain: dict[str, Any], is_told: bool
+) -> None:
+    site = {**SETTINGS, "table": TABLE, "domain": {"home.example": domain}}
+    notes = [one for one in found("aliases", tmp_path, settings=site) if one.level is Level.NOTE]
+    assert ["every name of home.example has a mailbox" in one.what for one in notes] == [True] * is_told
