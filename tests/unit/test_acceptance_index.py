@@ -29,7 +29,7 @@ NOT_YET: Final = {
 # Tested as far as it is built: the rest of the row waits for what it is about.
 PARTLY: Final = {
     55: "DANE and MTA-STS are a later work",
-    74: "there is no database, LDAP or milter yet",
+    74: "there are no milters yet",
 }
 
 

@@ -9,8 +9,9 @@ from itertools import islice
 from mailrail.addresses import NotKnownNowError
 from mailrail.client import SessionError, SessionFailed, SessionTerms
 from mailrail.delivery import classify
-from mailrail.delivery.carrier import Dispatch, may_do_without_tls, plain
+from mailrail.delivery.carrier import Dispatch
 from mailrail.delivery.events import AddressAsked
+from mailrail.delivery.fallback import may_do_without_tls, plain
 from mailrail.model import Address, Envelope, Failed, Recipient, Reply
 from mailrail.model import reply as say
 from mailrail.net import Endpoint

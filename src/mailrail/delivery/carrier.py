@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 from mailrail.client import ClientSession, SendResult, SessionError, SessionFailed, SessionTerms
 from mailrail.delivery import classify, demands, reverse_paths
+from mailrail.delivery.fallback import may_do_without_tls, plain
 from mailrail.delivery.fit import Fit, as_it_is, cleaned, fit
 from mailrail.delivery.parcel import Parcel, Progress, part_of
 from mailrail.delivery.plans import DeadEndpoints
@@ -30,19 +31,15 @@ from mailrail.model import (
     Failed,
     LocalProtocolError,
     Message,
-    NetTrouble,
     Outcome,
     Recipient,
     Reply,
-    TlsLevel,
 )
 from mailrail.model import reply as say
 from mailrail.net import Endpoint
 from mailrail.routing import Host, Plan, Route
 from mailrail.smtp import Extensions, Stage
 
-# A handshake that ended like this may go better without TLS.
-_NO_TLS: Final = frozenset({NetTrouble.TLS, NetTrouble.RESET, NetTrouble.TIMEOUT})
 _NOBODY_ASKED: Final = Deferred(Blame.HOST, say.NO_HOST_ANSWERS)
 
 
@@ -423,19 +420,6 @@ def send(
     return session.send(
         fitted.envelope, fitted.source, recipients=recipients, body=fitted.body, behind=behind
     )
-
-
-def may_do_without_tls(terms: SessionTerms, error: SessionFailed, settings: DeliverySettings) -> bool:
-    """Tell whether TLS was only wished for, and is what failed."""
-    is_about_tls = error.stage is Stage.TLS and error.trouble in _NO_TLS
-    # With a login there is more to lose than the privacy of one message.
-    is_wish = terms.tls is TlsLevel.MAY and terms.login is None
-    return is_about_tls and is_wish and settings.plain_fallback
-
-
-def plain(terms: SessionTerms) -> SessionTerms:
-    """Return *terms* without TLS, for a second chance."""
-    return SessionTerms(hello_name=terms.hello_name, role=terms.role, tls=TlsLevel.NONE, source=terms.source)
 
 
 def is_hosts_fault(outcome: Outcome) -> bool:

@@ -3,9 +3,10 @@
 from mailrail.server.board import Board, Seat
 from mailrail.server.gate import ConnectionGate, Networks
 from mailrail.server.handler import Answer, EndAnswer, Handler, SessionFacts, Transaction
+from mailrail.server.line import HandlerFactory
 from mailrail.server.login import AuthExchange, Verifier
 from mailrail.server.port import Port
-from mailrail.server.server import HandlerFactory, Server
+from mailrail.server.server import Server
 from mailrail.server.session import Session
 from mailrail.server.settings import LimitSettings, ServerSettings, TimeoutSettings
 

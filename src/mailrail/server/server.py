@@ -4,7 +4,6 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, Self
 
 from mailrail.model import Clock, NetError, QueueIds, Reply, SystemClock
@@ -24,28 +23,16 @@ from mailrail.observe import Bus
 from mailrail.server.board import Seat
 from mailrail.server.events import ClientTold, ConnectionRefused, SessionFailed, SessionOpened, SessionSecured
 from mailrail.server.gate import ConnectionGate, Networks, is_named
-from mailrail.server.handler import Handler
-from mailrail.server.port import Port, offer_at
+from mailrail.server.line import HandlerFactory, Line
+from mailrail.server.port import Port
 from mailrail.server.session import Result, Session
 from mailrail.server.settings import ServerSettings
-from mailrail.smtp import Offers, ServerConnection
+from mailrail.smtp import ServerConnection
 
 # Sessions that have more to say than one turn holds, served in one go of the loop: all of them together
 # keep it for a millisecond, however many they are.
 _TURNS_AT_ONCE: Final = 2
 SWEEP_S: Final = 1.0  # how often deadlines are looked at; a deadline is kept to this precision
-
-HandlerFactory = Callable[[Session], Handler]
-
-
-@dataclass(frozen=True, slots=True)
-class _Line:
-    """What the sessions of one listener share; certificates may come and go meanwhile."""
-
-    port: Port
-    offers: Offers
-    offers_in_clear: Offers
-    handler: HandlerFactory
 
 
 class Server:
@@ -94,7 +81,7 @@ class Server:
         self._ids = QueueIds(self.clock, node=seat.number if seat else 0)
         self._gate = ConnectionGate(settings.limits, trusted, seat)
         self._listeners: list[Listener] = []
-        self._lines: list[_Line] = []  # of each listener
+        self._lines: list[Line] = []  # of each listener
         self._sessions: dict[Session, Port] = {}
         self._handshakes: set[TlsConnection] = set()
         self._headers: set[ProxiedConnection] = set()
@@ -173,13 +160,13 @@ class Server:
         for place, (port, handler) in enumerate(lines):
             self._lines[place] = self._line(port, handler)
 
+    def _line(self, port: Port, handler: HandlerFactory) -> Line:
+        can_bind = bool(self._tls and self._tls.can_bind)
+        return Line.of(port, handler, self._hostname, self.limits, can_bind=can_bind)
+
     def has_session_from(self, moment_s: float) -> bool:
         """Tell whether a session is still there that was opened by *moment_s* of the loop's time."""
         return any(session.opened_s <= moment_s for session in self._sessions)
-
-    def _line(self, port: Port, handler: HandlerFactory) -> "_Line":
-        offer = offer_at(port, self._hostname, self.limits, can_bind=bool(self._tls and self._tls.can_bind))
-        return _Line(port, Offers.of(offer), Offers.of(replace(offer, has_tls=False)), handler)
 
     def use_certificates(self, tls: ServerContexts) -> None:
         """Take *tls* for every handshake that begins from now on; running sessions keep what they have.
@@ -201,13 +188,13 @@ class Server:
 
     # --- New connections ------------------------------------------------------------------
 
-    def _accept(self, connection: Connection, line: "_Line") -> None:
+    def _accept(self, connection: Connection, line: Line) -> None:
         if line.port.proxy_from is None:
             self._admit(connection, line)
         else:
             self._await_header(connection, line, line.port.proxy_from)
 
-    def _await_header(self, plain: Connection, line: "_Line", proxies: Networks) -> None:
+    def _await_header(self, plain: Connection, line: Line, proxies: Networks) -> None:
         """Let a proxy say whom it speaks for; the limits are for that client (A42)."""
         if not is_named(plain.peer, proxies):
             self._turn_away(plain, say.PROXIES_ONLY, line.port)
@@ -230,7 +217,7 @@ class Server:
 
         proxied.start(opened, failed, timeout_s=self.timeouts.handshake_s)
 
-    def _admit(self, connection: Connection, line: "_Line") -> None:
+    def _admit(self, connection: Connection, line: Line) -> None:
         if self._is_draining:  # it was accepted before the listener closed
             self._turn_away(connection, say.SHUTTING_DOWN, line.port)
             return
@@ -260,7 +247,7 @@ class Server:
         self._gate.leave(connection.peer.host)
         self.bus.emit(ConnectionRefused(client=connection.peer.host, reply=reason))
 
-    def _open(self, connection: Connection, line: "_Line", tls: TlsInfo | None) -> None:
+    def _open(self, connection: Connection, line: Line, tls: TlsInfo | None) -> None:
         is_trusted = self._gate.is_trusted(connection.peer.host)
         offers = line.offers if self._tls is not None else line.offers_in_clear
         core = ServerConnection(self.limits, offers, is_lmtp=line.port.is_lmtp, is_tls=tls is not None)
