@@ -131,6 +131,24 @@ def test_our_client_logs_in_by_each_mechanism(house: House, daemon: Daemon, mech
     assert daemon.wait_for("LoggedIn", mechanism=mechanism, user=ANN)
 
 
+def test_scram_sha_1_is_there_for_who_asks_for_it_by_name(tmp_path: Path, receiver: Receiver) -> None:
+    house, names = House(tmp_path), ("SCRAM-SHA-1-PLUS", "SCRAM-SHA-1")
+    settings = house.settings(route=[to(receiver.address)])
+    settings["users"] = {"file": house.users, "scram_sha_1": True}
+    settings["listener"][-1]["auth"] = [*names, "PLAIN"]
+    with running(tmp_path, **settings) as daemon:
+        add(daemon)
+        assert "SCRAM-SHA-1" in daemon.command("user", "show", ANN).stdout
+        for name in names:
+            login = Login(ANN, SECRET, mechanisms=(name,))
+            send_sync(note("hi"), "127.0.0.1", house.wrapped, tls="encrypt", implicit_tls=True, login=login)
+            assert daemon.wait_for("LoggedIn", mechanism=name, user=ANN)
+        with house.smtplib() as client:
+            client.ehlo()
+            assert "SCRAM-SHA-256" in client.esmtp_features["auth"]
+            assert "SCRAM-SHA-1" not in client.esmtp_features["auth"].replace("SCRAM-SHA-256", "")
+
+
 def test_smtplib_logs_in_and_a_second_time_is_refused(house: House, daemon: Daemon) -> None:
     with house.smtplib() as client:
         client.login(ANN, SECRET)

@@ -157,7 +157,11 @@ def passwd(name: str, from_stdin: bool, config: Path) -> None:
     _found(read_file(_file(settings)), name)
     password = _new_password(from_stdin)
     made = _with_password(User(name), password, settings)
-    _change(settings, name, lambda old: replace(old, password=made.password, keys=made.keys))
+    _change(
+        settings,
+        name,
+        lambda old: replace(old, password=made.password, keys=made.keys, sha1_keys=made.sha1_keys),
+    )
     click.echo(f"{name} has a new password.")
     _tell_without_keys(made, settings)
 
@@ -391,13 +395,19 @@ def _prepared(password: str) -> str:
 
 def _with_password(user: User, password: str, settings: MailrailSettings) -> User:
     stored = make_hash(_prepared(password), system_rng())
-    return replace(user, password=stored, keys=_keys(password) if settings.users.scram else None)
+    users = settings.users
+    return replace(
+        user,
+        password=stored,
+        keys=_keys(password) if users.scram else None,
+        sha1_keys=_keys(password, "sha1") if users.scram_sha_1 else None,
+    )
 
 
-def _keys(password: str) -> ScramKeys | None:
+def _keys(password: str, digest: str = "sha256") -> ScramKeys | None:
     salt = system_rng().getrandbits(8 * SALT_OCTETS).to_bytes(SALT_OCTETS, "big")
     try:
-        return derive_keys(password, salt)
+        return derive_keys(password, salt, digest=digest)
     except PreparationError:
         return None
 
@@ -409,7 +419,8 @@ def _tell_without_keys(user: User, settings: MailrailSettings) -> None:
 
 
 def _words(user: User) -> str:
-    return f"{scheme_of(user.password)}{', SCRAM' if user.keys is not None else ''}"
+    more = {"SCRAM": user.keys, "SCRAM-SHA-1": user.sha1_keys}
+    return ", ".join((scheme_of(user.password), *(name for name, keys in more.items() if keys is not None)))
 
 
 def _facts(user: User) -> dict[str, object]:
@@ -418,6 +429,7 @@ def _facts(user: User) -> dict[str, object]:
         "disabled": user.is_disabled,
         "scheme": scheme_of(user.password),
         "scram": user.keys is not None,
+        "scram_sha_1": user.sha1_keys is not None,
         "may_send_as": list(user.may_send_as),
         "quotas": dict(user.quotas),
     }

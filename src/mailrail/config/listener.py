@@ -38,6 +38,8 @@ class Mechanism(Enum):
 
     SCRAM_SHA_256_PLUS = "SCRAM-SHA-256-PLUS"
     SCRAM_SHA_256 = "SCRAM-SHA-256"
+    SCRAM_SHA_1_PLUS = "SCRAM-SHA-1-PLUS"
+    SCRAM_SHA_1 = "SCRAM-SHA-1"
     OAUTHBEARER = "OAUTHBEARER"
     XOAUTH2 = "XOAUTH2"
     PLAIN = "PLAIN"
@@ -45,7 +47,7 @@ class Mechanism(Enum):
     EXTERNAL = "EXTERNAL"
 
 
-# Strongest first. LOGIN is no standard, but all that some programs and devices know.
+# Strongest first. LOGIN is no standard, but all that some programs and devices know. SCRAM-SHA-1 is for who asks for it by name.
 _OF_SUBMISSION: Final = (
     Mechanism.SCRAM_SHA_256_PLUS,
     Mechanism.SCRAM_SHA_256,

@@ -186,9 +186,8 @@ class Asker(Verifier):
             return None
         except DirectoryError as error:
             return self._unavailable(error)
-        if self.found is None or self.found.keys is None or self.found.keys.digest != digest:
-            return None
-        return KeyRecord(self.found.name, self.found.keys)
+        keys = None if self.found is None else self.found.keys_of(digest)
+        return None if self.found is None or keys is None else KeyRecord(self.found.name, keys)
 
     async def verify_token(self, user: str, token: str) -> str | Reply:
         """Find the user whose token it is."""

@@ -46,11 +46,20 @@ def _scram(text: str) -> str:
     return text
 
 
+def _scram_sha_1(text: str) -> str:
+    if parse_keys(text).digest != "sha1":
+        raise ValueError("are not of SCRAM-SHA-1")
+    return text
+
+
 class Entry(Settings):
     """What the file says of one user."""
 
     password: Annotated[str, AfterValidator(_hash)] = setting(..., "The stored password, with its scheme.")
     scram: Annotated[str, AfterValidator(_scram)] | None = setting(None, "Keys for SCRAM-SHA-256.")
+    scram_sha_1: Annotated[str, AfterValidator(_scram_sha_1)] | None = setting(
+        None, "Keys for SCRAM-SHA-1, for old clients."
+    )
     may_send_as: tuple[Annotated[str, AfterValidator(sender_entry)], ...] = setting(
         (), "Addresses, @ and a domain, or *."
     )
@@ -69,6 +78,7 @@ class Entry(Settings):
             may_send_as=self.may_send_as,
             quotas={key: most for key in QUOTAS if (most := getattr(self, key)) is not None},
             is_disabled=self.disabled,
+            sha1_keys=None if self.scram_sha_1 is None else parse_keys(self.scram_sha_1),
         )
 
     def _keys(self) -> ScramKeys | None:
@@ -196,6 +206,8 @@ def _block(user: User) -> list[str]:
     lines = [f"[user.{_quoted(user.name)}]\n", f"password = {_quoted(user.password)}\n"]
     if user.keys is not None and scheme_of(user.password) != "SCRAM-SHA-256":
         lines.append(f"scram = {_quoted(format_keys(user.keys))}\n")
+    if user.sha1_keys is not None:
+        lines.append(f"scram_sha_1 = {_quoted(format_keys(user.sha1_keys))}\n")
     if user.may_send_as:
         lines.append(f"may_send_as = [{', '.join(map(_quoted, user.may_send_as))}]\n")
     lines += [f"{key} = {most}\n" for key, most in user.quotas.items()]

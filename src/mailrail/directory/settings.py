@@ -193,6 +193,11 @@ class UsersSettings(Settings):
         "Store SCRAM keys too with each password that `mailrail user` stores, so that a client need not send it.",
         source="RFC 5803",
     )
+    scram_sha_1: bool = setting(
+        False,
+        "And keys for SCRAM-SHA-1, for clients that can do no better; it is only offered where a listener's auth names it.",
+        source="RFC 5802",
+    )
     threads: int = setting(
         2,
         "Passwords checked at one time; each takes a processor and 19 MiB.",

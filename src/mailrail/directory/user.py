@@ -14,7 +14,8 @@ class User:
     Attributes:
         name: the login name, in its one spelling (`login_name`).
         password: a stored hash with its scheme, "{ARGON2ID}$argon2id$..."; "" where the source keeps it to itself.
-        keys: for SCRAM, or None.
+        keys: for SCRAM-SHA-256, or None.
+        sha1_keys: for SCRAM-SHA-1, which only some old clients need, or None.
         may_send_as: addresses, "@" and a domain, or "*", beside its own name where that is an address.
         quotas: what differs from `[quota.user]`, by the names of those settings.
         is_disabled: may not log in now.
@@ -26,6 +27,11 @@ class User:
     may_send_as: tuple[str, ...] = ()
     quotas: Mapping[str, int] = field(default_factory=dict)
     is_disabled: bool = False
+    sha1_keys: ScramKeys | None = None
+
+    def keys_of(self, digest: str) -> ScramKeys | None:
+        """Return the keys of SCRAM with *digest*, "sha256" or "sha1"."""
+        return next((keys for keys in (self.keys, self.sha1_keys) if keys and keys.digest == digest), None)
 
 
 def login_name(text: str) -> str:

@@ -46,6 +46,7 @@ def test_a_user_is_added_verified_and_shown(say: Program, users: Path) -> None:
         "disabled": False,
         "scheme": "ARGON2ID",
         "scram": True,
+        "scram_sha_1": False,
         "may_send_as": [],
         "quotas": {},
     }
@@ -62,6 +63,22 @@ def test_a_password_is_changed_and_the_old_one_is_over(say: Program) -> None:
     say("enable", "ann", "")
     assert say("verify", "ann", "--stdin", "another horse").code == Exit.OK
     assert say("verify", "ann", "--stdin", SECRET).code == Exit.NO_PERMISSION
+
+
+def test_keys_of_scram_sha_1_come_and_go_with_the_setting(say: Program, config: Path, users: Path) -> None:
+    say("add", "ann", "--stdin", SECRET)
+    assert read_file(users)["ann"].keys_of("sha1") is None
+    plain = config.read_text()
+    config.write_text(f"users.scram_sha_1 = true\n{plain}")
+    say("passwd", "ann", "--stdin", "another horse")
+    keys = read_file(users)["ann"].keys_of("sha1")
+    assert keys is not None
+    assert keys.is_of("another horse")
+    assert json.loads(say("show", "ann", "--json", "").out)["scram_sha_1"] is True
+    assert "ARGON2ID, SCRAM, SCRAM-SHA-1" in say("show", "ann", "").out
+    config.write_text(plain)
+    say("passwd", "ann", "--stdin", SECRET)
+    assert read_file(users)["ann"].keys_of("sha1") is None, "those of the old password are no good any more"
 
 
 def test_there_is_no_second_user_of_a_name(say: Program) -> None:

@@ -18,7 +18,7 @@ from mailrail.model import Reply, SettingsError, SystemClock, system_rng
 from mailrail.model import reply as say
 from mailrail.net import Identity
 from mailrail.observe import Bus
-from mailrail.sasl import derive_keys
+from mailrail.sasl import KeyRecord, derive_keys
 from mailrail.sim import simulate
 
 KEYS = derive_keys("secret", b"sixteen octets..", 4096)
@@ -104,6 +104,17 @@ def test_scram_finds_no_keys_of_users_without_and_of_another_digest() -> None:
             ("\0", "sha256"),
         ):
             assert await directory.asker().scram_keys(name, digest) is None
+
+    play(scenario)
+
+
+def test_scram_finds_the_keys_of_the_digest_that_is_asked_for() -> None:
+    async def scenario() -> None:
+        directory, source = make()
+        sha1 = derive_keys("secret", b"sixteen octets..", 4096, "sha1")
+        source.users["carol"] = User("carol", "{PLAIN}secret", KEYS, sha1_keys=sha1)
+        for digest, keys in (("sha256", KEYS), ("sha1", sha1)):
+            assert await directory.asker().scram_keys("carol", digest) == KeyRecord("carol", keys)
 
     play(scenario)
 

@@ -12,6 +12,7 @@ from mailrail.model import SettingsError
 from mailrail.sasl import PreparationError, derive_keys, format_keys, format_keys_dovecot
 
 KEYS = derive_keys("secret", b"sixteen octets..", 4096)
+SHA1_KEYS = derive_keys("secret", b"sixteen octets..", 4096, "sha1")
 FILE = f"""\
 # our people
 
@@ -43,6 +44,12 @@ def test_rights_and_quotas_are_read_and_written() -> None:
     assert 'may_send_as = ["a@b.example", "@b.example", "*"]\nmessages_per_day = 5\n' in text
 
 
+def test_keys_of_both_digests_are_read_and_written() -> None:
+    ann = User("ann", "{PLAIN}x", KEYS, sha1_keys=SHA1_KEYS)
+    assert read_users(write_user("", ann)) == {"ann": ann}
+    assert (ann.keys_of("sha256"), ann.keys_of("sha1")) == (KEYS, SHA1_KEYS)
+
+
 def test_an_empty_file_has_no_users() -> None:
     assert read_users("") == {}
 
@@ -62,6 +69,10 @@ def test_a_password_that_is_stored_as_scram_keys_serves_for_scram_too() -> None:
         ('[user.ann]\npassword = "{MD5}hush"\n', "{MD5}"),
         ("[user.ann]\npassword = 12345\n", "password"),
         ('[user.ann]\npassword = "{PLAIN}hush"\nscram = "hush"\n', "SCRAM"),
+        (
+            f'[user.ann]\npassword = "{{PLAIN}}hush"\nscram_sha_1 = "{format_keys(KEYS)}"\n',
+            "not of SCRAM-SHA-1",
+        ),
         ('[user.ann]\npassword = "{PLAIN}hush"\nquota = "hush"\n', "quota"),
         ('[user.ann]\npassword = "{PLAIN}hush"\n[user.ANN]\npassword = "{PLAIN}hush"\n', "twice"),
         ('[user.ann]\npassword = "{PLAIN}hush"\nmay_send_as = ["b"]\n', "may_send_as.0"),
