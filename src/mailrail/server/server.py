@@ -152,8 +152,7 @@ class Server:
     ) -> None:
         """Go by these from now on; sessions that run keep their handler and what they were offered.
 
-        Args:
-            lines: what each listener does, in the order in which they were opened, with endpoint and TLS as they are.
+        *lines* say what each listener does, in the order in which they were opened, with endpoint and TLS as they are.
         """
         self.limits, self.timeouts = settings.limits, settings.timeouts
         self._gate.use(settings.limits, trusted, [one for port, _ in lines for one in port.xclient_from])
