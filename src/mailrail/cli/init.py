@@ -16,14 +16,10 @@ from mailrail.cli.init_advice import dns_advice, next_steps
 from mailrail.cli.init_answers import EVERY_ADDRESS, Answers, chosen, domain_table
 from mailrail.cli.options import config_option
 from mailrail.cli.user import add, spelled
-from mailrail.config import BadSettingsError, MailrailSettings, load, starter
+from mailrail.config import HEAD, BadSettingsError, MailrailSettings, load, starter
 from mailrail.net import host_name, outgoing_addresses, write_private
 
-_HEAD: Final = """\
-# Settings of mailrail, begun by mailrail init. Every setting there is: mailrail config reference
-# After a change: mailrail config check && mailrail reload, which says what waits for a restart.
-
-"""
+_HEAD: Final = f"# Settings of mailrail, begun by mailrail init.\n{HEAD}"
 
 
 @click.command()

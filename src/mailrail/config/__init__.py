@@ -8,7 +8,7 @@ from mailrail.config.problems import BadSettingsError, Problem, Where, spell
 from mailrail.config.reference import json_schema, markdown_reference, show, toml_reference
 from mailrail.config.relay import RelaySettings
 from mailrail.config.settings import MailrailSettings
-from mailrail.config.starter import complaint, starter
+from mailrail.config.starter import HEAD, complaint, starter
 from mailrail.config.workers import (
     DRAINED,
     is_used,
@@ -22,6 +22,7 @@ from mailrail.config.workers import (
 
 __all__ = [
     "DRAINED",
+    "HEAD",
     "BadSettingsError",
     "ClientCertificate",
     "DomainSettings",

@@ -20,6 +20,12 @@ from mailrail.config.words import explain
 _WIDTH: Final = 100
 _ANY_NAME: Final = "mx1.example.org"  # where only another key is looked at
 
+HEAD: Final = """\
+# Every setting there is: mailrail config reference
+# After a change: mailrail config check && mailrail reload, which says what waits for a restart.
+
+"""
+
 Chosen = Mapping[str, Any]
 Origins = Mapping[KeyPath, Iterable[str]]
 

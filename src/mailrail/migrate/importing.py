@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mailrail.config import starter
+from mailrail.config import HEAD, starter
 from mailrail.migrate.agent_book import AgentBook
 from mailrail.migrate.draft import Draft, File
 from mailrail.migrate.hops import HopWriter
@@ -25,11 +25,7 @@ from mailrail.migrate.routes import Routes
 from mailrail.migrate.server_tls import tell_unused, write_tls
 from mailrail.migrate.table_book import TableBook
 
-_HEAD: Final = """\
-# Settings of mailrail, made by mailrail import postfix; above each value stands the line that it comes from.
-# Every setting there is: mailrail config reference. After a change: mailrail config check, then restart.
-
-"""
+_HEAD: Final = f"# Settings of mailrail, made by mailrail import postfix; above each value stands the line that it comes from.\n{HEAD}"
 
 
 @dataclass(frozen=True, slots=True)
