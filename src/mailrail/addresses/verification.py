@@ -8,11 +8,13 @@ is never believed beyond its time. One question at a time is asked about an addr
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 
 from mailrail.addresses.api import NextHop, NotKnownNowError
 from mailrail.addresses.settings import VerifySettings
 from mailrail.model import Address
 from mailrail.model import reply as say
+from mailrail.tables import Flights
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Verified:
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._known: OrderedDict[Address, _Known] = OrderedDict()
-        self._asking: dict[Address, asyncio.Future[bool]] = {}
+        self._flights = Flights[Address, bool]()
         self._turn = asyncio.Semaphore(settings.at_once)
 
     async def takes(self, address: Address) -> bool:
@@ -49,30 +51,14 @@ class Verified:
             self._known.move_to_end(address)
             return known.is_taken
         try:
-            return await self._ask(address)
+            return await self._flights.share(address, partial(self._ask, address))
         except NotKnownNowError:
             if known is not None and known.is_taken and self._age_s(known) < self._settings.longest_s:
                 return True
             raise
 
     async def _ask(self, address: Address) -> bool:
-        while (asking := self._asking.get(address)) is not None:
-            await asyncio.wait([asking])
-            if not asking.cancelled():
-                return asking.result()
-        asking = self._asking[address] = self._loop.create_future()
-        try:
-            is_taken = await self._ask_in_turn(address)
-        except NotKnownNowError as error:
-            asking.set_exception(error)
-            asking.exception()  # it is told to who waits; if nobody does, it is no mistake
-            raise
-        except BaseException:
-            asking.cancel()
-            raise
-        finally:
-            del self._asking[address]
-        asking.set_result(is_taken)
+        is_taken = await self._ask_in_turn(address)
         self._remember(address, is_taken)
         return is_taken
 

@@ -8,11 +8,13 @@ somebody was *not* there does not serve: it is said to clients for good.
 import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from mailrail.observe import Bus
 from mailrail.tables.api import Known, Table, TableError
 from mailrail.tables.events import TableFailed, TableRestored
+from mailrail.tables.flights import Flights
 from mailrail.tables.settings import AskedSettings
 from mailrail.tables.turns import Turns
 
@@ -41,7 +43,7 @@ class AskedTable:
         self._settings = settings
         self._bus = bus
         self._answers: OrderedDict[str, Answer] = OrderedDict()
-        self._asking: dict[str, asyncio.Future[Values]] = {}
+        self._flights = Flights[str, Values]()
         self._turns = Turns(settings.at_once, settings.waiting, settings.timeout_s)
         self._failed = 0
         self._failed_s = -_REST_S
@@ -63,32 +65,11 @@ class AskedTable:
         if stale is not None and now_s < self._failed_s + _REST_S:
             return stale  # it has just been found to be down: nobody need wait for that again
         try:
-            return await self._ask_once(key)
+            return await self._flights.share(key, partial(self._ask, key))
         except TableError:
             if stale is None:
                 raise
             return stale
-
-    async def _ask_once(self, key: str) -> Values:
-        """Ask, or wait for who asks the same already."""
-        while (asked := self._asking.get(key)) is not None:
-            await asyncio.wait((asked,))
-            if not asked.cancelled():  # if so, who asked has gone, and one of those who waited asks
-                return asked.result()
-        future: asyncio.Future[Values] = asyncio.get_running_loop().create_future()
-        self._asking[key] = future
-        try:
-            values = await self._ask(key)
-        except TableError as error:
-            future.set_exception(error)
-            future.exception()  # it may be that nobody else waits for it
-            raise
-        else:
-            future.set_result(values)
-            return values
-        finally:
-            del self._asking[key]
-            future.cancel()
 
     async def _ask(self, key: str) -> Values:
         try:
