@@ -5,6 +5,8 @@ to sign a few minutes after it was written, when every worker has read it: so no
 """
 
 import hmac
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -116,17 +118,21 @@ def read_keys(file: Path) -> SigningKeys | None:
     """Return the keys in *file*, None if there is no such file. Blocks.
 
     Raises:
-        SettingsError: it cannot be read, or holds something else.
+        SettingsError: it cannot be read, holds something else, or everybody can read it.
     """
     try:
         with file.open("rb") as stream:
-            return parse_keys(stream.read(_MOST_BYTES).decode())
+            is_open = os.fstat(stream.fileno()).st_mode & stat.S_IRWXO
+            keys = parse_keys(stream.read(_MOST_BYTES).decode())
     except FileNotFoundError:
         return None
     except OSError as error:
         raise SettingsError(f"the keys in {file} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise SettingsError(f"the keys in {file} cannot be used: {error}") from error
+    if is_open:
+        raise SettingsError(f"the keys in {file} can be read by everybody; mend it: chmod 600 {file}")
+    return keys
 
 
 def keep_keys(file: Path, rng: Rng, now_us: int) -> SigningKeys:

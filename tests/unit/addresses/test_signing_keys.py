@@ -49,6 +49,16 @@ def test_a_file_with_anything_else_is_refused_and_never_quoted(tmp_path: Path, t
     assert "ab" * 8 not in str(refused.value)
 
 
+def test_a77_keys_that_everybody_can_read_are_refused_and_it_is_told_how_to_mend_it(tmp_path: Path) -> None:
+    file = tmp_path / "keys"
+    kept = keep_keys(file, Random(1), NOW_US)
+    file.chmod(0o604)
+    with pytest.raises(SettingsError, match=f"mend it: chmod 600 {file}"):
+        read_keys(file)
+    file.chmod(0o640)
+    assert read_keys(file) == kept, "a group may be one for backups"
+
+
 def test_a_key_is_made_once_however_many_make_one(tmp_path: Path) -> None:
     file, found = tmp_path / "kept" / "keys", []
 
