@@ -38,7 +38,9 @@ class Wishes:
 
     def behind_alias(self, address: Address, targets: int) -> tuple["Wishes", Recipient | None]:
         """Return the wishes for those whom the alias *address* names, and who answers for the alias itself, if anybody must."""
-        # RFC 3461 §5.2.1: who rewrites an address may add what it was.
+        # RFC 3461 §5.2.1 (d): who hands an address on may add what it was when it came.
+        # DEVIATES RFC 3461 §6.3 (d): our own notices have it then as Original-Recipient, though the sender gave no ORCPT: who hears of an
+        # address that he never wrote to must see which of his it was.
         own = self if self.orcpt else replace(self, orcpt=typed_address(address))
         if targets == 1 or Notify.SUCCESS not in self.notify:
             return own, None
