@@ -21,7 +21,7 @@ class NetSettings(Settings):
     )
     read_bytes: Size = setting(
         64 * 1024,
-        "Size of the one buffer that all connections of the process are read through.",
+        "Most that one read takes from a connection; from 128 KiB on each read may cost further system calls.",
         unit="bytes",
         ge=4096,
         le=16 * 1024**2,

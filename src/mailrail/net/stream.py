@@ -1,7 +1,7 @@
 """Floor 2 · net — one connected socket, called when it can be read: the hot path of everything.
 
-What makes it cheap, each measured (DESIGN §6): reads go through one buffer that all connections of a
-network share, so that an idle one costs no memory and a read no large allocation; a write tries the socket
+What makes it cheap, each measured (DESIGN §6): an idle connection holds no buffer, and what a read is offered is small
+enough to come from the heap, to which all but what came goes back at once; a write tries the socket
 at once and only keeps what did not fit; pausing is a flag, and the loop hears of it only if bytes come in spite of it.
 There is no task, coroutine or future here.
 
@@ -27,7 +27,7 @@ from mailrail.net.settings import NetSettings
 from mailrail.net.trouble import net_error
 from mailrail.net.watch import Watch
 
-_READS_PER_WAKE: Final = 4  # full buffers from one peer before the others get their turn
+_READS_PER_WAKE: Final = range(4)  # full buffers from one peer before the others get their turn
 _PIECES_PER_SEND: Final = 64  # far below IOV_MAX, 1024
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
 
@@ -51,6 +51,7 @@ class Shared:
         "linger_s",
         "loop",
         "low_water",
+        "read_bytes",
         "view",
         "watch",
     )
@@ -63,6 +64,7 @@ class Shared:
         # Others wake us as long as there is something to read. uvloop stops after one call for a socket
         # that has failed, even with bytes left to read before the failure: there we read until it is dry.
         self.is_one_shot = self.watch is loop and not isinstance(loop, asyncio.SelectorEventLoop)
+        self.read_bytes = settings.read_bytes
         self.buffer = bytearray(settings.read_bytes)
         self.view = memoryview(self.buffer)
         self.high_water = settings.high_water_bytes
@@ -191,22 +193,24 @@ class SocketConnection:
 
     def _readable(self) -> None:
         shared = self._shared
-        for _ in range(_READS_PER_WAKE):
-            if self._paused or self._receiver is None:
+        most = shared.read_bytes
+        for _ in _READS_PER_WAKE:
+            receiver = self._receiver
+            if receiver is None or self._paused:
                 self._read_unwanted()
                 return
             try:
-                count = self._sock.recv_into(shared.buffer)
+                data = self._sock.recv(most)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
                 self._lose(net_error(error, f"connection with {self.peer} lost"))
                 return
-            if count == 0:
+            if not data:
                 self._end()
                 return
-            self._receiver.received(shared.view[:count].tobytes())
-            if count < len(shared.buffer) and not shared.is_one_shot:  # no more, or we are woken again
+            receiver.received(data)
+            if len(data) < most and not shared.is_one_shot:  # no more, or we are woken again
                 return
         self._read_more()
 
@@ -283,7 +287,7 @@ class SocketConnection:
         if self._fd < 0:
             return
         try:
-            count = self._sock.recv_into(self._shared.buffer)
+            count = len(self._sock.recv(self._shared.read_bytes))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:

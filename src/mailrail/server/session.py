@@ -50,6 +50,7 @@ from mailrail.smtp import (
 
 WINDOW: Final = 256 * 1024  # octets kept while the handler thinks, before the client must wait
 TURN: Final = 32  # commands of one client before the others have their turn: half a millisecond
+_TURNS: Final = range(TURN)
 
 _NOBODY: Final = "0.0.0.0"  # noqa: S104 - a client whose address the proxy does not know: in nobody's network
 
@@ -178,9 +179,12 @@ class Session:
         core.receive(data)
         if self._waits is None and not self._is_behind:
             self._pump()
-        # Only then does the core leave anything but the beginning of a line.
-        is_left = self._waits is not None or self._is_stalled or self._is_late
-        if (self._is_behind or (is_left and core.buffered > WINDOW)) and not self._is_paused:
+        if self._waits is not None or self._is_behind or self._is_stalled or self._is_late:
+            self._hold_back()
+
+    def _hold_back(self) -> None:
+        """Read no more than a window while something else is waited for, and nothing before a turn."""
+        if (self._is_behind or self.core.buffered > WINDOW) and not self._is_paused:
             self._is_paused = True
             self.connection.pause()
 
@@ -206,9 +210,7 @@ class Session:
         if self._is_stalled or self._is_late:
             return
         core = self.core
-        for _ in range(TURN):
-            if self._waits is not None:
-                break
+        for _ in _TURNS:
             event = None
             try:
                 event = core.next_event()
@@ -217,6 +219,8 @@ class Session:
                 answer = _STEPS[type(event)](self, event)
                 if type(answer) is Reply:  # what nearly every step of nearly every message comes to
                     self._settle(answer, event)
+                    if core.is_dry:
+                        break
                     continue
             except Exception as error:
                 answer = self._failed("core" if event is None else type(event).__name__, error)
@@ -225,6 +229,8 @@ class Session:
                     break
             if answer is not None or core.asked is not None:
                 self._answered_by(answer, event)
+                if self._waits is not None:
+                    break
         else:
             self._let_others()
         self._flush()

@@ -24,14 +24,14 @@ from dataclasses import replace
 from enum import Enum
 from typing import Final, Literal
 
-from mailrail.model import AddressError, Body, LocalProtocolError, Reply
+from mailrail.model import Body, LocalProtocolError, Reply
 from mailrail.model import reply as say
 from mailrail.smtp import events
+from mailrail.smtp.commands import command_words, read_mail, read_rcpt
 from mailrail.smtp.content import ContentGate
 from mailrail.smtp.limits import Limits
 from mailrail.smtp.offer import Offers
-from mailrail.smtp.params import ParameterError, parse_mail, parse_rcpt
-from mailrail.smtp.paths import parse_forward_path, parse_reverse_path, split_path
+from mailrail.smtp.params import ParameterError
 from mailrail.smtp.states import NEXT, Accepted, State, allows
 from mailrail.smtp.xclient import OFFER as XCLIENT
 from mailrail.smtp.xclient import parse_xclient
@@ -56,6 +56,10 @@ _OTHER_PROTOCOLS: Final = frozenset(
 _OVERSHOOT: Final = 1000
 _REFUSALS: Final = 31  # kept beside the newest; a shell that tells them takes them after each batch
 _BDAT_DIGITS: Final = 12  # a terabyte; a longer number is garbage, and what follows it unknowable
+_NO_KEYWORDS: Final[frozenset[str]] = frozenset()
+# The same each time, so made once.
+_DATA_START: Final = events.DataStart(is_chunking=False)
+_END_OF_DATA: Final = events.EndOfData()
 
 
 class _Again(Enum):
@@ -83,6 +87,7 @@ class ServerConnection:
         refusals: commands that the core refused by itself, the latest few, until the shell empties it.
         farewell: the reply that ended the session, None while it goes on.
         asked: what the event that waits for `reply` is about, None when nothing waits.
+        is_dry: there is no next event before more bytes come, or an answer; False where that is not known.
     """
 
     def __init__(
@@ -100,6 +105,7 @@ class ServerConnection:
         self.refusals: tuple[Reply, ...] = ()
         self.farewell: Reply | None = None
         self.asked: Accepted | None = None
+        self.is_dry = False
         self._limits = limits
         self._line_bytes = limits.command_line_bytes
         self._offers = offers
@@ -178,6 +184,7 @@ class ServerConnection:
             return
         self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
         self._at = 0
+        self.is_dry = False
 
     def next_event(self) -> events.Event | None:
         """Return the next event, or None when more bytes or an answer are needed."""
@@ -199,7 +206,7 @@ class ServerConnection:
         if reply.code == 421:
             self.close_with(reply)
             return
-        _ANSWERS.get(step, ServerConnection._answer)(self, step, reply)
+        _ANSWERS[step](self, step, reply)
 
     def reply_each(self, replies: Sequence[Reply]) -> None:
         """Answer EndOfData of LMTP: one reply for each accepted recipient, in order (RFC 2033 §4.2).
@@ -278,11 +285,11 @@ class ServerConnection:
     # --- Commands -----------------------------------------------------------------------
 
     def _read_command(self) -> Read:
-        if self._state is S_GREETED and self._is_client_hello():
-            self.close_with(say.NOT_SMTP)
-            return None
         buffer, at = self._buffer, self._at
         if at >= len(buffer):
+            return None
+        if self._state is S_GREETED and self._is_client_hello():
+            self.close_with(say.NOT_SMTP)
             return None
         end = buffer.find(b"\n", at) + 1
         if end == 0:
@@ -290,19 +297,22 @@ class ServerConnection:
             return None
         line = buffer[at:end]
         self._at = end
+        self.is_dry = is_last = end == len(buffer)
         if line[-2:] != _CRLF or self._is_refused or self._is_run_on:
             return self._read_broken_line(line)
         if len(line) > self._line_bytes:
             return self._error(say.LINE_TOO_LONG)
-        try:
-            text = line[:-2].decode()
-        except UnicodeDecodeError:
-            return self._refuse_line(line, "Not UTF-8")
-        if not text.isprintable():
-            return self._refuse_line(line, "Control characters in a command")
-        verb, _, rest = text.partition(" ")
-        # ASCII only: U+0131, a dotless i, is "I" in capitals, and QUıT no command.
-        return self._command(verb.upper() if verb.isascii() else verb, rest)
+        words = command_words(line)
+        if type(words) is str:
+            return self._refuse_line(line, words)
+        verb, rest = words
+        command = _COMMANDS.get(verb)
+        if command is None:
+            return self._unknown(verb)
+        if not is_last and self._runs_ahead(verb):
+            self.close_with(say.EARLY_TALKER)
+            return None
+        return command(self, verb, rest)
 
     def _refuse_line(self, line: bytes, why: str) -> Read:
         """Refuse a line of bytes that no command has; a CR among them is the worst fault (A1)."""
@@ -333,15 +343,6 @@ class ServerConnection:
             if not self._is_refused:
                 self._is_refused = True
                 self._error(say.LINE_TOO_LONG)
-
-    def _command(self, verb: str, rest: str) -> Read:
-        command = _COMMANDS.get(verb)
-        if command is None:
-            return self._unknown(verb)
-        if self._at < len(self._buffer) and self._runs_ahead(verb):
-            self.close_with(say.EARLY_TALKER)
-            return None
-        return command(self, verb, rest.rstrip(" "))
 
     def _runs_ahead(self, verb: str) -> bool:
         """Tell whether a client that sent more behind *verb* broke the rules of pipelining (A7)."""
@@ -397,21 +398,13 @@ class ServerConnection:
     def _mail(self, verb: str, rest: str) -> Read:
         if A_MAIL not in NEXT[self._state]:
             return self._refuse_order()
-        if rest[:5].upper() != "FROM:":
-            return self._error(say.BAD_ARGUMENTS.with_text("Syntax: MAIL FROM:<address>"))
         if self._messages >= self._offers.offer.most_messages(is_stranger=self.is_stranger):
             self.close_with(say.ENOUGH_MESSAGES)
             return None
-        try:
-            inner, words = split_path(rest[5:])
-            reverse_path = parse_reverse_path(inner)
-            parameters = parse_mail(words, self._keywords if self.is_esmtp else frozenset())
-        except AddressError as error:
-            return self._error(say.BAD_SENDER.with_text(f"Bad sender address syntax: {error}"))
-        except ParameterError as error:
-            return self._bad_parameter(error)
-        if not parameters.smtputf8 and not inner.isascii():
-            return self._error(say.NEEDS_SMTPUTF8)
+        mail = read_mail(rest, self._keywords if self.is_esmtp else _NO_KEYWORDS)
+        if type(mail) is Reply:
+            return self._error(mail)
+        parameters = mail.parameters
         if parameters.size_bytes is not None and parameters.size_bytes > self._limits.message_bytes:
             return self._error(say.TOO_BIG)
         by = parameters.deliver_by
@@ -419,31 +412,18 @@ class ServerConnection:
             return self._error(say.TIME_TOO_SHORT)
         self._smtputf8, self._body = parameters.smtputf8, parameters.body
         self.asked = A_MAIL
-        return events.Mail(reverse_path, parameters)
-
-    def _bad_parameter(self, error: ParameterError) -> Read:
-        reply = say.UNKNOWN_PARAMETER if error.is_unknown else say.BAD_ARGUMENTS
-        return self._error(reply.with_text(str(error)))
+        return mail
 
     def _rcpt(self, verb: str, rest: str) -> Read:
         if A_RCPT not in NEXT[self._state]:
             return self._refuse_order()
-        if rest[:3].upper() != "TO:":
-            return self._error(say.BAD_ARGUMENTS.with_text("Syntax: RCPT TO:<address>"))
-        try:
-            inner, words = split_path(rest[3:])
-            forward_path = parse_forward_path(inner)
-            parameters = parse_rcpt(words, self._keywords if self.is_esmtp else frozenset())
-        except AddressError as error:
-            return self._error(say.BAD_RECIPIENT.with_text(f"Bad recipient address syntax: {error}"))
-        except ParameterError as error:
-            return self._bad_parameter(error)
-        if not self._smtputf8 and not rest.isascii():  # RFC 6533 §3: nor may ORCPT have UTF-8 then
-            return self._error(say.NEEDS_SMTPUTF8)
+        rcpt = read_rcpt(rest, self._keywords if self.is_esmtp else _NO_KEYWORDS, self._smtputf8)
+        if type(rcpt) is Reply:
+            return self._error(rcpt)
         if self._accepted >= self._limits.recipients:
             return self._refuse_overshoot()
         self.asked = A_RCPT
-        return events.Rcpt(forward_path, parameters)
+        return rcpt
 
     def _refuse_overshoot(self) -> Read:
         """Refuse a recipient over the limit; those accepted stay (A21)."""
@@ -479,7 +459,7 @@ class ServerConnection:
         if self._body is Body.BINARY:
             return self._error(say.BINARY_NEEDS_BDAT)
         self.asked = A_DATA
-        return events.DataStart(is_chunking=False)
+        return _DATA_START
 
     def _answer_data(self, step: Accepted, reply: Reply) -> None:
         if reply.code < 400 and reply.code != 354:
@@ -650,7 +630,8 @@ class ServerConnection:
         if gate.fault is not None:
             return self._refuse_content(gate.fault)
         self.asked = A_END_OF_DATA
-        return events.EndOfData()
+        self.is_dry = not self._buffer
+        return _END_OF_DATA
 
     def _refuse_content(self, fault: Reply) -> Read:
         self._say_to_all(fault)
@@ -692,6 +673,7 @@ class ServerConnection:
         if not self._chunk_size and not last and self._count_junk():  # A20: it could go on for ever
             return None
         self._read = self._read_chunk
+        self.is_dry = False  # a chunk of nothing has come whole
         self._chunk_fault = self._refuse_chunk()
         if self._chunk_fault is None and self._gate is None:
             self._ask(A_CHUNK)
@@ -790,6 +772,7 @@ _COMMANDS: Final[dict[str, Callable[[ServerConnection, str, str], Read]]] = {
     "ETRN": ServerConnection._not_implemented,
 }
 _ANSWERS: Final[dict[Accepted, Callable[[ServerConnection, Accepted, Reply], None]]] = {
+    A_MAIL: ServerConnection._answer,
     A_HELLO: ServerConnection._answer_hello,
     A_RCPT: ServerConnection._answer_rcpt,
     A_DATA: ServerConnection._answer_data,
