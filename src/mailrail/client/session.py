@@ -115,6 +115,7 @@ class ClientSession:
         *,
         recipients: Sequence[Recipient] | None = None,
         body: Body | None = None,
+        is_plain: bool = False,
         behind: Callable[[], None] | None = None,
     ) -> SendResult:
         """Send a message.
@@ -125,6 +126,7 @@ class ClientSession:
             content: CRLF line ends; as it is to be sent, after any conversion for this peer.
             recipients: whom to send to, at least one; default: all of the envelope.
             body: what *content* is; default: what the envelope says.
+            is_plain: *content* was looked through before: only CRLF line ends, and no line that begins with a dot.
             behind: called when `announce` may be: the content is about to leave, and all of it. Not every
                 message and peer comes to that.
 
@@ -144,7 +146,7 @@ class ClientSession:
             return SendResult((NEXT_HOP_TOO_SMALL,) * len(targets), (AT_MAIL,) * len(targets))
         if not fits_one_round(targets, extensions):
             return await self._in_rounds(envelope, targets, content, body, None)
-        self._begin(envelope, targets, content, body)
+        self._begin(envelope, targets, content, body, is_plain)
         ended = await self._conclude(content, behind)
         return _result(ended) or await self._in_rounds(envelope, targets, content, body, ended)
 
@@ -167,7 +169,13 @@ class ClientSession:
         return SendResult(ended.replies, ended.stages)
 
     def announce(
-        self, envelope: Envelope, content: Source, *, recipients: Sequence[Recipient], body: Body
+        self,
+        envelope: Envelope,
+        content: Source,
+        *,
+        recipients: Sequence[Recipient],
+        body: Body,
+        is_plain: bool = False,
     ) -> bool:
         """Send the envelope of the message to come next behind the content of the one under way.
 
@@ -189,7 +197,14 @@ class ClientSession:
         ):
             return False
         try:
-            protocol.begin(envelope, recipients, size_bytes=content.size_bytes, body=body, whole=whole)
+            protocol.begin(
+                envelope,
+                recipients,
+                size_bytes=content.size_bytes,
+                body=body,
+                whole=whole,
+                is_plain=is_plain,
+            )
         except LocalProtocolError:
             return False
         self._announced = Announced(envelope, recipients, content, body)
@@ -269,12 +284,26 @@ class ClientSession:
         rest = ended.replies[0] if ended and ended.stages[0] is AT_MAIL else TOO_MANY_RECIPIENTS
         return SendResult(tuple(reply or rest for reply in replies), tuple(stages))
 
-    def _begin(self, envelope: Envelope, targets: Sequence[Recipient], content: Source, body: Body) -> None:
+    def _begin(
+        self,
+        envelope: Envelope,
+        targets: Sequence[Recipient],
+        content: Source,
+        body: Body,
+        is_plain: bool = False,
+    ) -> None:
         """Begin a transaction; `_conclude` carries it to its end."""
         wire = self._wire
         if wire.error is not None:
             raise wire.error
-        wire.protocol.begin(envelope, targets, size_bytes=content.size_bytes, body=body, whole=content.whole)
+        wire.protocol.begin(
+            envelope,
+            targets,
+            size_bytes=content.size_bytes,
+            body=body,
+            whole=content.whole,
+            is_plain=is_plain,
+        )
         self.sent += 1
 
     async def _conclude(self, content: Source, behind: Callable[[], None] | None = None) -> Ended:

@@ -238,7 +238,13 @@ class SmtpCarrier:
             return
         if self._astray(parcel) or self._route_for(parcel) is not self._route:
             return
-        if session.announce(fitted.envelope, fitted.source, recipients=progress.recipients, body=fitted.body):
+        if session.announce(
+            fitted.envelope,
+            fitted.source,
+            recipients=progress.recipients,
+            body=fitted.body,
+            is_plain=fitted.is_plain,
+        ):
             self._gone_ahead = progress
 
     async def _hand_over(self, progress: Progress, *, is_reused: bool) -> None:
@@ -418,7 +424,12 @@ def send(
 ) -> Awaitable[SendResult]:
     """Send *fitted* over *session*."""
     return session.send(
-        fitted.envelope, fitted.source, recipients=recipients, body=fitted.body, behind=behind
+        fitted.envelope,
+        fitted.source,
+        recipients=recipients,
+        body=fitted.body,
+        is_plain=fitted.is_plain,
+        behind=behind,
     )
 
 

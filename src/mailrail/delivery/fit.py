@@ -35,6 +35,7 @@ class Fit:
     envelope: Envelope
     body: Body
     source: Source
+    is_plain: bool = False  # see `Message`
 
 
 def as_it_is(message: Message, source: Source, extensions: Extensions) -> Fit | None:
@@ -45,8 +46,8 @@ def as_it_is(message: Message, source: Source, extensions: Extensions) -> Fit | 
     if envelope.deliver_by is not None or envelope.hold is not None:
         return None
     if not message.has_8bit:
-        return Fit(envelope, _SEVEN_BIT, source)
-    return Fit(envelope, _EIGHT_BIT, source) if extensions.has_8bitmime else None
+        return Fit(envelope, _SEVEN_BIT, source, message.is_plain)
+    return Fit(envelope, _EIGHT_BIT, source, message.is_plain) if extensions.has_8bitmime else None
 
 
 async def fit(

@@ -165,6 +165,7 @@ class Incoming:
         self._has_begun = False
         self._refusal: Reply | None = None
         self._written_to = written_to
+        self._is_plain = False
 
     def write(self, content: bytes) -> Awaitable[None] | None:
         """Take content; an awaitable makes the sender wait."""
@@ -239,11 +240,16 @@ class Incoming:
             fields += f"Message-ID: {message_id(self.queue_id, self._intake.hostname)}\r\n".encode()
         return fields
 
-    def finish(self) -> Reply | Awaitable[Reply]:
-        """Commit; the reply says whether the message is ours now."""
+    def finish(self, *, is_plain: bool = False) -> Reply | Awaitable[Reply]:
+        """Commit; the reply says whether the message is ours now.
+
+        Args:
+            is_plain: what was written is known to be so, see `Message`; what we put in front of it is.
+        """
         refusal = self._judge() if self._envelope.deliver_by is None else self._judge_in_time()
         if refusal is not None:
             return self._refuse(refusal)
+        self._is_plain = is_plain and self._treatment.rewrite is None
         if not self._has_begun:  # all header, or no content at all
             begun = self._begin()
             if self._treatment.rewrite is not None and begun is not None:
@@ -306,6 +312,7 @@ class Incoming:
             is_tls_optional=self._intake.heeds_tls_required
             and self._watch.is_tls_optional
             and not self._envelope.requiretls,
+            is_plain=self._is_plain,
         )
 
     def _committed(

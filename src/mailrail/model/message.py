@@ -4,6 +4,8 @@ A message never changes once stored. What changes is kept in its *items*: one it
 each destination that still owes an answer for some of the recipients.
 """
 
+from dataclasses import field
+
 from mailrail.model.envelope import Envelope
 from mailrail.model.ids import QueueId
 from mailrail.model.value import value
@@ -46,6 +48,8 @@ class Message:
         is_notice: made by us about another message; never answered by one.
         is_tls_optional: its author wants it to arrive rather than to be protected (RFC 8689 §3); never with
             `requiretls`.
+        is_plain: the content is known to have only CRLF line ends and no line that begins with a dot, because it was looked
+            through when it came in. Never stored, so never believed of what lay on a disk.
     """
 
     queue_id: QueueId
@@ -56,6 +60,7 @@ class Message:
     origin: Origin = Origin()
     is_notice: bool = False
     is_tls_optional: bool = False
+    is_plain: bool = field(default=False, compare=False)
 
     @property
     def release_us(self) -> int:

@@ -285,7 +285,7 @@ class Reception(Handler):
     def end(self, transaction: Transaction) -> EndAnswer:
         """Commit, and answer when the message is safe."""
         assert self._incoming is not None
-        answer = self._incoming.finish()
+        answer = self._incoming.finish(is_plain=transaction.is_plain)
         self._incoming = None  # not before: if that raised, reset has something to discard
         return answer
 

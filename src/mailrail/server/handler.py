@@ -25,14 +25,16 @@ class Transaction:
         reverse_path: None is the null reverse-path.
         parameters: MAIL's parameters.
         recipients: those accepted so far.
+        is_plain: at its end, see `smtp.EndOfData`: what goes on unchanged need not be looked through again.
     """
 
-    __slots__ = ("parameters", "recipients", "reverse_path")
+    __slots__ = ("is_plain", "parameters", "recipients", "reverse_path")
 
     def __init__(self, reverse_path: Address | None, parameters: MailParameters) -> None:
         self.reverse_path = reverse_path
         self.parameters = parameters
         self.recipients: list[Recipient] = []
+        self.is_plain = False
 
     @property
     def body(self) -> Body:

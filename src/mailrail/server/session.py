@@ -421,8 +421,10 @@ class Session:
         return self.handler.chunk(event.content)
 
     def _on_end(self, event: EndOfData) -> "Result | Awaitable[Result]":
-        assert self.transaction is not None
-        return self.handler.end(self.transaction)
+        transaction = self.transaction
+        assert transaction is not None
+        transaction.is_plain = event.is_plain
+        return self.handler.end(transaction)
 
     def _end_done(self, is_positive: bool) -> None:
         self.messages += is_positive

@@ -39,7 +39,7 @@ from mailrail.smtp.client_lines import TextWriter, challenge_of, command_line, i
 from mailrail.smtp.client_states import NEXT, Stage, State, Step
 from mailrail.smtp.client_transaction import Command, Transaction, format_envelope, is_done
 from mailrail.smtp.extensions import Extensions, parse_extensions
-from mailrail.smtp.lines import is_clean, stuffed
+from mailrail.smtp.lines import end_behind, is_clean, stuffed
 from mailrail.smtp.replies import ReplyReader
 
 # Bound once: Python 3.11 takes 70 ns to find a member in its class, and a message asks hundreds of times.
@@ -84,6 +84,7 @@ class ClientConnection:
         self._out: list[bytes] = []
         self._commands: deque[Command] = deque()  # of the transaction, not yet sent
         self._whole: bytes | None = None
+        self._is_plain = False  # it
         self._is_bdat = False
         self._is_spent = False
         self._text = TextWriter()
@@ -188,6 +189,7 @@ class ClientConnection:
         body: Body,
         whole: bytes | None,
         is_question: bool = False,
+        is_plain: bool = False,
     ) -> None:
         """Begin a mail transaction; it ends with one `Ended`.
 
@@ -200,6 +202,7 @@ class ClientConnection:
             body: what the content is, after any conversion.
             whole: the content, if it is in memory; else it is asked for by `ContentWanted`.
             is_question: only find out who would be taken: nothing follows the last RCPT.
+            is_plain: the caller knows *whole* to have only CRLF line ends, and no line that begins with a dot.
 
         Raises:
             LocalProtocolError: out of order; the peer lacks an extension that this needs; or a bare
@@ -211,7 +214,7 @@ class ClientConnection:
         extensions = self.extensions
         is_binary = body is Body.BINARY
         commands = format_envelope(envelope, recipients, size_bytes, body, extensions)
-        if whole is not None and not is_binary and not is_clean(whole):
+        if whole is not None and not (is_plain or is_binary or is_clean(whole)):
             raise LocalProtocolError("bare CR or LF in the content (RFC 5321 §2.3.8)")
         if self.state is S_SPENT:
             commands.insert(0, (AT_RSET, b"RSET\r\n"))
@@ -220,7 +223,7 @@ class ClientConnection:
             commands.append((AT_DATA, b"DATA\r\n"))
         elif whole is not None and extensions.has_pipelining and len(whole) <= ONE_FLIGHT_OCTETS:
             commands.append((AT_END, b"BDAT %d LAST\r\n%b" % (len(whole), whole)))
-        self._whole, self._is_spent = whole, False
+        self._whole, self._is_plain, self._is_spent = whole, is_plain, False
         self._commands.extend(commands)
         transaction = Transaction(len(recipients), is_question=is_question)
         if step is T_FOLLOW:
@@ -365,6 +368,8 @@ class ClientConnection:
         self._move(T_SEND_LAST)
         if self._is_bdat:
             self._out.append(b"BDAT %d LAST\r\n%b" % (len(whole), whole))
+        elif self._is_plain:
+            self._out += (whole, end_behind(whole))
         else:
             self._out.append(stuffed(whole))
         self._ledger.append(AT_END)

@@ -13,6 +13,7 @@ from mailrail.smtp.limits import Limits
 from mailrail.smtp.lines import ChunkReader, DotReader, has_long_line, repaired
 
 _CRLF: Final = b"\r\n"
+_BINARY: Final = Body.BINARY  # bound once: Python 3.11 takes 70 ns to find a member in its class
 
 
 class ContentGate:
@@ -23,21 +24,28 @@ class ContentGate:
         size_bytes: octets let through or counted so far.
     """
 
-    __slots__ = ("_body", "_chunks", "_dots", "_limits", "_line_run", "fault", "size_bytes")
+    __slots__ = ("_chunks", "_dots", "_is_binary", "_limits", "_line_run", "fault", "size_bytes")
 
     def __init__(self, limits: Limits, body: Body) -> None:
         self.fault: Reply | None = None
         self.size_bytes = 0
         self._limits = limits
-        self._body = body
+        self._is_binary = body is _BINARY  # RFC 3030 §3: it has no lines
         self._dots = DotReader()
         self._chunks: ChunkReader | None = None
         self._line_run = 0
 
     def dots(self, data: bytes) -> tuple[bytes, bytes | None]:
         """Take bytes of DATA; return good content, and what stood behind the end once it is found."""
-        content, rest = self._dots.feed(data)
-        return self._judge(content, has_bare=self._dots.has_bare, has_nul=self._dots.has_nul), rest
+        dots = self._dots
+        content, rest = dots.feed(data)
+        return self._judge(content, dots.has_bare, dots.has_nul), rest
+
+    @property
+    def is_plain(self) -> bool:
+        """Tell whether all content so far came by DATA, as it goes out again: clean, and no line begins with a dot."""
+        dots = self._dots
+        return self._chunks is None and not (dots.has_bare or dots.has_dots)
 
     def chunk(self, data: bytes) -> bytes:
         """Take bytes of BDAT and return good content."""
@@ -50,10 +58,10 @@ class ContentGate:
         return self._judge_chunk(self._chunks, self._chunks.finish()) if self._chunks is not None else b""
 
     def _judge_chunk(self, chunks: ChunkReader, content: bytes) -> bytes:
-        is_text = self._body is not Body.BINARY  # RFC 3030 §3: binary content has no lines
-        return self._judge(content, has_bare=is_text and chunks.has_bare, has_nul=is_text and chunks.has_nul)
+        is_text = not self._is_binary
+        return self._judge(content, is_text and chunks.has_bare, is_text and chunks.has_nul)
 
-    def _judge(self, content: bytes, *, has_bare: bool, has_nul: bool) -> bytes:
+    def _judge(self, content: bytes, has_bare: bool, has_nul: bool) -> bytes:
         limits = self._limits
         if has_bare:
             if limits.repair_line_ends:
@@ -65,7 +73,7 @@ class ContentGate:
         self.size_bytes += len(content)
         if self.size_bytes > limits.message_bytes:
             self.fault = self.fault or say.TOO_BIG
-        if self._body is not Body.BINARY and self._has_long_line(content, limits.text_line_bytes):
+        if not self._is_binary and self._has_long_line(content, limits.text_line_bytes):
             self.fault = self.fault or say.TEXT_LINE_TOO_LONG
         return content if self.fault is None else b""
 

@@ -50,7 +50,13 @@ class Chunk:
 
 @dataclass(slots=True)
 class EndOfData:
-    """The whole message has arrived; answer (LMTP: with `reply_each`)."""
+    """The whole message has arrived; answer (LMTP: with `reply_each`).
+
+    Attributes:
+        is_plain: the content is known to go out by DATA as it is: every line ends with CRLF, none begins with a dot.
+    """
+
+    is_plain: bool = False
 
 
 @dataclass(slots=True)

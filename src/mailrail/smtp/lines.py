@@ -55,15 +55,17 @@ class DotReader:
     Attributes:
         has_bare: a bare CR or LF was seen.
         has_nul: a NUL octet was seen.
+        has_dots: a line of the content begins, or began, with a dot.
     """
 
-    __slots__ = ("_held", "_is_first", "has_bare", "has_nul")
+    __slots__ = ("_held", "_is_first", "has_bare", "has_dots", "has_nul")
 
     def __init__(self) -> None:
         # Data begins at a line start, so a first line "." is the end: pretend a CRLF before it.
         self._held = CRLF
         self._is_first = True
         self.has_bare = False
+        self.has_dots = False
         self.has_nul = False
 
     def feed(self, data: bytes) -> tuple[bytes, bytes | None]:
@@ -89,6 +91,7 @@ class DotReader:
             self.has_nul = True
         # RFC 5321 §4.5.2: the first dot of a line goes, whatever follows it.
         if 0 <= dot != end:
+            self.has_dots = True
             text = text.replace(_STUFFED, CRLF)
         if self._is_first and text:
             self._is_first = False
@@ -175,4 +178,9 @@ def stuffed(content: bytes) -> bytes:
     text = content.replace(_STUFFED, b"\r\n..") if _STUFFED in content else content
     if content.startswith(b"."):
         text = b"." + text
-    return text + (b".\r\n" if content.endswith(CRLF) or not content else END_OF_DATA)
+    return text + end_behind(content)
+
+
+def end_behind(content: bytes) -> bytes:
+    """Return the end of data as it stands behind *content*, with a CRLF before it if that lacks one."""
+    return b".\r\n" if content[-2:] == CRLF or not content else END_OF_DATA

@@ -60,6 +60,7 @@ _NO_KEYWORDS: Final[frozenset[str]] = frozenset()
 # The same each time, so made once.
 _DATA_START: Final = events.DataStart(is_chunking=False)
 _END_OF_DATA: Final = events.EndOfData()
+_END_OF_PLAIN_DATA: Final = events.EndOfData(is_plain=True)
 
 
 class _Again(Enum):
@@ -631,7 +632,7 @@ class ServerConnection:
             return self._refuse_content(gate.fault)
         self.asked = A_END_OF_DATA
         self.is_dry = not self._buffer
-        return _END_OF_DATA
+        return _END_OF_PLAIN_DATA if gate.is_plain else _END_OF_DATA
 
     def _refuse_content(self, fault: Reply) -> Read:
         self._say_to_all(fault)
@@ -723,7 +724,7 @@ class ServerConnection:
             return self._chunk_refused(fault)
         if self._is_last_chunk:
             self._ask(A_END_OF_DATA)
-            return events.EndOfData()
+            return _END_OF_DATA
         self._say(say.CHUNK_OK.with_text(f"{self._chunk_size} octets received"))
         return AGAIN
 
