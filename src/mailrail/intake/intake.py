@@ -5,7 +5,6 @@ id and our trace line, its header section is watched while it streams, and its r
 sorted into items. Our 250 follows the commit, never the other way round (DESIGN §1).
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -33,6 +32,7 @@ from mailrail.model import (
 )
 from mailrail.model import reply as say
 from mailrail.observe import Bus
+from mailrail.promise import Promise
 from mailrail.spool import Committed, Content, Lease, Spool
 
 
@@ -62,7 +62,7 @@ class HeaderLimits:
 
 
 class Intake:
-    """Takes responsibility for messages. Make it inside the running loop.
+    """Takes responsibility for messages.
 
     Args:
         spool: where they are kept.
@@ -89,7 +89,6 @@ class Intake:
         bus: Bus,
         heeds_tls_required: bool = True,
     ) -> None:
-        self.loop = asyncio.get_running_loop()
         self.spool = spool
         self.ids = ids
         self.clock = clock
@@ -273,7 +272,7 @@ class Incoming:
         except StoreError as error:
             self._draft.discard()
             return self._failed(error)
-        done: asyncio.Future[Reply] = self._intake.loop.create_future()
+        done: Promise[Reply] = Promise()
         commit.add_done_callback(partial(self._committed, done, message))
         return done
 
@@ -315,11 +314,9 @@ class Incoming:
             is_plain=self._is_plain,
         )
 
-    def _committed(
-        self, done: "asyncio.Future[Reply]", message: Message, committed: "asyncio.Future[Committed]"
-    ) -> None:
+    def _committed(self, done: Promise[Reply], message: Message, committed: Promise[Committed]) -> None:
         intake = self._intake
-        error = asyncio.CancelledError() if committed.cancelled() else committed.exception()
+        error = committed.exception()
         reply = _queued_reply(self.queue_id) if error is None else self._failed(error)
         if not done.done():
             done.set_result(reply)  # first of all: whatever comes of the rest, this is true

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from mailrail.model import Delivered, Item, StoreError, StoreTrouble
 from mailrail.observe import Bus
+from mailrail.promise import Promise
 from mailrail.queue.api import Notifier
 from mailrail.queue.decide import Decision
 from mailrail.queue.destination import Work
@@ -78,7 +79,7 @@ class Settler:
             else:
                 return
 
-    def _stored(self, work: Work, decision: Decision, stored: "asyncio.Future[Settled]") -> None:
+    def _stored(self, work: Work, decision: Decision, stored: Promise[Settled]) -> None:
         if stored.cancelled():
             return
         error = stored.exception()

@@ -24,6 +24,7 @@ from mailrail.model import SECOND_US, Clock, MailrailError, NetError, Recipient,
 from mailrail.model import reply as say
 from mailrail.net import Connection, Endpoint, TlsInfo
 from mailrail.observe import Bus
+from mailrail.promise import Promise
 from mailrail.server.events import CommandRefused, SessionClosed, SessionFailed
 from mailrail.server.handler import Handler, Transaction
 from mailrail.server.settings import LimitSettings, TimeoutSettings
@@ -119,7 +120,7 @@ class Session:
         self._host = host
         self._is_lmtp = is_lmtp
         self.opened_s = self._active = host.loop.time()
-        self._waits: asyncio.Future[Result] | None = None
+        self._waits: asyncio.Future[Result] | Promise[Result] | None = None
         self._waited_event: Event | None = None
         self._waits_since = 0.0
         self._is_late = False
@@ -265,7 +266,8 @@ class Session:
         if type(answer) is Reply:
             self._take(answer, event)
             return
-        if isinstance(answer, asyncio.Future):
+        waits: asyncio.Future[Result] | Promise[Result]
+        if (isinstance(answer, Promise) and not answer.done()) or isinstance(answer, asyncio.Future):
             waits = answer
         elif isinstance(answer, Awaitable):
             waits = self._host.spawn(answer)
@@ -276,7 +278,7 @@ class Session:
         self._waits_since = self._host.loop.time()
         waits.add_done_callback(self._answer_came)
 
-    def _answer_came(self, waits: "asyncio.Future[Result]") -> None:
+    def _answer_came(self, waits: "asyncio.Future[Result] | Promise[Result]") -> None:
         is_late = self._waits is not waits
         event = self._waited_event
         if waits.cancelled():

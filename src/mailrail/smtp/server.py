@@ -304,7 +304,7 @@ class ServerConnection:
         if len(line) > self._line_bytes:
             return self._error(say.LINE_TOO_LONG)
         words = command_words(line)
-        if type(words) is str:
+        if isinstance(words, str):
             return self._refuse_line(line, words)
         verb, rest = words
         command = _COMMANDS.get(verb)
@@ -403,7 +403,7 @@ class ServerConnection:
             self.close_with(say.ENOUGH_MESSAGES)
             return None
         mail = read_mail(rest, self._keywords if self.is_esmtp else _NO_KEYWORDS)
-        if type(mail) is Reply:
+        if isinstance(mail, Reply):
             return self._error(mail)
         parameters = mail.parameters
         if parameters.size_bytes is not None and parameters.size_bytes > self._limits.message_bytes:
@@ -419,7 +419,7 @@ class ServerConnection:
         if A_RCPT not in NEXT[self._state]:
             return self._refuse_order()
         rcpt = read_rcpt(rest, self._keywords if self.is_esmtp else _NO_KEYWORDS, self._smtputf8)
-        if type(rcpt) is Reply:
+        if isinstance(rcpt, Reply):
             return self._error(rcpt)
         if self._accepted >= self._limits.recipients:
             return self._refuse_overshoot()

@@ -18,13 +18,13 @@ Content is stored as it will travel: CRLF line ends, no dot-stuffing. Up to SMAL
 the database; above, in a file of its own, synced with its directory before the commit.
 """
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
 from mailrail.model import Item, Message, QueueId, value
+from mailrail.promise import Promise
 
 SMALL_BYTES: Final = 256 * 1024  # above this a message is never whole in memory
 
@@ -172,7 +172,7 @@ class Draft(Protocol):
         """
         ...
 
-    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> "asyncio.Future[Committed]":
+    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> "Promise[Committed]":
         """Store the message and its items in one transaction.
 
         Args:
@@ -181,7 +181,7 @@ class Draft(Protocol):
             lease: hand the items to the caller at once; otherwise they wait for a `claim`.
 
         Returns:
-            A future of the content and, if *lease*, the leases in the order of *items*; what a standing
+            A promise of the content and, if *lease*, the leases in the order of *items*; what a standing
             hold keeps back has none.
 
         Raises:
@@ -240,7 +240,7 @@ class Spool(Protocol):
         """
         ...
 
-    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> "asyncio.Future[Settled]":
+    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> "Promise[Settled]":
         """Record how a leased item ended, in one transaction with the notices it owes.
 
         Args:

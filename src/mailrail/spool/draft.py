@@ -1,10 +1,10 @@
 """Floor 3 · spool — a message being received: in memory while small, then on its way to a file."""
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from mailrail.model import Item, Message, QueueId
+from mailrail.promise import Promise
 from mailrail.spool.api import SMALL_BYTES, Committed
 from mailrail.spool.filewriter import FileWriter
 from mailrail.spool.rules import check_commit
@@ -15,13 +15,13 @@ class Keeper(Protocol):
 
     def commit_small(
         self, message: Message, items: Sequence[Item], body: bytes, *, lease: bool
-    ) -> asyncio.Future[Committed]:
+    ) -> Promise[Committed]:
         """Store a message whose content is at hand."""
         ...
 
     def commit_large(
         self, message: Message, items: Sequence[Item], file: FileWriter, *, lease: bool
-    ) -> asyncio.Future[Committed]:
+    ) -> Promise[Committed]:
         """Store a message whose content is in a file."""
         ...
 
@@ -59,7 +59,7 @@ class SqliteDraft:
         chunks, self._chunks = self._chunks, []
         return self._file.write(chunks)
 
-    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> asyncio.Future[Committed]:
+    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> Promise[Committed]:
         """Store the message and its items, see `Draft.commit`."""
         check_commit(message, items, self.size_bytes)
         self._is_over = True

@@ -4,12 +4,12 @@ It keeps every promise but the first, and passes the same contract suite as SQLi
 the disk is a `MemoryStore`, which outlives the spool object as a disk outlives a process.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from mailrail.model import Clock, Item, Message, QueueId, StoreError, StoreTrouble, id_time_us
+from mailrail.promise import Promise
 from mailrail.spool.api import (
     Change,
     Committed,
@@ -84,7 +84,7 @@ class MemoryDraft:
         self._chunks.append(chunk)
         self.size_bytes += len(chunk)
 
-    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> "asyncio.Future[Committed]":
+    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> Promise[Committed]:
         """Store the message and its items, see `Draft.commit`."""
         check_commit(message, items, self.size_bytes)
         content = b"".join(self._chunks)
@@ -166,12 +166,12 @@ class MemorySpool:
             default=None,
         )
 
-    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> "asyncio.Future[Settled]":
+    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> Promise[Settled]:
         """Record how a leased item ended, see `Spool.settle`."""
         check_settlement(settlement)
         return _answer(lambda: self._settle(settlement, lease_new))
 
-    def give_back(self, leases: Sequence[Lease]) -> "asyncio.Future[None]":
+    def give_back(self, leases: Sequence[Lease]) -> Promise[None]:
         """End leases without a try."""
         return _answer(lambda: self._give_back(leases))
 
@@ -341,11 +341,11 @@ def _age(state: _State) -> tuple[int, QueueId]:
     return state.item.due_us, state.item.queue_id
 
 
-def _answer(work: Callable[[], T]) -> "asyncio.Future[T]":
-    """Do *work* now; return its result or StoreError as a future, as a real spool would."""
-    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+def _answer(work: Callable[[], T]) -> Promise[T]:
+    """Do *work* now; return a promise of its result or StoreError, as a real spool would."""
+    promise: Promise[T] = Promise()
     try:
-        future.set_result(work())
+        promise.set_result(work())
     except StoreError as error:
-        future.set_exception(error)
-    return future
+        promise.set_exception(error)
+    return promise

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from mailrail.model import Item, Message, StoreError, parse_id
+from mailrail.promise import Promise
 from mailrail.spool.api import SMALL_BYTES, Committed, Content, Lease, Settled, Settlement
 from mailrail.spool.batch import Batch, Work, item_row
 from mailrail.spool.codec import encode_message
@@ -57,7 +58,7 @@ class CommitOperation:
         "_leases",
         "_message",
         "_number",
-        "future",
+        "promise",
     )
 
     is_last = False
@@ -72,7 +73,6 @@ class CommitOperation:
         lease: bool,
         leases: Leases,
         give_back: GiveBackLater,
-        future: asyncio.Future[Committed],
     ) -> None:
         self._number = parse_id(message.queue_id)
         self._message = message
@@ -83,7 +83,7 @@ class CommitOperation:
         self._lease = lease
         self._leases = leases
         self._give_back = give_back
-        self.future = future
+        self.promise: Promise[Committed] = Promise()
 
     def enter(self, batch: Batch) -> None:
         """Add the rows."""
@@ -100,20 +100,20 @@ class CommitOperation:
         if self._lease:
             begin, message, number = self._leases.begin, self._message, self._number
             leases = tuple([begin(message, item, number) for item in self._items if not item.held])
-        if not self.future.done():
-            self.future.set_result(Committed(self._content, leases))
+        if not self.promise.done():
+            self.promise.set_result(Committed(self._content, leases))
         elif leases:
             self._give_back(leases)
 
     def fail(self, error: StoreError) -> None:
         """Answer that nothing is stored."""
-        _fail(self.future, error)
+        _fail(self.promise, error)
 
 
 class SettleOperation:
     """The end of a try, and the notices it owes."""
 
-    __slots__ = ("_give_back", "_lease_new", "_leases", "_number", "_settlement", "future")
+    __slots__ = ("_give_back", "_lease_new", "_leases", "_number", "_settlement", "promise")
 
     is_last = False
 
@@ -123,14 +123,13 @@ class SettleOperation:
         lease_new: bool,
         leases: Leases,
         give_back: GiveBackLater,
-        future: asyncio.Future[Settled],
     ) -> None:
         self._settlement = settlement
         self._lease_new = lease_new
         self._leases = leases
         self._give_back = give_back
         self._number: int | None = None
-        self.future = future
+        self.promise: Promise[Settled] = Promise()
 
     def enter(self, batch: Batch) -> None:
         """End the lease, if it is held, and add the rows."""
@@ -174,8 +173,8 @@ class SettleOperation:
                 for item in new.items
                 if not item.held
             )
-        if not self.future.done():
-            self.future.set_result(Settled(is_done, leases))
+        if not self.promise.done():
+            self.promise.set_result(Settled(is_done, leases))
         elif leases:
             self._give_back(leases)
 
@@ -184,7 +183,7 @@ class SettleOperation:
         if self._number is not None:
             self._leases.resume(self._settlement.lease, self._number)
             self._number = None
-        _fail(self.future, error)
+        _fail(self.promise, error)
 
 
 class GiveBackOperation:
@@ -267,7 +266,7 @@ class WorkOperation(Generic[T]):
         _fail(self.future, error)
 
 
-def _fail(future: asyncio.Future[T], error: StoreError) -> None:
+def _fail(future: asyncio.Future[T] | Promise[T], error: StoreError) -> None:
     if not future.done():
         # A new one for each: an exception that many raise would collect the traces of all.
         future.set_exception(StoreError(error.trouble, str(error)))

@@ -16,6 +16,7 @@ import apsw
 
 from mailrail.model import Clock, Item, Message, QueueId, StoreError, StoreTrouble, format_id, parse_id
 from mailrail.observe import Bus
+from mailrail.promise import Promise
 from mailrail.spool.api import (
     Change,
     Committed,
@@ -138,16 +139,16 @@ class SqliteSpool:
 
     def commit_small(
         self, message: Message, items: Sequence[Item], body: bytes, *, lease: bool
-    ) -> asyncio.Future[Committed]:
+    ) -> Promise[Committed]:
         """Store a message whose content is at hand (for SqliteDraft only)."""
         return self._commit(message, items, BytesContent(body), body, zlib.crc32(body), lease=lease)
 
     def commit_large(
         self, message: Message, items: Sequence[Item], file: FileWriter, *, lease: bool
-    ) -> asyncio.Future[Committed]:
+    ) -> Promise[Committed]:
         """Store a message whose content is in a file (for SqliteDraft only)."""
-        # The caller gets a future of its own: cancelling it must not leave half a commit.
-        answer: asyncio.Future[Committed] = self._loop.create_future()
+        # The caller gets a promise of its own: cancelling it must not leave half a commit.
+        answer: Promise[Committed] = Promise()
         self._filing.own(self._commit_file(message, items, file, answer, lease=lease))
         return answer
 
@@ -193,16 +194,14 @@ class SqliteSpool:
         """Return when the next waiting item outside *busy* becomes due, or None."""
         return await self._read(self._ground.reader.next_due_us, busy)
 
-    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> asyncio.Future[Settled]:
+    def settle(self, settlement: Settlement, *, lease_new: bool = False) -> Promise[Settled]:
         """Record how a leased item ended, see `Spool.settle`."""
         check_settlement(settlement)
         if self._holds and settlement.new_messages:
             settlement = hold_back_notices(self._holds, settlement)
-        # The loop's own method: asking which loop runs costs a system call, for each message.
-        future: asyncio.Future[Settled] = self._loop.create_future()
-        operation = SettleOperation(settlement, lease_new, self._leases, self.give_back, future)
+        operation = SettleOperation(settlement, lease_new, self._leases, self.give_back)
         self._group.submit(operation)
-        return future
+        return operation.promise
 
     def give_back(self, leases: Sequence[Lease]) -> asyncio.Future[None]:
         """End leases without a try: the items are as they were before they were claimed."""
@@ -357,21 +356,19 @@ class SqliteSpool:
         crc: int,
         *,
         lease: bool,
-    ) -> asyncio.Future[Committed]:
+    ) -> Promise[Committed]:
         if self._holds:
             items = hold_back(self._holds, message, items)
-        future: asyncio.Future[Committed] = self._loop.create_future()
-        self._group.submit(
-            CommitOperation(message, items, content, body, crc, lease, self._leases, self.give_back, future)
-        )
-        return future
+        operation = CommitOperation(message, items, content, body, crc, lease, self._leases, self.give_back)
+        self._group.submit(operation)
+        return operation.promise
 
     async def _commit_file(
         self,
         message: Message,
         items: Sequence[Item],
         file: FileWriter,
-        answer: asyncio.Future[Committed],
+        answer: Promise[Committed],
         *,
         lease: bool,
     ) -> None:

@@ -23,6 +23,7 @@ from mailrail.model import (
     StoreError,
     StoreTrouble,
 )
+from mailrail.promise import Promise
 from mailrail.sim import START_US, simulate
 from mailrail.spool import Committed, Content, Lease, MemorySpool, MemoryStore
 
@@ -193,7 +194,7 @@ class OddDraft:
         self.size_bytes = 0
         self.kind = kind
         self.discarded = 0
-        self.committed: asyncio.Future[Committed] = asyncio.get_running_loop().create_future()
+        self.committed: Promise[Committed] = Promise()
 
     def write(self, chunk: bytes, /) -> Awaitable[None] | None:
         self.size_bytes += len(chunk)
@@ -202,7 +203,7 @@ class OddDraft:
         loop.call_later(1, done.set_result, None)
         return done
 
-    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> asyncio.Future[Committed]:
+    def commit(self, message: Message, items: Sequence[Item], *, lease: bool) -> Promise[Committed]:
         if self.kind == "raises":
             raise StoreError(StoreTrouble.FULL, "no space")
         if self.kind == "bug":
@@ -271,7 +272,7 @@ def test_who_waits_no_longer_does_not_stop_the_message() -> None:
         incoming = doorway.intake.begin(ORIGIN, envelope())
         incoming.write(b"text\r\n")
         answer = incoming.finish()
-        assert isinstance(answer, asyncio.Future)
+        assert isinstance(answer, Promise)
         answer.cancel()
         await asyncio.sleep(1)
         assert len(doorway.stored()) == 1

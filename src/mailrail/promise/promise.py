@@ -1,0 +1,100 @@
+"""Floor 0 · promise — a future that calls at once.
+
+An asyncio future calls in the loop's next turn: a Handle, a Context and a place in the loop's queue, seven thousand
+instructions for each. A message waits for two commits. Here whoever waits is called in the very call that brings the answer.
+
+It is for callers that are at rest when the answer comes, as they are behind a commit: what is called may do anything. It has
+the part of a future's methods that is used, with the same names, and can be awaited; then the loop's turn is waited for.
+"""
+
+import asyncio
+from collections.abc import Callable, Generator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Promise(Generic[T]):
+    """One answer, for one listener."""
+
+    __slots__ = ("_error", "_is_over", "_listener", "_result")
+
+    _result: T
+
+    def __init__(self) -> None:
+        self._is_over = False
+        self._error: BaseException | None = None
+        self._listener: Callable[[Promise[T]], object] | None = None
+
+    def add_done_callback(self, listener: Callable[["Promise[T]"], object], /) -> None:
+        """Call *listener* with this promise once it is over: now, if it is."""
+        assert self._listener is None, "a promise has one listener"
+        self._listener = listener
+        if self._is_over:
+            self._tell()
+
+    def done(self) -> bool:
+        """Tell whether there is an answer, or nobody waits for one any more."""
+        return self._is_over
+
+    def cancelled(self) -> bool:
+        """Tell whether nobody waited any more."""
+        return isinstance(self._error, asyncio.CancelledError)
+
+    def exception(self) -> BaseException | None:
+        """Return why there is no result; only once it is over, and not cancelled."""
+        return self._error
+
+    def result(self) -> T:
+        """Return the result; only once it is over.
+
+        Raises:
+            BaseException: what was set instead.
+        """
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def set_result(self, result: T) -> None:
+        """Answer; once, and not when it is over."""
+        assert not self._is_over, "a promise is kept once"
+        self._result = result
+        self._is_over = True
+        if self._listener is not None:
+            self._tell()
+
+    def set_exception(self, error: BaseException) -> None:
+        """Say why there is no result; once, and not when it is over."""
+        assert not self._is_over, "a promise is kept once"
+        self._error = error
+        self._is_over = True
+        if self._listener is not None:
+            self._tell()
+
+    def cancel(self) -> bool:
+        """Wait no more; tell whether that came in time."""
+        if self._is_over:
+            return False
+        self.set_exception(asyncio.CancelledError())
+        return True
+
+    def _tell(self) -> None:
+        listener, self._listener = self._listener, None
+        assert listener is not None
+        try:
+            listener(self)
+        except Exception as error:  # as the loop does for a callback of its own: others wait for answers, too
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "a listener to a promise failed", "exception": error}
+            )
+
+    def __await__(self) -> Generator[object, None, T]:
+        if not self._is_over:
+            came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.add_done_callback(lambda _: None if came.done() else came.set_result(None))
+            try:
+                yield from came
+            except BaseException:
+                self.cancel()
+                raise
+        return self.result()
