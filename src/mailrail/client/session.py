@@ -61,6 +61,10 @@ class ClientSession:
         sent: messages (transactions) begun or announced.
     """
 
+    __slots__ = (
+        "_announced", "_settings", "_wire", "peer", "sent",
+    )  # fmt: skip
+
     def __init__(self, wire: Wire, settings: ClientSettings) -> None:
         self.peer = wire.connection.peer
         self.sent = 0
@@ -188,7 +192,7 @@ class ClientSession:
         running, extensions = protocol.transaction, protocol.extensions
         if (
             whole is None
-            or not protocol.may_follow
+            or not protocol.may_follow()
             or not self._has_mail_left
             or not fits_one_round(recipients, extensions)
             or (extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes)

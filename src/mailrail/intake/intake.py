@@ -139,6 +139,11 @@ class Intake:
 class Incoming:
     """One message on its way in."""
 
+    __slots__ = (
+        "_began_us", "_draft", "_envelope", "_has_begun", "_held", "_intake", "_is_plain", "_origin",
+        "_refusal", "_tls", "_trace", "_treatment", "_watch", "asked_us", "queue_id",
+    )  # fmt: skip
+
     def __init__(
         self,
         intake: Intake,

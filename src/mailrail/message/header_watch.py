@@ -59,7 +59,7 @@ class HeaderWatch:
         """Look at the next bytes of the content."""
         if not self.has_8bit and not chunk.isascii():
             self.has_8bit = True
-        if not self.has_nul and b"\0" in chunk:
+        if not self.has_nul and 0 in chunk:
             self.has_nul = True
         if not self.is_complete and not self.is_too_big:
             self._feed_header(chunk)

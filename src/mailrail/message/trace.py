@@ -6,6 +6,7 @@ Source: RFC 5321 §4.4.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from mailrail.model import Address, Origin, QueueId
@@ -57,19 +58,27 @@ def received_line(
             (RFC 5321 §7.2). Left out too where the field could not stay ASCII.
         priority: of the message (RFC 6710 §7); 0 goes without saying.
     """
-    lines = _from_lines(origin)
+    protocol = origin.protocol
+    opening = _opening(origin.helo, origin.client, hostname, protocol, tls)
+    whom = ""
+    if recipient is not None and (protocol[:4] == "UTF8" or not recipient.needs_smtputf8):
+        whom = f"{_FOLD}for <{recipient.text}>"
+    if priority:
+        whom += f"{_FOLD}PRIORITY {priority}"
+    return f"{opening}{queue_id}{whom};{_FOLD}{date}\r\n".encode()
+
+
+@lru_cache(maxsize=256)  # a pure function of what a session is like: all of its messages begin so
+def _opening(helo: str, client: str, hostname: str, protocol: str, tls: str) -> str:
+    """Return the field up to the queue id."""
+    lines = _from_lines(helo, client)
     if tls:
         lines.append(f"(using {_UNSAFE_COMMENT.sub('?', tls[:100])})")
-    lines.append(f"by {hostname} with {origin.protocol} id {queue_id}")
-    if recipient is not None and (origin.protocol.startswith("UTF8") or not recipient.needs_smtputf8):
-        lines.append(f"for <{recipient.text}>")
-    if priority:
-        lines.append(f"PRIORITY {priority}")
-    return f"Received: {_FOLD.join(lines)};{_FOLD}{date}\r\n".encode()
+    lines.append(f"by {hostname} with {protocol} id ")
+    return f"Received: {_FOLD.join(lines)}"
 
 
-def _from_lines(origin: Origin) -> list[str]:
-    helo, client = origin.helo, origin.client
+def _from_lines(helo: str, client: str) -> list[str]:
     if not _PLAIN_HELO.fullmatch(helo):
         helo = _UNSAFE_HELO.sub("?", helo[:HELO_OCTETS])
     if not client:

@@ -10,6 +10,8 @@ import select
 from collections.abc import Callable
 from typing import Final, Protocol
 
+_INPUT: Final = 1  # EPOLLIN and EPOLLOUT (epoll_ctl(2)), which not every system's module has
+_ROOM: Final = 4
 _EVENTS_PER_TURN: Final = 256  # what is left comes first in the next turn
 
 
@@ -86,13 +88,13 @@ class EpollWatch:
 
     def _look(self) -> None:
         """Call whom the system has something for; whoever is gone since is not called."""
-        readers, writers, is_room, is_input = self._readers, self._writers, select.EPOLLOUT, select.EPOLLIN
+        readers, writers = self._readers, self._writers
         for fd, events in self._epoll.poll(0, _EVENTS_PER_TURN):
             # An end or a failure is news for both.
             try:
-                if events & ~is_room and (reader := readers.get(fd)) is not None:
+                if events != _ROOM and (reader := readers.get(fd)) is not None:
                     reader()
-                if events & ~is_input and (writer := writers.get(fd)) is not None:
+                if events != _INPUT and (writer := writers.get(fd)) is not None:
                     writer()
             except Exception as error:  # as the loop does for a callback of its own
                 self._loop.call_exception_handler(

@@ -78,6 +78,11 @@ class Lane:
         courier: who made its carrier.
     """
 
+    __slots__ = (
+        "_carrier", "_courier", "_desk", "_loop", "_open_content", "_waiter", "ahead", "destination",
+        "idle_since_s", "work",
+    )  # fmt: skip
+
     def __init__(
         self,
         destination: Destination,

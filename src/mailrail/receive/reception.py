@@ -83,6 +83,7 @@ class Reception(Handler):
         self._member: Member | None = None
         self._treatment = duty.treatment
         self._expansions: dict[Recipient, tuple[Recipient, ...]] = {}  # only of those that stand for others
+        self._origin: Origin | None = None  # of transactions without SMTPUTF8, until the next EHLO or login
 
     @classmethod
     def for_duty(cls, duty: Duty) -> Callable[[SessionFacts], "Reception"]:
@@ -94,6 +95,11 @@ class Reception(Handler):
     def connect(self) -> Answer:
         """Greet by name."""
         return self._greeting
+
+    def hello(self, name: str) -> Answer:
+        """Take note that the client says anew who it is."""
+        self._origin = None
+        return say.HELLO
 
     def auth(self, mechanism: str, initial: bytes | None) -> Answer:
         """Begin a login."""
@@ -121,6 +127,7 @@ class Reception(Handler):
 
     def _logged_in(self, user: User) -> None:
         self._login = None
+        self._origin = None
         duty = self._duty
         assert duty.keeper is not None, "a login where nobody can log in"
         self._may_relay = duty.rules.may_relay(self._client, user.name)
@@ -231,6 +238,27 @@ class Reception(Handler):
 
     def data(self, transaction: Transaction) -> Answer:
         """Open a draft."""
+        # All messages come from the same until the client says anew who it is; SMTPUTF8 makes another protocol.
+        origin = self._origin
+        if origin is None or transaction.parameters.smtputf8:
+            origin = self._origin_now()
+        try:
+            self._incoming = self._duty.intake.begin(
+                origin,
+                self._envelope(transaction),
+                treatment=self._treatment_of(transaction),
+                tls=_tls_words(self.session.tls),
+                written_to=transaction.recipients,
+                asked_us=self._asked_us,
+            )
+        except StoreError as error:
+            return refusal_for(error)
+        if self._member is not None:
+            self._member.count(len(transaction.recipients))
+        return say.START_DATA
+
+    def _origin_now(self) -> Origin:
+        """Return where the running transaction comes from, and keep it for the next ones if it is theirs too."""
         session = self.session
         origin = Origin(
             self._client,
@@ -240,20 +268,9 @@ class Reception(Handler):
             session.session_id,
             self._may_relay,
         )
-        try:
-            self._incoming = self._duty.intake.begin(
-                origin,
-                self._envelope(transaction),
-                treatment=self._treatment_of(transaction),
-                tls=_tls_words(session.tls),
-                written_to=transaction.recipients,
-                asked_us=self._asked_us,
-            )
-        except StoreError as error:
-            return refusal_for(error)
-        if self._member is not None:
-            self._member.count(len(transaction.recipients))
-        return say.START_DATA
+        if session.transaction is not None and not session.transaction.parameters.smtputf8:
+            self._origin = origin
+        return origin
 
     def _treatment_of(self, transaction: Transaction) -> Treatment:
         """Let the header section say a priority where it may and MAIL does not (RFC 6758 §3.1)."""

@@ -57,6 +57,7 @@ from mailrail.smtp.replies import ReplyReader
     AT_CONNECT, AT_GREETING, AT_HELLO, AT_TLS, AT_AUTH, AT_MAIL, AT_RCPT, AT_DATA, AT_CONTENT, AT_END,
     AT_RSET, AT_QUIT
 ) = Stage  # fmt: skip
+B_BINARY, R_SMTP = Body.BINARY, Role.SMTP
 WINDOW: Final = 200  # commands in flight; 200 replies of 80 octets fill the smallest usual buffer, 16 KiB
 ONE_FLIGHT_OCTETS: Final = 64 * 1024  # most mail is smaller; a wasted flight of it costs little
 # The one positive reply to what has only one (RFC 5321 §4.3.2, RFC 3207 §4, RFC 4954 §4).
@@ -72,6 +73,11 @@ class ClientConnection:
         extensions: what the peer offers; empty before EHLO, after HELO and after TLS came up.
         transaction: what is known so far of the transaction under way, or None.
     """
+
+    __slots__ = (
+        "_commands", "_following", "_is_bdat", "_is_plain", "_is_spent", "_ledger", "_out", "_replies",
+        "_text", "_whole", "extensions", "role", "state", "transaction",
+    )  # fmt: skip
 
     def __init__(self, role: Role = Role.SMTP) -> None:
         self.role = role
@@ -128,16 +134,14 @@ class ClientConnection:
         out.clear()
         return data
 
-    @property
     def awaiting(self) -> Stage | None:
-        """What the next reply answers; CONTENT while it is our turn to send it; None when nothing is owed."""
+        """Return what the next reply answers; CONTENT while it is our turn to send it; None when nothing is owed."""
         if self._ledger:
             return self._ledger[0]
         return AT_CONTENT if self.state is S_CONTENT else None
 
-    @property
     def may_follow(self) -> bool:
-        """Whether a transaction may begin behind the one under way, whose content has all been given."""
+        """Tell whether a transaction may begin behind the one under way, whose content has all been given."""
         if self.state is not S_VERDICT or self._following is not None:
             return False
         extensions = self.extensions
@@ -208,11 +212,11 @@ class ClientConnection:
             LocalProtocolError: out of order; the peer lacks an extension that this needs; or a bare
                 CR or LF in the content (A5). Nothing was sent.
         """
-        step = T_FOLLOW if self.may_follow else T_BEGIN
+        step = T_FOLLOW if self.may_follow() else T_BEGIN
         if step not in NEXT[self.state]:
             raise LocalProtocolError(f"no transaction can begin in state {self.state.name}")
         extensions = self.extensions
-        is_binary = body is Body.BINARY
+        is_binary = body is B_BINARY
         commands = format_envelope(envelope, recipients, size_bytes, body, extensions)
         if whole is not None and not (is_plain or is_binary or is_clean(whole)):
             raise LocalProtocolError("bare CR or LF in the content (RFC 5321 §2.3.8)")
@@ -404,7 +408,7 @@ class ClientConnection:
         # RFC 3030 §2: a BDAT that failed leaves a transaction behind; DATA never does.
         if not is_done(reply, AT_END) and self._is_bdat:
             self._is_spent = True
-        if self.role is Role.SMTP:
+        if self.role is R_SMTP:
             transaction.settle_accepted(AT_END, reply)
         elif transaction.accepted:
             transaction.settle_next(AT_END, reply)

@@ -16,6 +16,7 @@ from mailrail.smtp.params import format_mail, format_rcpt
 
 # Bound once: Python 3.11 takes 70 ns to find a member in its class.
 AT_MAIL, AT_RCPT = Stage.MAIL, Stage.RCPT
+_EIGHT_BIT, _BINARY = Body.EIGHT_BIT, Body.BINARY
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 Command = tuple[Stage, bytes]
@@ -31,9 +32,9 @@ def format_envelope(
     """
     if not recipients:
         raise LocalProtocolError("a transaction needs a recipient")
-    if body is Body.EIGHT_BIT and not extensions.has_8bitmime:
+    if body is _EIGHT_BIT and not extensions.has_8bitmime:
         raise LocalProtocolError("the peer does not offer 8BITMIME: convert the content first (RFC 6152 §3)")
-    if body is Body.BINARY and not extensions.has_binarymime:
+    if body is _BINARY and not extensions.has_binarymime:
         raise LocalProtocolError(
             "the peer does not offer BINARYMIME: convert the content first (RFC 3030 §3)"
         )

@@ -41,7 +41,6 @@ class ContentGate:
         content, rest = dots.feed(data)
         return self._judge(content, dots.has_bare, dots.has_nul), rest
 
-    @property
     def is_plain(self) -> bool:
         """Tell whether all content so far came by DATA, as it goes out again: clean, and no line begins with a dot."""
         dots = self._dots

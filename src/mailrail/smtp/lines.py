@@ -87,7 +87,7 @@ class DotReader:
             text = self._hold_back(text)
         if not is_clean(text):
             self.has_bare = True
-        if b"\0" in text:
+        if 0 in text:  # a number: bytes would first be tried as one, and fail
             self.has_nul = True
         # RFC 5321 §4.5.2: the first dot of a line goes, whatever follows it.
         if 0 <= dot != end:
@@ -133,7 +133,7 @@ class ChunkReader:
             self._held = b""
         if not is_clean(text):
             self.has_bare = True
-        if b"\0" in text:
+        if 0 in text:  # a number: bytes would first be tried as one, and fail
             self.has_nul = True
         return text
 

@@ -65,6 +65,10 @@ def join_lines(lines: list[Reply]) -> Reply:
 class ReplyReader:
     """Cuts what a peer sends into replies; holds at most one unfinished line and its reply."""
 
+    __slots__ = (
+        "_buffer", "_lines", "_octets", "_start",
+    )  # fmt: skip
+
     def __init__(self) -> None:
         self._buffer = b""
         self._start = 0  # where the next line begins in the buffer

@@ -43,6 +43,7 @@ S_FRESH, S_GREETED, S_IDLE, S_MAIL, S_RCPT, S_DATA, S_CHUNKS, S_AUTH, S_HANDSHAK
     A_BANNER, A_HELLO, A_MAIL, A_RCPT, A_DATA, A_CHUNK, A_END_OF_DATA, A_RSET, A_STARTTLS, A_TLS_UP,
     A_AUTH, A_AUTH_OVER, A_XCLIENT, A_QUIT
 ) = Accepted  # fmt: skip
+B_SEVEN_BIT, B_BINARY = Body.SEVEN_BIT, Body.BINARY
 _TLS_HANDSHAKE: Final = b"\x16"  # RFC 8446 §5.1: the first octet of a record that carries a ClientHello
 # RFC 2920 §3.1: these end a group; whoever sends more behind them does not wait for answers.
 _ENDS_GROUP: Final = frozenset(
@@ -91,6 +92,15 @@ class ServerConnection:
         is_dry: there is no next event before more bytes come, or an answer; False where that is not known.
     """
 
+    __slots__ = (
+        "_accepted", "_at", "_body", "_buffer", "_chunk_fault", "_chunk_left", "_chunk_size", "_gate",
+        "_has_ended", "_hello_rest", "_hello_verb", "_is_last_chunk", "_is_lmtp", "_is_refused",
+        "_is_run_on", "_junk", "_keywords", "_limits", "_line_bytes", "_messages", "_offers", "_out",
+        "_overshoot", "_read", "_smtputf8", "_state", "asked", "errors", "farewell", "hello_name",
+        "is_authenticated", "is_dry", "is_esmtp", "is_stranger", "is_tls", "latest_release",
+        "may_run_ahead", "refusals", "takes_xclient",
+    )  # fmt: skip
+
     def __init__(
         self, limits: Limits, offers: Offers, *, is_lmtp: bool = False, is_tls: bool = False
     ) -> None:
@@ -126,7 +136,7 @@ class ServerConnection:
     def _forget(self) -> None:
         """Begin without a transaction."""
         self._smtputf8 = False
-        self._body = Body.SEVEN_BIT
+        self._body = B_SEVEN_BIT
         self._accepted = 0
         self._overshoot = 0
         self._gate: ContentGate | None = None
@@ -457,7 +467,7 @@ class ServerConnection:
             return self._error(say.NO_RECIPIENTS)
         if not allows(self._state, A_DATA):
             return self._refuse_order()
-        if self._body is Body.BINARY:
+        if self._body is B_BINARY:
             return self._error(say.BINARY_NEEDS_BDAT)
         self.asked = A_DATA
         return _DATA_START
@@ -632,7 +642,7 @@ class ServerConnection:
             return self._refuse_content(gate.fault)
         self.asked = A_END_OF_DATA
         self.is_dry = not self._buffer
-        return _END_OF_PLAIN_DATA if gate.is_plain else _END_OF_DATA
+        return _END_OF_PLAIN_DATA if gate.is_plain() else _END_OF_DATA
 
     def _refuse_content(self, fault: Reply) -> Read:
         self._say_to_all(fault)

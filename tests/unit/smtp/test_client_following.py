@@ -73,14 +73,14 @@ def test_the_next_envelope_leaves_in_the_write_of_the_content() -> None:
     begin(client, "a")
     client.data_to_send()
     feed(client, b"250 ok\r\n250 ok\r\n354 go\r\n")
-    assert client.may_follow
+    assert client.may_follow()
     begin(client, "b")
     envelope = b"MAIL FROM:<ann@example.org> SIZE=21\r\nRCPT TO:<b0@example.net>\r\nDATA\r\n"
     assert client.data_to_send() == STUFFED + envelope
     first, *rest = feed(client, b"250 2.0.0 first\r\n250 ok\r\n250 ok\r\n354 go\r\n")
     assert isinstance(first, Ended)
     assert rest == []
-    assert client.may_follow, "and a third behind the second"
+    assert client.may_follow(), "and a third behind the second"
     assert client.data_to_send() == STUFFED
     (second,) = feed(client, b"250 2.0.0 second\r\n")
     assert isinstance(second, Ended)
@@ -94,7 +94,7 @@ def test_nothing_follows_without_pipelining_or_where_bdat_is_used(keywords: tupl
     begin(client, "a")
     feed(client, b"250 ok\r\n250 ok\r\n354 go\r\n" if "CHUNKING" not in keywords else b"")
     client.data_to_send()
-    assert not client.may_follow
+    assert not client.may_follow()
     with pytest.raises(LocalProtocolError):
         begin(client, "b")
     assert client.data_to_send() == b""
