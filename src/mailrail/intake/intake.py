@@ -141,7 +141,7 @@ class Incoming:
 
     __slots__ = (
         "_began_us", "_draft", "_envelope", "_has_begun", "_held", "_intake", "_is_plain", "_origin",
-        "_refusal", "_tls", "_trace", "_treatment", "_watch", "asked_us", "queue_id",
+        "_refusal", "_tls", "_treatment", "_watch", "_written_to", "asked_us", "queue_id",
     )  # fmt: skip
 
     def __init__(

@@ -29,9 +29,10 @@ class Promise(Generic[T]):
     def add_done_callback(self, listener: Callable[["Promise[T]"], object], /) -> None:
         """Call *listener* with this promise once it is over: now, if it is."""
         assert self._listener is None, "a promise has one listener"
-        self._listener = listener
         if self._is_over:
-            self._tell()
+            self._tell(listener)
+        else:
+            self._listener = listener
 
     def done(self) -> bool:
         """Tell whether there is an answer, or nobody waits for one any more."""
@@ -39,7 +40,7 @@ class Promise(Generic[T]):
 
     def cancelled(self) -> bool:
         """Tell whether nobody waited any more."""
-        return isinstance(self._error, asyncio.CancelledError)
+        return self._error is not None and isinstance(self._error, asyncio.CancelledError)
 
     def exception(self) -> BaseException | None:
         """Return why there is no result; only once it is over, and not cancelled."""
@@ -61,7 +62,7 @@ class Promise(Generic[T]):
         self._result = result
         self._is_over = True
         if self._listener is not None:
-            self._tell()
+            self._tell(self._listener)
 
     def set_exception(self, error: BaseException) -> None:
         """Say why there is no result; once, and not when it is over."""
@@ -69,7 +70,7 @@ class Promise(Generic[T]):
         self._error = error
         self._is_over = True
         if self._listener is not None:
-            self._tell()
+            self._tell(self._listener)
 
     def cancel(self) -> bool:
         """Wait no more; tell whether that came in time."""
@@ -78,9 +79,8 @@ class Promise(Generic[T]):
         self.set_exception(asyncio.CancelledError())
         return True
 
-    def _tell(self) -> None:
-        listener, self._listener = self._listener, None
-        assert listener is not None
+    def _tell(self, listener: "Callable[[Promise[T]], object]") -> None:
+        self._listener = None  # which may hold this promise
         try:
             listener(self)
         except Exception as error:  # as the loop does for a callback of its own: others wait for answers, too

@@ -166,7 +166,7 @@ class Reception(Handler):
         """Let the message go before others only if the client may ask for that (RFC 6710 §4.1)."""
         if self._duty.priority_right.may_raise(self.session.user, may_relay=self._may_relay):
             return say.SENDER_OK
-        transaction.parameters.priority = 0
+        transaction.parameters = replace(transaction.parameters, priority=0)
         return say.PRIORITY_CHANGED
 
     def rcpt(self, transaction: Transaction, recipient: Recipient) -> Answer:
@@ -316,7 +316,8 @@ class Reception(Handler):
 
 def _rename(transaction: Transaction, sender: Address) -> None:
     transaction.reverse_path = sender
-    transaction.parameters.smtputf8 |= sender.needs_smtputf8
+    if sender.needs_smtputf8:
+        transaction.parameters = replace(transaction.parameters, smtputf8=True)
 
 
 async def _rewritten_later(transaction: Transaction, reply: Reply, written: Awaitable[Address]) -> Reply:

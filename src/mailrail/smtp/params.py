@@ -7,7 +7,7 @@ Each keyword has one reader in a table; a keyword whose extension is not offered
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from mailrail.model import Body, DeliverBy, Envelope, Hold, Notify, Recipient, Ret, instant_text
 from mailrail.smtp import xtext
@@ -37,9 +37,9 @@ class ParameterError(ValueError):
         self.is_unknown = is_unknown
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class MailParameters:
-    """What came behind MAIL's path.
+    """What came behind MAIL's path; one may be shared by many transactions.
 
     Attributes:
         size_bytes: what the client says the size is, or None (RFC 1870).
@@ -61,99 +61,93 @@ class MailParameters:
     priority: int = 0
     deliver_by: DeliverBy | None = None
     auth: str | None = None
-    requested: dict[str, str | None] = field(default_factory=dict)
+    requested: Mapping[str, str | None] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RcptParameters:
-    """What came behind RCPT's path."""
+    """What came behind RCPT's path; one may be shared by many transactions."""
 
     notify: Notify = Notify.DEFAULT
     orcpt: str = ""
-    requested: dict[str, str | None] = field(default_factory=dict)
+    requested: Mapping[str, str | None] = field(default_factory=dict)
 
 
-def _size(found: MailParameters, value: str) -> None:
+def _size(value: str) -> int:
     if not (value.isascii() and value.isdigit() and len(value) <= SIZE_DIGITS):
         raise ParameterError("SIZE wants a number of octets")
-    found.size_bytes = int(value)
+    return int(value)
 
 
-def _body(found: MailParameters, value: str) -> None:
+def _body(value: str) -> Body:
     try:
-        found.body = Body(value.upper())
+        return Body(value.upper())
     except ValueError:
         raise ParameterError("BODY wants 7BIT, 8BITMIME or BINARYMIME") from None
 
 
-def _ret(found: MailParameters, value: str) -> None:
+def _ret(value: str) -> Ret:
     try:
-        found.ret = Ret(value.upper())
+        return Ret(value.upper())
     except ValueError:
         raise ParameterError("RET wants FULL or HDRS") from None
 
 
-def _envid(found: MailParameters, value: str) -> None:
+def _envid(value: str) -> str:
     envid = _xtext(value, "ENVID")
     if not 0 < len(envid) <= ENVID_CHARACTERS:
         raise ParameterError(f"ENVID wants 1 to {ENVID_CHARACTERS} characters")
-    found.envid = envid
+    return envid
 
 
-def _auth(found: MailParameters, value: str) -> None:
+def _auth(value: str) -> str:
     identity = _xtext(value, "AUTH")
-    found.auth = "" if identity == "<>" else identity
+    return "" if identity == "<>" else identity
 
 
-def _hold_for(found: MailParameters, value: str) -> None:
+def _hold_for(value: str) -> Hold:
     if _HOLD_FOR.fullmatch(value) is None:
         raise ParameterError("HOLDFOR wants a number of seconds")
-    _set_hold(found, Hold(for_s=int(value)))
+    return Hold(for_s=int(value))
 
 
-def _hold_until(found: MailParameters, value: str) -> None:
+def _hold_until(value: str) -> Hold:
     try:
-        until_us = parse_instant(value)
+        return Hold(until_us=parse_instant(value))
     except ValueError as error:
         raise ParameterError(f"HOLDUNTIL: {error}") from None
-    _set_hold(found, Hold(until_us=until_us))
 
 
-def _priority(found: MailParameters, value: str) -> None:
+def _priority(value: str) -> int:
     if _PRIORITY.fullmatch(value) is None:
         raise ParameterError("MT-PRIORITY wants a number from -9 to 9")
-    found.priority = int(value)
+    return int(value)
 
 
-def _by(found: MailParameters, value: str) -> None:
+def _by(value: str) -> DeliverBy:
     read = _BY.fullmatch(value)
     if read is None:
         raise ParameterError("BY wants seconds;R or seconds;N, with a T behind it to be told of every hop")
     by = DeliverBy(int(read[1]), read[2] in "Rr", bool(read[3]))
     if by.returns and by.is_over:
         raise ParameterError("BY wants a time above 0 with R")
-    found.deliver_by = by
+    return by
 
 
-def _set_hold(found: MailParameters, hold: Hold) -> None:
-    if found.hold is not None:
-        raise ParameterError("HOLDFOR and HOLDUNTIL exclude one another")
-    found.hold = hold
-
-
-def _notify(found: RcptParameters, value: str) -> None:
+def _notify(value: str) -> Notify:
     words = value.upper().split(",")
     if words == ["NEVER"]:
-        found.notify = Notify.NEVER
-        return
+        return Notify.NEVER
+    notify = Notify.DEFAULT
     for word in words:
         flag = _NOTIFY_WORDS.get(word)
-        if flag is None or flag in found.notify:
+        if flag is None or flag in notify:
             raise ParameterError("NOTIFY wants NEVER, or some of SUCCESS,FAILURE,DELAY")
-        found.notify |= flag
+        notify |= flag
+    return notify
 
 
-def _orcpt(found: RcptParameters, value: str) -> None:
+def _orcpt(value: str) -> str:
     kind, semicolon, address = value.partition(";")
     if not semicolon or not address or len(value) > ORCPT_CHARACTERS or not _KEYWORD.fullmatch(kind):
         raise ParameterError("ORCPT wants type;address")
@@ -169,7 +163,7 @@ def _orcpt(found: RcptParameters, value: str) -> None:
             plain = xtext.decode(address)
     except ValueError as error:
         raise ParameterError(f"ORCPT: {error}") from None
-    found.orcpt = f"{kind};{plain}"
+    return f"{kind};{plain}"
 
 
 def _xtext(value: str, keyword: str) -> str:
@@ -179,20 +173,23 @@ def _xtext(value: str, keyword: str) -> str:
         raise ParameterError(f"{keyword}: {error}") from None
 
 
-_SWITCHES: Final = frozenset({"SMTPUTF8", "REQUIRETLS"})
-# keyword -> (the EHLO keyword that offers it, reader)
-_MAIL: Final[Mapping[str, tuple[str, Callable[[MailParameters, str], None]]]] = {
-    "SIZE": ("SIZE", _size),
-    "BODY": ("8BITMIME", _body),
-    "RET": ("DSN", _ret),
-    "ENVID": ("DSN", _envid),
-    "AUTH": ("AUTH", _auth),
-    "HOLDFOR": ("FUTURERELEASE", _hold_for),
-    "HOLDUNTIL": ("FUTURERELEASE", _hold_until),
-    "MT-PRIORITY": ("MT-PRIORITY", _priority),
-    "BY": ("DELIVERBY", _by),
+_SWITCHES: Final = {"SMTPUTF8": "smtputf8", "REQUIRETLS": "requiretls"}  # keyword -> attribute
+# keyword -> (the EHLO keyword that offers it, attribute, reader)
+_MAIL: Final[Mapping[str, tuple[str, str, Callable[[str], object]]]] = {
+    "SIZE": ("SIZE", "size_bytes", _size),
+    "BODY": ("8BITMIME", "body", _body),
+    "RET": ("DSN", "ret", _ret),
+    "ENVID": ("DSN", "envid", _envid),
+    "AUTH": ("AUTH", "auth", _auth),
+    "HOLDFOR": ("FUTURERELEASE", "hold", _hold_for),
+    "HOLDUNTIL": ("FUTURERELEASE", "hold", _hold_until),
+    "MT-PRIORITY": ("MT-PRIORITY", "priority", _priority),
+    "BY": ("DELIVERBY", "deliver_by", _by),
 }
-_RCPT: Final[Mapping[str, Callable[[RcptParameters, str], None]]] = {"NOTIFY": _notify, "ORCPT": _orcpt}
+_RCPT: Final[Mapping[str, tuple[str, Callable[[str], object]]]] = {
+    "NOTIFY": ("notify", _notify),
+    "ORCPT": ("orcpt", _orcpt),
+}
 
 
 def parse_mail(text: str, offered: frozenset[str]) -> MailParameters:
@@ -205,27 +202,29 @@ def parse_mail(text: str, offered: frozenset[str]) -> MailParameters:
     Raises:
         ParameterError: unknown, repeated or bad.
     """
-    found = MailParameters()
     if not text:
-        return found
-    for keyword, value in _words(text, found.requested):
-        if keyword in _SWITCHES and keyword in offered:
+        return MailParameters()
+    requested = _words(text)
+    found: dict[str, Any] = {"requested": requested}
+    for keyword, value in requested.items():
+        switch = _SWITCHES.get(keyword)
+        if switch is not None and keyword in offered:
             if value is not None:
                 raise ParameterError(f"{keyword} takes no value")
-            if keyword == "SMTPUTF8":
-                found.smtputf8 = True
-            else:
-                found.requiretls = True
+            found[switch] = True
             continue
-        extension, reader = _MAIL.get(keyword, ("", None))
+        extension, name, reader = _MAIL.get(keyword, ("", "", None))
         if reader is None or extension not in offered:
             raise ParameterError(f"{keyword} is not offered", is_unknown=True)
         if value is None:
             raise ParameterError(f"{keyword} wants a value")
-        reader(found, value)
-    if found.body is Body.BINARY and "BINARYMIME" not in offered:
+        read = reader(value)
+        if name in found:
+            raise ParameterError("HOLDFOR and HOLDUNTIL exclude one another")
+        found[name] = read
+    if found.get("body") is Body.BINARY and "BINARYMIME" not in offered:
         raise ParameterError("BODY=BINARYMIME is not offered")
-    return found
+    return MailParameters(**found)
 
 
 def parse_rcpt(text: str, offered: frozenset[str]) -> RcptParameters:
@@ -234,21 +233,22 @@ def parse_rcpt(text: str, offered: frozenset[str]) -> RcptParameters:
     Raises:
         ParameterError: unknown, repeated or bad.
     """
-    found = RcptParameters()
     if not text:
-        return found
-    for keyword, value in _words(text, found.requested):
-        reader = _RCPT.get(keyword)
+        return RcptParameters()
+    requested = _words(text)
+    found: dict[str, Any] = {"requested": requested}
+    for keyword, value in requested.items():
+        name, reader = _RCPT.get(keyword, ("", None))
         if reader is None or "DSN" not in offered:
             raise ParameterError(f"{keyword} is not offered", is_unknown=True)
         if value is None:
             raise ParameterError(f"{keyword} wants a value")
-        reader(found, value)
-    return found
+        found[name] = reader(value)
+    return RcptParameters(**found)
 
 
-def _words(text: str, requested: dict[str, str | None]) -> list[tuple[str, str | None]]:
-    words: list[tuple[str, str | None]] = []
+def _words(text: str) -> dict[str, str | None]:
+    words: dict[str, str | None] = {}
     for word in text.split():
         keyword, equals, value = word.partition("=")
         if not _KEYWORD.fullmatch(keyword) or (equals and not value):
@@ -257,10 +257,9 @@ def _words(text: str, requested: dict[str, str | None]) -> list[tuple[str, str |
         # RFC 6533 §3: UTF-8 stands in an ORCPT; elsewhere U+0131 would be the "I" of BODY=8BITMIME.
         if not value.isascii() and keyword != "ORCPT":
             raise ParameterError(f"{keyword} wants a value in US-ASCII")
-        if keyword in requested:
+        if keyword in words:
             raise ParameterError(f"{keyword} is given twice")
-        requested[keyword] = value if equals else None
-        words.append((keyword, value if equals else None))
+        words[keyword] = value if equals else None
     return words
 
 
