@@ -31,16 +31,7 @@ _NOTHING: Final = WholeSource(b"")
 _REUSABLE: Final = frozenset({ClientState.IDLE, ClientState.SPENT})
 
 
-@value
-class SendResult:
-    """How a message went: for each recipient, in the order given, its reply and what that answers.
-
-    A recipient has the message if its reply is 2yz; its stage is then END. A recipient at stage RCPT was
-    itself refused; at MAIL, DATA, CONTENT and END the message or the session was.
-    """
-
-    replies: tuple[Reply, ...]
-    stages: tuple[Stage, ...]
+SendResult = Ended  # how a message went, whether one transaction said it all or several did
 
 
 @value
@@ -169,8 +160,7 @@ class ClientSession:
             envelope, envelope.recipients, size_bytes=0, body=envelope.body, whole=None, is_question=True
         )
         self.sent += 1
-        ended = await self._conclude(_NOTHING)
-        return SendResult(ended.replies, ended.stages)
+        return await self._conclude(_NOTHING)
 
     def announce(
         self,
@@ -356,7 +346,7 @@ def _result(ended: Ended) -> SendResult | None:
     """Return the result if there is nobody left whom another transaction may reach at once."""
     if AT_END in ended.stages and any(map(is_surplus, ended.replies)):
         return None
-    return SendResult(ended.replies, ended.stages)
+    return ended
 
 
 def _merged(

@@ -320,16 +320,20 @@ class Incoming:
         )
 
     def _committed(self, done: Promise[Reply], message: Message, committed: Promise[Committed]) -> None:
-        intake = self._intake
         error = committed.exception()
         reply = _queued_reply(self.queue_id) if error is None else self._failed(error)
-        if not done.done():
-            done.set_result(reply)  # first of all: whatever comes of the rest, this is true
-        if error is not None:
-            return
+        try:
+            if error is None:
+                self._hand_on(message, committed.result())
+        finally:  # whatever came of that, this is true; and what the session does next is told behind it
+            if not done.done():
+                done.set_result(reply)
+
+    def _hand_on(self, message: Message, result: Committed) -> None:
+        """Tell of a message that is ours now, and offer it for delivery."""
+        intake = self._intake
         if intake.bus.wants(MessageAccepted):
             intake.bus.emit(self._accepted(message))
-        result = committed.result()
         if result.leases:
             intake.taker.offer(result.leases, result.content)
         elif message.envelope.hold is not None:

@@ -414,8 +414,8 @@ class Session:
 
     def _on_rcpt(self, event: Rcpt) -> "Result | Awaitable[Result]":
         assert self.transaction is not None
-        self._pending = Recipient(event.forward_path, event.parameters.notify, event.parameters.orcpt)
-        return self.handler.rcpt(self.transaction, self._pending)
+        self._pending = recipient = event.recipient
+        return self.handler.rcpt(self.transaction, recipient)
 
     def _rcpt_done(self, is_positive: bool) -> None:
         if is_positive and self.transaction is not None and self._pending is not None:

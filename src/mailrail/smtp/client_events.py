@@ -36,7 +36,11 @@ class ContentWanted:
 
 @value
 class Ended:
-    """A transaction is over; each recipient, in order, has its reply and what that reply answered."""
+    """A transaction is over: for each recipient, in the order given, its reply and what that answers.
+
+    A recipient has the message if its reply is 2yz; its stage is then END. A recipient at stage RCPT was
+    itself refused; at MAIL, DATA, CONTENT and END the message or the session was.
+    """
 
     replies: tuple[Reply, ...]
     stages: tuple[Stage, ...]

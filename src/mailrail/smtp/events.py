@@ -3,9 +3,9 @@
 An event whose docstring says *answer* stops the core until `ServerConnection.reply`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from mailrail.model import Address, Reply
+from mailrail.model import Address, Recipient, Reply
 from mailrail.smtp.params import MailParameters, RcptParameters
 from mailrail.smtp.xclient import ClientFacts
 
@@ -28,10 +28,18 @@ class Mail:
 
 @dataclass(slots=True)
 class Rcpt:
-    """RCPT; answer."""
+    """RCPT; answer.
+
+    Attributes:
+        recipient: the two as the envelope holds them.
+    """
 
     forward_path: Address
     parameters: RcptParameters
+    recipient: Recipient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recipient = Recipient(self.forward_path, self.parameters.notify, self.parameters.orcpt)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ import asyncio
 import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from mailrail.model import Item, Message, StoreError, parse_id
 from mailrail.promise import Promise
@@ -19,6 +19,7 @@ from mailrail.spool.leases import Leases
 from mailrail.spool.schema import LEASED, WAITING
 
 T = TypeVar("T")
+_SETTLED: Final = Settled(True)  # nearly every answer
 GiveBackLater = Callable[[Sequence[Lease]], object]
 
 
@@ -174,7 +175,7 @@ class SettleOperation:
                 if not item.held
             )
         if not self.promise.done():
-            self.promise.set_result(Settled(is_done, leases))
+            self.promise.set_result(_SETTLED if is_done and not leases else Settled(is_done, leases))
         elif leases:
             self._give_back(leases)
 
