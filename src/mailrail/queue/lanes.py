@@ -79,7 +79,7 @@ class Lane:
     """
 
     __slots__ = (
-        "_carrier", "_courier", "_desk", "_loop", "_open_content", "_waiter", "ahead", "destination",
+        "_carrier", "_desk", "_loop", "_open_content", "_waiter", "ahead", "courier", "destination",
         "idle_since_s", "work",
     )  # fmt: skip
 

@@ -97,9 +97,9 @@ class Session:
     __slots__ = (
         "_active", "_data_from", "_data_since", "_errors_answered", "_has_ended", "_host", "_is_behind",
         "_is_draining", "_is_gone", "_is_late", "_is_lmtp", "_is_paused", "_is_stalled", "_make_handler",
-        "_opened", "_pending", "_reason", "_received", "_seen", "_stalled_since", "_told_hello",
+        "_pending", "_reason", "_received", "_seen", "_stalled_since", "_told_hello",
         "_waited_event", "_waits", "_waits_since", "auth_mechanisms", "connection", "core", "handler",
-        "is_trusted", "local", "messages", "peer", "session_id", "tls", "transaction", "user",
+        "is_trusted", "local", "messages", "opened_s", "peer", "session_id", "tls", "transaction", "user",
     )  # fmt: skip
 
     def __init__(
