@@ -95,11 +95,6 @@ class Dispatch(Protocol):
 class SmtpCarrier:
     """Carries by SMTP or LMTP to one destination (the queue's Carrier)."""
 
-    __slots__ = (
-        "_ahead", "_dispatch", "_facts", "_gone_ahead", "_longest_s", "_loop", "_most", "_opened_s",
-        "_route", "_session",
-    )  # fmt: skip
-
     def __init__(self, dispatch: Dispatch, route: Route) -> None:
         self._dispatch = dispatch
         self._route = route

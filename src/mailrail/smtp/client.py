@@ -74,11 +74,6 @@ class ClientConnection:
         transaction: what is known so far of the transaction under way, or None.
     """
 
-    __slots__ = (
-        "_commands", "_following", "_is_bdat", "_is_plain", "_is_spent", "_ledger", "_out", "_replies",
-        "_text", "_whole", "extensions", "role", "state", "transaction",
-    )  # fmt: skip
-
     def __init__(self, role: Role = Role.SMTP) -> None:
         self.role = role
         self.state = S_GREETING
@@ -372,10 +367,8 @@ class ClientConnection:
         self._move(T_SEND_LAST)
         if self._is_bdat:
             self._out.append(b"BDAT %d LAST\r\n%b" % (len(whole), whole))
-        elif self._is_plain:
-            self._out += (whole, end_behind(whole))
         else:
-            self._out.append(stuffed(whole))
+            self._out += (whole, end_behind(whole)) if self._is_plain else (stuffed(whole),)
         self._ledger.append(AT_END)
         return None
 
