@@ -149,6 +149,30 @@ def test_scram_sha_1_is_there_for_who_asks_for_it_by_name(tmp_path: Path, receiv
             assert "SCRAM-SHA-1" not in client.esmtp_features["auth"].replace("SCRAM-SHA-256", "")
 
 
+def test_one_mailrail_logs_in_to_another_by_its_certificate(tmp_path: Path, receiver: Receiver) -> None:
+    near, far = tmp_path / "near", tmp_path / "far"
+    near.mkdir()
+    far.mkdir()
+    house, shown = House(far), make_certificate(near, ANN)
+    shown.chain_file.chmod(0o600)
+    settings = house.settings(route=[to(receiver.address)])
+    asks = {"client_certificate": "ask", "client_ca": shown.ca_file, "auth": ["EXTERNAL", "PLAIN"]}
+    settings["listener"][1] |= asks
+    files = {"chain": shown.chain_file, "key": shown.chain_file}
+    hop: dict[str, Any] = {"tls": "encrypt", "certificate": files, "login": {"mechanisms": ["EXTERNAL"]}}
+    with (
+        running(far, **settings) as second,
+        running(near, route=[to(f"127.0.0.1:{house.starttls}", **hop)]) as first,
+    ):
+        before = len(receiver.wait_for(0))
+        assert send_sync(note("hi"), first.host, first.port).accepted
+        (deferred, *_) = first.wait_for("RecipientDeferred")
+        assert deferred["blame"] == "ourselves", "nobody has this name yet, and nothing bounces"
+        add(second)
+        assert b"with ESMTPSA id" in receiver.wait_for(before + 1)[-1].header
+        assert second.wait_for("LoggedIn", mechanism="EXTERNAL", user=ANN)
+
+
 def test_smtplib_logs_in_and_a_second_time_is_refused(house: House, daemon: Daemon) -> None:
     with house.smtplib() as client:
         client.login(ANN, SECRET)

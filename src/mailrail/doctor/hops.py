@@ -87,7 +87,7 @@ async def _session(courier: SmtpCourier, route: Route, host: Host, endpoint: End
     except SessionError as trouble:
         return _unfit(route, where, trouble)
     words = f"{session.tls}" if session.tls else "without TLS"
-    login = f", login of {route.login.user}" if route.login else ""
+    login = f", login of {route.login.user or 'our certificate'}" if route.login else ""
     await session.close()
     return good(f"{where} answers ({words}{login})")
 

@@ -25,7 +25,7 @@ def explain_route(route: Route) -> list[str]:
     if route.lmtp:
         lines.append("protocol: LMTP")
     if route.login is not None:
-        lines.append(f"login: {route.login.user}")
+        lines.append(f"login: {route.login.user or 'by certificate'}")
     return lines
 
 

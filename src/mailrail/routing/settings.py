@@ -51,14 +51,15 @@ MatchText = Annotated[str, AfterValidator(_checked_match)]
 
 Mechanism = Literal[
     "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-1", "PLAIN", "LOGIN",
-    "OAUTHBEARER", "XOAUTH2",
+    "OAUTHBEARER", "XOAUTH2", "EXTERNAL",
 ]  # fmt: skip
+_BY_CERTIFICATE: Final = ("EXTERNAL",)
 
 
 class LoginSettings(Settings):
     """Credentials for a next hop."""
 
-    user: str = setting(..., "Login name.", min_length=1)
+    user: str = setting("", "Login name; only EXTERNAL needs none, if the certificate says it.")
     password: SecretStr = setting(SecretStr(""), "The password itself; better: password_file.")
     password_file: Path | None = setting(None, "File whose first line is the password.")
     token_file: Path | None = setting(
@@ -69,12 +70,21 @@ class LoginSettings(Settings):
     )
     mechanisms: tuple[Mechanism, ...] = setting(
         (),
-        "SASL mechanisms that may be used; none: the strongest that the next hop offers, SCRAM before PLAIN.",
+        "SASL mechanisms that may be used; none: the strongest that the next hop offers, SCRAM before PLAIN. EXTERNAL, alone and without "
+        "a password, is a login by the certificate that the next hop is shown.",
         source="RFC 4954 §4",
     )
 
     @model_validator(mode="after")
     def _one_secret(self) -> Self:
+        if self.is_by_certificate:
+            if self.password.get_secret_value() or self.password_file or self.token_file:
+                raise ValueError(
+                    "EXTERNAL is a login by certificate: leave out password, password_file and token_file"
+                )
+            return self
+        if not self.user:
+            raise ValueError("a login needs a user")
         has_password = bool(self.password.get_secret_value())
         if has_password + (self.password_file is not None) + (self.token_file is not None) != 1:
             raise ValueError("a login needs either password or password_file, or a token_file instead")
@@ -82,8 +92,15 @@ class LoginSettings(Settings):
         for name in self.mechanisms:
             if name not in fitting:
                 other = "a token_file" if self.token_file is None else "a password"
-                raise ValueError(f"{name} needs {other}")
+                raise ValueError(
+                    f"{name} needs {other}" if name not in _BY_CERTIFICATE else f"{name} stands alone"
+                )
         return self
+
+    @property
+    def is_by_certificate(self) -> bool:
+        """Whether the certificate of the hop is all that is shown."""
+        return self.mechanisms == _BY_CERTIFICATE
 
 
 class HopSettings(Settings):
@@ -122,6 +139,8 @@ class HopSettings(Settings):
             raise ValueError('ca_file only counts with tls = "verify": leave out the one or the other')
         if self.certificate is not None and self.tls is TlsLevel.NONE:
             raise ValueError('certificate and tls = "none" exclude each other')
+        if self.login is not None and self.login.is_by_certificate and self.certificate is None:
+            raise ValueError("EXTERNAL is a login by certificate: name the one to show by certificate")
         if self.implicit_tls and self.tls is TlsLevel.NONE:
             raise ValueError('implicit_tls and tls = "none" exclude each other')
         return self

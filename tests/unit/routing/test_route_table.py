@@ -155,6 +155,15 @@ def test_a_token_and_the_mechanisms_are_handed_on_and_make_another_destination()
     assert password.destination == "host:h.example:25;tls=verify;user=u;by=SCRAM-SHA-256,PLAIN"
 
 
+def test_a_certificate_is_a_login_without_a_secret_where_it_is_asked_for_by_name() -> None:
+    shown = {"chain": "/c.pem", "key": "/c.pem"}
+    hop = {"match": "*", "next_hop": "h.example", "certificate": shown, "login": {"mechanisms": ["EXTERNAL"]}}
+    route = table(hop).route(Address("x", "y.example"))
+    assert route.login == Login("", mechanisms=("EXTERNAL",))
+    assert route.tls is TlsLevel.VERIFY
+    assert "login: by certificate" in explain_route(route)
+
+
 def test_a_password_is_read_from_the_first_line_of_its_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     entry = {"match": "*", "next_hop": "h.example", "login": {"user": "u", "password_file": str(file)}}
@@ -217,6 +226,20 @@ def test_a_password_is_read_from_the_first_line_of_its_file(tmp_path: Path) -> N
                 "login": {"user": "u", "password": "p", "mechanisms": ["CRAM-MD5"]},
             },
             "Input should be",
+        ),
+        ({"match": "*", "next_hop": "h", "login": {"password": "p"}}, "a login needs a user"),
+        ({"match": "*", "next_hop": "h", "login": {"mechanisms": ["EXTERNAL"]}}, "name the one to show"),
+        (
+            {"match": "*", "next_hop": "h", "login": {"password": "p", "mechanisms": ["EXTERNAL"]}},
+            "leave out password",
+        ),
+        (
+            {
+                "match": "*",
+                "next_hop": "h",
+                "login": {"user": "u", "password": "p", "mechanisms": ["PLAIN", "EXTERNAL"]},
+            },
+            "EXTERNAL stands alone",
         ),
         ({"match": "*", "next_hop": "h", "port": 25}, "Extra inputs"),
     ],
