@@ -87,7 +87,8 @@ class Ground:
         fd = disk.create(hidden)
         try:
             disk.write(fd, memoryview(b"%d" % limit_bytes))
-            disk.set_mode(fd, 0o644)
+            if self._access is Access.EVERYONE:
+                disk.set_mode(fd, 0o644)
         finally:
             disk.close(fd)
         disk.rename(hidden, self.path / LIMIT)

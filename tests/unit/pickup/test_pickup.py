@@ -458,9 +458,12 @@ def test_what_cannot_be_used_is_told_once_and_used_when_it_can() -> None:
 
 
 @pytest.mark.parametrize(
-    ("access", "top", "new"), [(Access.OWNER, 0o700, 0o2700), (Access.EVERYONE, 0o711, 0o3733)]
+    ("access", "top", "new", "limit"),
+    [(Access.OWNER, 0o700, 0o2700, 0o600), (Access.EVERYONE, 0o711, 0o3733, 0o644)],
 )
-def test_the_directory_has_the_rights_that_its_access_means(access: Access, top: int, new: int) -> None:
+def test_the_directory_has_the_rights_that_its_access_means(
+    access: Access, top: int, new: int, limit: int
+) -> None:
     async def check(_office: Office) -> None:
         await asyncio.sleep(1)
 
@@ -468,8 +471,8 @@ def test_the_directory_has_the_rights_that_its_access_means(access: Access, top:
     modes = {name: disk.find(MAILDROP / name).mode & 0o7777 for name in ("", NEW, TAKING, ASIDE)}
     assert modes == {"": top, NEW: new, TAKING: 0o700, ASIDE: 0o700}
     assert disk.find(MAILDROP.parent).mode & 0o077 == (0o011 if access is Access.EVERYONE else 0)
-    limit = disk.find(MAILDROP / LIMIT)
-    assert (limit.mode & 0o777, limit.content) == (0o644, b"%d" % MOST_BYTES)  # type: ignore[union-attr]
+    told = disk.find(MAILDROP / LIMIT)
+    assert (told.mode & 0o777, told.content) == (limit, b"%d" % MOST_BYTES)  # type: ignore[union-attr]
 
 
 class Strict(SystemDisk):
