@@ -28,6 +28,11 @@ class Parcel(Protocol):
         """Its content."""
         ...
 
+    @property
+    def stepped_us(self) -> int:
+        """By how much the wall clock was stepped since the message may leave, microseconds (A62)."""
+        ...
+
 
 class _Part:
     """A parcel for some of a parcel's recipients."""
@@ -37,6 +42,7 @@ class _Part:
         pending = tuple(lease.item.pending[place] for place in places)
         self.lease = replace(lease, item=replace(lease.item, pending=pending))
         self.content = parcel.content
+        self.stepped_us = parcel.stepped_us
 
 
 class OtherCarrier(Protocol):

@@ -259,7 +259,7 @@ class SmtpCarrier:
                 return
         host, extensions = progress.host, session.extensions
         if progress.message.envelope.deliver_by is not None:
-            now_us = self._dispatch.clock.now_us()
+            now_us = self._dispatch.clock.now_us() - progress.stepped_us
             late = demands.lack_of_time(progress.message, self._route, session, host, now_us)
             if late is not None:
                 progress.note_all(late)
@@ -299,7 +299,7 @@ class SmtpCarrier:
             progress.content,
             recipients,
             session.extensions,
-            self._dispatch.clock.now_us(),
+            self._dispatch.clock.now_us() - progress.stepped_us,
         )
         if isinstance(fitted, Fit) and not progress.is_unclean:
             try:

@@ -81,7 +81,7 @@ def lack_of_session(route: Route, session: ClientSession, host: str) -> Failed |
 def lack_of_time(
     message: Message, route: Route, session: ClientSession, host: str, now_us: int
 ) -> Failed | None:
-    """Return why a message that is to be delivered in time or returned must not go over *session*, or None."""
+    """Return why a message that is to be delivered in time or returned must not go over *session*, or None; *now_us* is that of `fit`."""
     by = message.envelope.deliver_by
     if by is None or not by.returns:
         return None

@@ -56,7 +56,7 @@ async def fit(
     """Make *message* fit a hop that offers *extensions*, or return why it cannot be.
 
     Args:
-        now_us: wall time, from which the time counts that the hop is told (RFC 2852 §4.1.4).
+        now_us: wall time, steps since the message came taken off (A62); from it counts what the hop is told to be left (RFC 2852 §4.1.4).
 
     Raises:
         StoreError: *source* cannot be read.

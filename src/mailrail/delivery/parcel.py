@@ -22,6 +22,11 @@ class Parcel(Protocol):
         """Its content."""
         ...
 
+    @property
+    def stepped_us(self) -> int:
+        """By how much the wall clock was stepped since the message may leave, microseconds (A62)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -29,13 +34,14 @@ class Part:
 
     lease: Lease
     content: Source
+    stepped_us: int = 0
 
 
 def part_of(parcel: Parcel, places: Sequence[int]) -> Part:
     """Return *parcel* for the pending recipients at *places* only."""
     lease = parcel.lease
     pending = tuple(lease.item.pending[place] for place in places)
-    return Part(replace(lease, item=replace(lease.item, pending=pending)), parcel.content)
+    return Part(replace(lease, item=replace(lease.item, pending=pending)), parcel.content, parcel.stepped_us)
 
 
 class Progress:
@@ -48,16 +54,19 @@ class Progress:
         open: places (in *recipients*) that may still be tried at another host.
         host, remote, tls: whom we talked to last, see `Attempt`.
         is_unclean: the content has a bare CR or LF and must be encoded before it is sent.
+        stepped_us: see `Parcel`.
     """
 
     __slots__ = (
-        "_outcomes", "content", "host", "is_unclean", "message", "open", "recipients", "remote", "tls",
+        "_outcomes", "content", "host", "is_unclean", "message", "open", "recipients", "remote", "stepped_us",
+        "tls",
     )  # fmt: skip
 
     def __init__(self, parcel: Parcel) -> None:
         lease = parcel.lease
         self.message: Message = lease.message
         self.content = parcel.content
+        self.stepped_us = parcel.stepped_us
         recipients = lease.message.envelope.recipients
         self.recipients: tuple[Recipient, ...] = tuple([recipients[one.index] for one in lease.item.pending])
         self.open = list(range(len(self.recipients)))

@@ -52,5 +52,5 @@ def split(parcel: Parcel, leaves_as: LeavesAs) -> list[tuple[list[int], Part]]:
         its_lease = replace(
             lease, message=replace(message, envelope=own), item=replace(item, pending=pending)
         )
-        parts.append((places, Part(its_lease, parcel.content)))
+        parts.append((places, Part(its_lease, parcel.content, parcel.stepped_us)))
     return parts

@@ -13,10 +13,15 @@ from mailrail.spool import Content, Lease, NewMessage
 
 @value
 class Job:
-    """One try: a leased item and its content."""
+    """One try: a leased item and its content.
+
+    Attributes:
+        stepped_us: by how much the wall clock was stepped since the message may leave, microseconds; its age is less by that (A62).
+    """
 
     lease: Lease
     content: Content
+    stepped_us: int = 0
 
 
 class Carrier(Protocol):

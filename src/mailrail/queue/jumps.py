@@ -37,9 +37,9 @@ class ClockJumps:
 
     def age_s(self, arrived_us: int, now_us: int) -> float:
         """Return the age at *now_us* of what arrived at *arrived_us*, never negative."""
-        age_us = now_us - arrived_us
-        for at_us, step_us in self._steps:
-            # It arrived before the step if its stamp is older than the clock's reading just before.
-            if arrived_us <= at_us - step_us:
-                age_us -= step_us
-        return max(age_us, 0) / SECOND_US
+        return max(now_us - arrived_us - self.stepped_us(arrived_us), 0) / SECOND_US
+
+    def stepped_us(self, arrived_us: int) -> int:
+        """Return by how much the clock was stepped since *arrived_us* came, microseconds; negative: back."""
+        # It arrived before a step if its stamp is older than the clock's reading just before.
+        return sum(step_us for at_us, step_us in self._steps if arrived_us <= at_us - step_us)

@@ -12,13 +12,13 @@ back to the spool where the destination is not to be tried any more.
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from mailrail.model import Attempt, Blame, Deferred, LocalProtocolError, StoreError, StoreTrouble, reply
 from mailrail.queue.api import Carrier, Courier, Job
 from mailrail.queue.destination import Destination, Work
-from mailrail.spool import Content
+from mailrail.queue.jumps import ClockJumps
+from mailrail.spool import Content, Lease, Spool
 
 
 class Desk(Protocol):
@@ -79,7 +79,7 @@ class Lane:
     """
 
     __slots__ = (
-        "_carrier", "_desk", "_loop", "_open_content", "_waiter", "ahead", "courier", "destination",
+        "_carrier", "_desk", "_jumps", "_loop", "_spool", "_waiter", "ahead", "courier", "destination",
         "idle_since_s", "work",
     )  # fmt: skip
 
@@ -89,7 +89,8 @@ class Lane:
         courier: Courier,
         work: Work,
         desk: Desk,
-        open_content: Callable[[Work], Awaitable[Content]],
+        spool: Spool,
+        jumps: ClockJumps,
     ) -> None:
         self.destination = destination
         self.work: Work | None = work
@@ -98,7 +99,8 @@ class Lane:
         self.courier = courier
         self._carrier: Carrier | None = None
         self._desk = desk
-        self._open_content = open_content
+        self._spool = spool
+        self._jumps = jumps
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
 
@@ -128,7 +130,10 @@ class Lane:
         if self._is_outdated():
             return None
         self.ahead = work = self._desk.work_ahead(self.destination)
-        return Job(work.lease, work.content) if work is not None and work.content is not None else None
+        return None if work is None or work.content is None else self._job(work.lease, work.content)
+
+    def _job(self, lease: Lease, content: Content) -> Job:
+        return Job(lease, content, self._jumps.stepped_us(lease.message.release_us))
 
     def _following(self) -> Work | None:
         """Return what is to be tried next."""
@@ -154,10 +159,10 @@ class Lane:
         content = work.content
         try:
             if content is None:
-                content = await self._open_content(work)
+                content = await self._spool.open(work.lease.item.queue_id)
             if self._carrier is None:
                 self._carrier = self.courier.carrier(destination.key, work.lease)
-            attempt = await self._carrier.carry(Job(work.lease, content), self._take_ahead)
+            attempt = await self._carrier.carry(self._job(work.lease, content), self._take_ahead)
             _check(attempt, work)
         except StoreError as error:
             self.work = None

@@ -287,9 +287,7 @@ class Manager:
 
     def _open_lane(self, destination: Destination, work: Work) -> None:
         assert self._tasks is not None
-        lane = Lane(
-            destination, self.courier, work, self, lambda one: self._spool.open(one.lease.item.queue_id)
-        )
+        lane = Lane(destination, self.courier, work, self, self._spool, self._jumps)
         destination.lanes += 1
         task = self._tasks.create_task(lane.run())
         self._lanes[task] = lane

@@ -46,6 +46,7 @@ class Hop:
 class Parcel:
     lease: Lease
     content: object
+    stepped_us: int = 0
 
 
 @dataclass

@@ -1,12 +1,13 @@
 """Mail that is to be delivered in time (RFC 2852), against next hops in memory."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from tests.unit.client.toy_server import ToyServer
 from tests.unit.delivery.world import ONE, TWO, World, one_try, run
 
-from mailrail.model import Blame, DeliverBy, Delivered, Failed, Notify, Recipient, parse_address
+from mailrail.model import SECOND_US, Blame, DeliverBy, Delivered, Failed, Notify, Recipient, parse_address
 from mailrail.routing import RouteSettings
 
 MAIL = "MAIL FROM:<ann@example.com>"
@@ -83,6 +84,23 @@ def test_mode_r_whose_time_ran_out_on_the_way_to_the_hop_goes_back() -> None:
 
     run(World({ONE: server}), scenario)
     assert server.contents == []
+
+
+@pytest.mark.parametrize("returns", [True, False])
+def test_a62_a_step_of_the_clock_takes_nothing_off_the_time_that_is_left(returns: bool) -> None:
+    server = ToyServer(keywords=OFFER)
+
+    async def scenario(world: World) -> None:
+        part = world.part(deliver_by=DeliverBy(120, returns))
+        world.clock.step(86_400)
+        carrier = world.carrier(part)
+        await asyncio.sleep(10)
+        (outcome,) = (await carrier.carry(replace(part, stepped_us=86_400 * SECOND_US))).outcomes
+        assert isinstance(outcome, Delivered)
+        await carrier.close()
+
+    run(World({ONE: server}), scenario)
+    assert f"{MAIL} BY=110;{'R' if returns else 'N'}" in server.heard
 
 
 def test_a_mailbox_need_not_promise_what_it_does_anyway() -> None:

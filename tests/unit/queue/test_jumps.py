@@ -39,5 +39,12 @@ def test_a62_a_jump_ahead_and_back_again_leaves_the_true_age() -> None:
     assert jumps.age_s(at(150 + DAY_S), at(300)) == 150, "arrived while the clock was ahead"
 
 
+def test_a62_what_a_step_added_is_told_of_those_alone_who_were_here_then() -> None:
+    jumps = ClockJumps(at(0), 0.0)
+    jumps.observe(at(3660 + 5 * DAY_S), 3660.0)
+    assert jumps.stepped_us(at(0)) == 5 * DAY_S * SECOND_US
+    assert jumps.stepped_us(at(4000 + 5 * DAY_S)) == 0
+
+
 def test_a62_an_age_is_never_negative() -> None:
     assert ClockJumps(at(0), 0.0).age_s(at(3600), at(0)) == 0.0

@@ -7,7 +7,7 @@ from itertools import pairwise
 from tests.unit.queue.bench import Carriage, bench
 from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS, item, message
 
-from mailrail.model import Blame, Deferred, Failed, Reply, StoreTrouble
+from mailrail.model import SECOND_US, Blame, Deferred, Failed, Reply, StoreTrouble
 from mailrail.queue import (
     AttemptCrashed,
     DestinationAsleep,
@@ -375,6 +375,24 @@ def test_a62_a_clock_that_jumps_five_days_ahead_expires_nothing() -> None:
             await asyncio.sleep(6 * 3600)
             assert len(queue.stored()) == 20
             assert queue.told(RecipientExpired) == []
+
+    simulate(main())
+
+
+def test_a62_whoever_carries_a_message_is_told_by_how_much_the_clock_was_stepped_meanwhile() -> None:
+    jobs: list[Job] = []
+
+    def answer(job: Job) -> Deferred:
+        jobs.append(job)
+        return NOT_NOW
+
+    async def main() -> None:
+        async with bench(carriage=Carriage(answer)) as queue:
+            await queue.accept()
+            await asyncio.sleep(60)
+            queue.clock.step(5 * DAY_S)
+            await asyncio.sleep(600)
+            assert [job.stepped_us for job in jobs[:2]] == [0, 5 * DAY_S * SECOND_US]
 
     simulate(main())
 
