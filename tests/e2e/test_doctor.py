@@ -54,6 +54,7 @@ def test_a_set_up_is_good_until_something_breaks(tmp_path: Path) -> None:
         with inside:
             good = levels(examined(daemon, 0))
         assert good.pop("relay") == {"ok", "note"}, "nobody can come from outside to loopback"
+        assert good.pop("root") == {"warning"}, "nobody has said who reads what cron writes"
         assert {check for check, found in good.items() if found == {"note"}} == {
             "certificate",
             "users",

@@ -13,7 +13,7 @@ import click
 from mailrail.cli.asking import Asker
 from mailrail.cli.exits import CommandFailed, Exit
 from mailrail.cli.init_advice import dns_advice, next_steps
-from mailrail.cli.init_answers import EVERY_ADDRESS, Answers, chosen, domain_table
+from mailrail.cli.init_answers import EVERY_ADDRESS, Answers, chosen, domain_table, host_table
 from mailrail.cli.options import config_option
 from mailrail.cli.user import add, spelled
 from mailrail.config import HEAD, BadSettingsError, MailrailSettings, load, starter
@@ -83,6 +83,11 @@ _HEAD: Final = f"# Settings of mailrail, begun by mailrail init.\n{HEAD}"
     "--sendmail/--no-sendmail",
     default=None,
     help="Let every user of this machine send by sendmail, and not only root. [default: no]",
+)
+@click.option(
+    "--postmaster",
+    metavar="ADDRESS",
+    help="Who reads mail for root and postmaster of this host, as from cron; default: nobody.",
 )
 @click.option("--spool", type=click.Path(path_type=Path), metavar="DIRECTORY", help="Where mail is kept.")
 @click.option("--yes", is_flag=True, help="Ask nothing; take the defaults for what is not given.")
@@ -158,6 +163,12 @@ def _answers(given: dict[str, Any], ask: Asker, config: Path) -> Answers:
     is_for_everyone = ask.yes(
         "Let every user of this machine send by sendmail?", given["sendmail"], default=False
     )
+    postmaster = ask.text(
+        "Who reads mail for root and postmaster of this host, like ann@example.org (empty: nobody)",
+        given["postmaster"],
+        "",
+        lambda text: {"domain": {hostname: host_table(text, hostname)}},
+    )
     return Answers(
         hostname=hostname,
         listen=given["listen"] or EVERY_ADDRESS,
@@ -171,6 +182,7 @@ def _answers(given: dict[str, Any], ask: Asker, config: Path) -> Answers:
         smarthost_password=password_file,
         spool=given["spool"],
         is_for_everyone=is_for_everyone,
+        postmaster=postmaster,
     )
 
 
@@ -216,7 +228,7 @@ def _write(config: Path, answers: Answers) -> MailrailSettings:
     """
     try:
         text = _HEAD + starter(chosen(answers))
-    except ValueError as error:  # no domain before the "="
+    except ValueError as error:
         raise click.UsageError(str(error)) from None
     config.parent.mkdir(exist_ok=True)
     with config.open("x", encoding="utf-8") as stream:

@@ -60,6 +60,8 @@ def _host(hostname: str, public: Sequence[str]) -> Iterator[tuple[str, str, str]
 
 def _domains(answers: Answers, settings: MailrailSettings) -> Iterator[tuple[str, str, str]]:
     for name, domain in settings.domain.items():
+        if domain.alias:
+            continue  # the host itself, which its address leads to (RFC 5321 §5.1)
         # A backup must stand behind the primary, whose business the other records are.
         yield f"{name}.", "MX", f"{20 if _is_backup(domain) else 10} {settings.hostname}."
         if not _is_backup(domain):
@@ -110,6 +112,11 @@ def next_steps(answers: Answers, config: Path) -> Iterator[str]:
             yield (
                 "  Every name there has a mailbox, so that strangers can make them: list the real ones in a table, and name that by mailboxes of the domain."
             )
+    if not answers.postmaster:
+        yield (
+            f"  Nobody reads mail for root@{answers.hostname}, to which cron writes: name somebody, by "
+            f'[domain."{answers.hostname}"] alias = {{ root = "ADDRESS", postmaster = "ADDRESS" }} and [report] postmaster.'
+        )
     if answers.certificate is None and answers.acme_contact is None:
         yield (
             "  The certificate is self-signed: enough for other servers, but mail programs of people will complain. "

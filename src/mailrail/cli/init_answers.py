@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from mailrail.model import parse_domain
+from mailrail.model import parse_address, parse_domain
 
 EVERY_ADDRESS: Final = ("0.0.0.0:25", "[::]:25")
 _SUBMISSION: Final = (
@@ -31,6 +31,7 @@ class Answers:
         smarthost_user: login there, "" for none; its password stands in smarthost_password.
         spool: where mail is kept; None: the default.
         is_for_everyone: every user of this machine may hand in mail by sendmail.
+        postmaster: who reads mail for root and postmaster of this host, and notices that nobody else can have; "": nobody.
     """
 
     hostname: str
@@ -45,10 +46,15 @@ class Answers:
     smarthost_password: Path | None = None
     spool: Path | None = None
     is_for_everyone: bool = False
+    postmaster: str = ""
 
 
 def chosen(answers: Answers) -> dict[str, Any]:
-    """Return the settings that *answers* mean, nested as in the file."""
+    """Return the settings that *answers* mean, nested as in the file.
+
+    Raises:
+        ValueError: a domain is none, or the postmaster's mail would come back to this host's postmaster.
+    """
     tree: dict[str, Any] = {"hostname": answers.hostname}
     if answers.spool is not None:
         tree["spool"] = {"path": str(answers.spool)}
@@ -59,8 +65,13 @@ def chosen(answers: Answers) -> dict[str, Any]:
         tree["maildrop"] = {"access": "everyone"}
     if answers.users is not None:
         tree["users"] = {"file": str(answers.users)}
-    if answers.domains:
-        tree["domain"] = dict(map(domain_table, answers.domains))
+    domains = dict(map(domain_table, answers.domains))
+    if answers.postmaster:
+        tree["report"] = {"postmaster": answers.postmaster}
+        # Where the host's name is a domain with a way of its own, that way is the answer.
+        domains.setdefault(parse_domain(answers.hostname), host_table(answers.postmaster, answers.hostname))
+    if domains:
+        tree["domain"] = domains
     if answers.smarthost:
         # A backup's mail goes to the other MX hosts, not out by the smarthost.
         backups = [name for name, table in tree.get("domain", {}).items() if not table]
@@ -102,6 +113,19 @@ def domain_table(text: str) -> tuple[str, dict[str, Any]]:
     if hop.startswith("lmtp:"):
         return domain, {"relay_to": hop.removeprefix("lmtp:"), "lmtp": True}
     return domain, {"relay_to": hop}
+
+
+def host_table(reader: str, hostname: str) -> dict[str, Any]:
+    """Return the table of the host's own name as a domain: what cron sends to root goes to *reader*.
+
+    Raises:
+        ValueError: *reader* is no address, or one of this host.
+    """
+    if parse_address(reader).domain == parse_domain(hostname):
+        raise ValueError(
+            f"{reader} is of this host itself: name a mailbox somewhere else, like ann@example.org"
+        )
+    return {"alias": {"root": reader, "postmaster": reader}}
 
 
 def _smarthost(answers: Answers) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Floor 5 · doctor — aliases of the settings and every postmaster: do they lead to somebody?"""
 
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 from mailrail.addresses import UNKNOWN, Addresses, Expansion, NotKnownNowError, Refusal, Resolved
@@ -10,6 +11,7 @@ from mailrail.directory import open_directory
 from mailrail.doctor.api import Finding, Site, error, good, note, warning
 from mailrail.model import Address, Recipient
 from mailrail.observe import Bus
+from mailrail.pickup import Access
 from mailrail.tables import Doors, open_tables
 
 _NOBODY: Final = "nobody-at-all.doctor"  # no mailbox is called so, but where every name is one
@@ -24,26 +26,56 @@ class _Unasked:
 
 async def aliases(site: Site) -> Sequence[Finding]:
     """Do the aliases of the settings, and postmaster of each domain, lead to somebody?"""
-    settings, bus = site.settings, Bus()
-    tables = open_tables(settings.table, Doors(bus, site.network))
-    directory = open_directory(settings.users, None, bus, site.rng, site.network, site.clock)
-    try:
-        addresses, _ = open_addresses(settings, tables, directory, _Unasked(), bus)
+    async with _addresses(site) as addresses:
         asked = [one for one in _names(site) if addresses.concerns(one)]
         found = [finding for one in asked for finding in _judge(one, await _resolve(addresses, one))]
         strange = [
             finding for name in _mailbox_makers(site) for finding in await _open_to_all(addresses, name)
         ]
-    finally:
-        await tables.close()
-        if directory is not None:
-            await directory.close()
     if not asked:
         return [note("not checked: every name of every domain is taken as it is")]
     return [
         *(found or [good(f"the aliases and postmasters lead to somebody ({len(asked)} asked)")]),
         *strange,
     ]
+
+
+async def root(site: Site) -> Sequence[Finding]:
+    """Does somebody read what programs of this machine, cron first of all, write to root?"""
+    settings = site.settings
+    if settings.maildrop.access is Access.NOBODY:
+        return [note("not checked: programs of this machine cannot hand in mail")]
+    address = Address("root", settings.maildrop.origin or settings.hostname)
+    name = address.domain
+    if name not in settings.domain:
+        return [
+            warning(
+                f"nobody here reads mail for {address}, to which cron writes",
+                f"{name} is no domain of the settings: such mail goes away, and most often comes back",
+                f'[domain."{name}"] alias = {{ root = "YOU@example.org", postmaster = "YOU@example.org" }}, '
+                'and [report] postmaster = "YOU@example.org" for notices that cannot be delivered',
+            )
+        ]
+    async with _addresses(site) as addresses:
+        if not addresses.concerns(address):
+            return [good(f"mail for {address} goes where all mail for {name} does")]
+        return [*_judge(address, await _resolve(addresses, address))] or [
+            good(f"mail for {address} leads to somebody")
+        ]
+
+
+@asynccontextmanager
+async def _addresses(site: Site) -> AsyncIterator[Addresses]:
+    """Open who answers for the domains, as the server does but that no next hop is asked."""
+    settings, bus = site.settings, Bus()
+    tables = open_tables(settings.table, Doors(bus, site.network))
+    directory = open_directory(settings.users, None, bus, site.rng, site.network, site.clock)
+    try:
+        yield open_addresses(settings, tables, directory, _Unasked(), bus)[0]
+    finally:
+        await tables.close()
+        if directory is not None:
+            await directory.close()
 
 
 def _names(site: Site) -> Iterator[Address]:

@@ -73,6 +73,7 @@ CHECKS: Final[dict[str, Check]] = {
     "aliases": Check(
         "whether the aliases of the settings and every postmaster lead to somebody", aliases.aliases
     ),
+    "root": Check("whether somebody reads what cron and other programs write to root", aliases.root),
     "resolver": Check("whether the resolver answers", names.resolver),
     "host": Check("whether the host name leads here", names.host, needs_dns=True),
     "reverse": Check("whether the addresses have names that lead back", names.reverse, needs_dns=True),

@@ -83,7 +83,7 @@ async def _host(site: Site, domain: str, record: Mx) -> tuple[Finding | None, bo
 
 async def spf(site: Site) -> Sequence[Finding]:
     """Do the domains and the host say who may send for them?"""
-    names = (site.settings.hostname, *site.settings.domain)
+    names = dict.fromkeys((site.settings.hostname, *site.settings.domain))
     return [await _spf(site, name) for name in names]
 
 

@@ -106,6 +106,8 @@ def test_what_would_not_be_good_is_told_whole_and_not_kept(mailrail: Program, fi
         (("--acme",), "--acme needs --agree-to-terms"),
         (("--acme", "--certificate", "a", "b"), "exclude each other"),
         (("--domain", "exa mple=x"), "is not a domain"),
+        (("--postmaster", f"Ann@{HOST.upper()}"), "is of this host itself"),
+        (("--postmaster", "ann"), "ann"),
     ],
 )
 def test_flags_that_do_not_fit_together_are_told(
@@ -145,6 +147,8 @@ def test_questions_are_asked_again_until_the_settings_agree(
         "secret",
         "n",
         "y",  # sendmail for everyone
+        f"ann@{HOST}",
+        "ann@example.org",
         "a\x07b",
         "",
     )
@@ -162,6 +166,8 @@ def test_questions_are_asked_again_until_the_settings_agree(
     assert stat.S_IMODE(password.stat().st_mode) == 0o600
     assert settings.users.file == file.with_name("users.toml")
     assert settings.maildrop.access is Access.EVERYONE
+    assert f"ann@{HOST} is of this host itself" in said.out
+    assert settings.report.postmaster == "ann@example.org"
     assert "can be nobody's name" in said.out
     assert "secret" not in file.read_text() + said.out
 
@@ -208,6 +214,23 @@ def test_a_backup_stands_behind_the_primary_and_sends_nothing_by_the_smarthost(t
     ]
 
 
+def test_mail_of_cron_has_a_reader_and_the_host_needs_no_records_for_that(
+    mailrail: Program, file: Path, tmp_path: Path
+) -> None:
+    flags = ("--postmaster", "ann@example.org", "--domain", "example.org=10.0.0.5:25")
+    said = mailrail("init", "--yes", "--config", str(file), *flags)
+    assert said.code == 0, said.err
+    assert "Nobody reads mail" not in said.out
+    rows = [line.split()[:2] for line in said.out.splitlines()]
+    assert rows.count([f"{HOST}.", "TXT"]) == 1
+    assert [f"{HOST}.", "MX"] not in rows
+    assert load(file).report.postmaster == "ann@example.org"
+    told = mailrail("explain", f"root@{HOST}", "--local", "--config", str(file))
+    assert "ann@example.org" in told.out, told.err
+    own = Answers(hostname=HOST, domains=(f"{HOST}=maildir",), postmaster="ann@example.org")
+    assert _settings(own, tmp_path).domain[HOST].deliver == "maildir"
+
+
 def test_behind_a_router_the_public_address_is_left_open(tmp_path: Path) -> None:
     said = _dns(Answers(hostname=HOST), tmp_path, ("10.0.0.7",))
     assert "A PUBLIC-ADDRESS" in said
@@ -219,6 +242,7 @@ def test_the_next_steps_name_what_is_missing() -> None:
     assert "mailrail doctor --config '/a b.toml'" in bare
     assert "takes mail for nobody" in bare
     assert "self-signed" in bare
+    assert f"Nobody reads mail for root@{HOST}" in bare
     full = Answers(
         hostname=HOST,
         listen=("127.0.0.1:2525",),

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.doctor.ward import SETTINGS, found, only
+from tests.unit.doctor.ward import HOST, SETTINGS, found, only
 
 from mailrail.doctor import Level
 
@@ -63,3 +63,33 @@ def test_mailboxes_that_anybody_can_make_by_writing_to_them_are_told(
     site = {**SETTINGS, "table": TABLE, "domain": {"home.example": domain}}
     notes = [one for one in found("aliases", tmp_path, settings=site) if one.level is Level.NOTE]
     assert ["every name of home.example has a mailbox" in one.what for one in notes] == [True] * is_told
+
+
+OURS = {"root": "x@far.example", "postmaster": "x@far.example"}
+
+
+@pytest.mark.parametrize(
+    ("domain", "maildrop", "level", "words"),
+    [
+        ({}, {}, Level.WARNING, "nobody here reads mail for root@mx1.example.org"),
+        ({HOST: {"alias": OURS}}, {}, Level.OK, "leads to somebody"),
+        ({HOST: {"alias": {"postmaster": "x@far.example"}}}, {}, Level.ERROR, "answered with 550 5.1.1"),
+        ({HOST: {"relay_to": "10.0.0.5:25"}}, {}, Level.OK, "goes where all mail for mx1.example.org does"),
+        ({}, {"origin": "home.example"}, Level.WARNING, "nobody here reads mail for root@home.example"),
+        ({"home.example": {"alias": OURS}}, {"origin": "home.example"}, Level.OK, "leads to somebody"),
+        ({}, {"access": "nobody"}, Level.NOTE, "not checked"),
+    ],
+)
+def test_mail_of_cron_that_nobody_reads_is_told(
+    tmp_path: Path, domain: dict[str, Any], maildrop: dict[str, str], level: Level, words: str
+) -> None:
+    site = {**SETTINGS, "domain": domain, "maildrop": maildrop}
+    assert words in only(found("root", tmp_path, settings=site), level).what
+
+
+@pytest.mark.parametrize("check", ["mx", "spf", "dmarc", "hops"])
+def test_the_name_of_the_host_as_a_domain_of_aliases_asks_for_no_records_and_no_next_hop(
+    tmp_path: Path, check: str
+) -> None:
+    site = {**SETTINGS, "domain": {HOST: {"alias": OURS}}}
+    only(found(check, tmp_path, settings=site), Level.NOTE if check == "hops" else Level.OK)
