@@ -7,8 +7,10 @@ what a program or a service says about a message is about that *message*, that i
 import errno
 import os
 import re
+from dataclasses import replace
 from typing import Final
 
+from mailrail.message import Obstacle
 from mailrail.model import Blame, Deferred, Delivered, Failed, Outcome, Reply, printable
 from mailrail.model import reply as say
 
@@ -56,6 +58,11 @@ def no_mailbox(words: str) -> Failed:
 def unusable(words: str, blame: Blame = Blame.OURSELVES) -> Deferred:
     """Return that the settings or the system have to be mended first; for an alias only the *blame* is the recipient's."""
     return Deferred(blame, _add(say.AGENT_UNUSABLE, words))
+
+
+def no_text(obstacle: Obstacle) -> Failed:
+    """Return that a binary message cannot be made the text that mailboxes and programs take (RFC 3030 §3)."""
+    return Failed(Blame.MESSAGE, replace(say.BINARY_NOT_KEPT, enhanced_code=obstacle.value))
 
 
 def loop() -> Failed:

@@ -11,6 +11,7 @@ from typing import Final
 from mailrail.agents import classify
 from mailrail.agents.accounts import Account, NoAccountError
 from mailrail.agents.api import Letter
+from mailrail.agents.binary import as_text
 from mailrail.agents.deposit import LockedError, Order
 from mailrail.agents.identity import Identity, NotAllowedError
 from mailrail.agents.maildir import file_name
@@ -20,7 +21,7 @@ from mailrail.agents.settings import AgentSettings, Kind
 from mailrail.agents.template import Target, UnfitValueError, fill_path, target_of, values_of
 from mailrail.agents.tools import Tools
 from mailrail.message import date_text
-from mailrail.model import SECOND_US, Outcome, Recipient
+from mailrail.model import SECOND_US, Failed, Outcome, Recipient
 
 DEFAULT_PATHS: Final = {Kind.MAILDIR: "/var/vmail/{domain}/{local_part}", Kind.MBOX: "/var/mail/{local_part}"}
 _LOOK_AGAIN_S: Final = 0.2
@@ -70,7 +71,10 @@ class FileAgent:
 
     async def deliver(self, letter: Letter) -> Sequence[Outcome]:
         """Write the message into the mailbox of each."""
-        content = letter.content
+        text = await as_text(letter, self._tools.threads)
+        if isinstance(text, Failed):
+            return [text] * len(letter.indexes)
+        letter, content = text, text.content
         at = min(content.size_bytes, HEADER_OCTETS)
         beginning = content.whole if content.whole is not None else await content.read(0, at)
         cleaned = without_return_path(beginning)

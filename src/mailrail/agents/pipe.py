@@ -14,6 +14,7 @@ from typing import Final
 from mailrail.agents import classify
 from mailrail.agents.accounts import Account, NoAccountError
 from mailrail.agents.api import Letter
+from mailrail.agents.binary import as_text
 from mailrail.agents.copying import beginning_of, copy_into, scratch
 from mailrail.agents.identity import NotAllowedError
 from mailrail.agents.postmark import our_lines, sender_for, was_here
@@ -21,7 +22,7 @@ from mailrail.agents.program import Call, Program
 from mailrail.agents.settings import AgentSettings
 from mailrail.agents.template import Target, UnfitValueError, fill_argument, target_of, values_of
 from mailrail.agents.tools import Tools
-from mailrail.model import Blame, Outcome, Recipient
+from mailrail.model import Blame, Failed, Outcome, Recipient
 
 _PATH: Final = "/usr/local/bin:/usr/bin:/bin"
 _EACH: Final = "{recipient}"
@@ -37,6 +38,10 @@ class PipeAgent:
 
     async def deliver(self, letter: Letter) -> Sequence[Outcome]:
         """Run the program, once for each recipient or once for all."""
+        text = await as_text(letter, self._tools.threads)
+        if isinstance(text, Failed):
+            return [text] * len(letter.indexes)
+        letter = text
         beginning = await beginning_of(letter)
         if self._settings.together and not any(one.target for one in letter.recipients):
             return [await self._run(letter, letter.recipients, beginning)] * len(letter.indexes)

@@ -259,6 +259,9 @@ AGENT_UNUSABLE: Final = Reply(451, "4.3.5", "The agent is not set up right", "RF
 AGENT_FAILED_NOW: Final = Reply(451, "4.3.0", "The agent could not take the message now", "RFC 3463 §3.4")
 AGENT_TOO_SLOW: Final = Reply(451, "4.4.2", "The agent took too long", "RFC 3463 §3.5")
 AGENT_REFUSED: Final = Reply(554, "5.3.0", "The agent refused the message", "RFC 3463 §3.4")
+BINARY_NOT_KEPT: Final = Reply(
+    554, "5.6.3", "Binary mail cannot be kept here as it is, and this cannot be converted", "RFC 3030 §3"
+)
 DELIVERED_BEFORE: Final = Reply(
     554, "5.4.6", "The message has been delivered here before: it is going round in a loop", "RFC 5321 §6.3"
 )
