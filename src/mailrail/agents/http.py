@@ -108,6 +108,8 @@ class HttpAgent:
             call = _Call(self._settings.url, fields, body, self._tls, limit_s)
             try:
                 answer = await tools.threads.within(limit_s, call.run, call.give_up)
+            except TimeoutError:
+                answer = None  # the socket, which has the same limit, was first
             except (OSError, HTTPException) as error:
                 return classify.no_service(f"{self._settings.url}: {str(error) or type(error).__name__}")
         if answer is None:
