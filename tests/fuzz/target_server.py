@@ -2,6 +2,7 @@
 
 - nothing is raised, and every event comes in a state that knows it;
 - by DATA a message ends at CRLF.CRLF and nowhere else, and holds what stood before it, dots removed;
+- what is called plain is: every line of it ends with CRLF, none begins with a dot;
 - whole or octet by octet, the same happens (for a client that may run ahead: else the cuts are what is judged);
 - nothing of a line is kept beyond its limit; what we answer is whole reply lines of printable ASCII.
 
@@ -61,6 +62,7 @@ _GOOD = {
     StartTls: say.TLS_READY, Auth: say.AUTH_DONE, AuthResponse: say.AUTH_DONE, Verify: say.CANNOT_VERIFY,
     Xclient: say.GREETING,
 }  # fmt: skip
+_PLAIN = re.compile(rb"(?:(?!\.)[^\r\n]*\r\n)*")
 _REPLY_LINE = re.compile(rb"[2-5][0-9]{2}[ -][\x20-\x7e]*\r\n")
 # Which of two faults of one message is told depends on the cuts: the first that is seen.
 _FAULTS = (say.BARE_LINE_END_IN_DATA, say.NUL_IN_DATA, say.TOO_BIG, say.TEXT_LINE_TOO_LONG)
@@ -106,8 +108,10 @@ class _Session:
                 assert content
                 self.content += content
                 return
-            case EndOfData():
+            case EndOfData(is_plain=is_plain):
+                assert not is_plain or _PLAIN.fullmatch(self.content), self.content
                 self._message_ended()
+                event = EndOfData()  # how much is known about the content may depend on the cuts
             case Reset() | AuthCancelled():
                 pass
             case Refused():
