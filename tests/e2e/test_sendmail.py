@@ -87,7 +87,7 @@ def test_programs_send_as_they_always_did_whether_the_server_runs_or_not(
     for _, _, recipients, text in CALLS:
         (mail,) = (one for one in arrived if text in one.body)
         assert {one.removeprefix("TO:<").partition(">")[0] for one in mail.recipients} == recipients
-        assert b"Bcc" not in mail.header
+        assert b"\nbcc:" not in mail.header.lower()  # a queue id can end so, too
         for name in (b"From: ", b"Date: ", b"Message-ID: ", b"Received: "):
             assert (b"\r\n" + mail.header).count(b"\r\n" + name) == 1, (name, mail.header)
     accepted = daemon.wait_for("MessageAccepted", len(CALLS))
