@@ -213,6 +213,9 @@ def _wait_fault(node: NodeFacts, event: RecipientDeferred, wait_s: float, *, is_
     give_up_s = retry.give_up_notice_s if is_notice else retry.give_up_s
     last_s = event.delay_s + wait_s + 2
     is_last = any(event.delay_s < end_s < last_s for end_s in (give_up_s, retry.give_up_notice_s))
-    if wait_s < min(least_s, retry.ours_s * (1 - retry.spread) - _EARLY_S) and not is_last:
+    # And one falls on the hour of the warning, which is told with it.
+    is_warning = event.delay_s < retry.warn_s < last_s and wait_s >= retry.first_s - _EARLY_S
+    is_short = wait_s < min(least_s, retry.ours_s * (1 - retry.spread) - _EARLY_S)
+    if is_short and not is_last and not is_warning:
         return f"{event.recipient} waits only {wait_s:.0f} s, shorter than {least_s:.0f} s"
     return ""

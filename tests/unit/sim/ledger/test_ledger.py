@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from mailrail.message import Action, DeliveryStatus, RecipientStatus, Report, build_notice
-from mailrail.model import SECOND_US, QueueId, parse_address
+from mailrail.model import SECOND_US, Blame, QueueId, parse_address
 from mailrail.observe import Bus
-from mailrail.queue import QueueSettings
+from mailrail.queue import QueueSettings, RetrySettings
 from mailrail.queue.events import (
     AttemptCrashed,
     ClockStepped,
@@ -365,6 +366,21 @@ def test_the_last_wait_may_be_short_if_it_ends_with_the_message_s_time_or_later(
     """Later: the destination sleeps until then."""
     delay_s = QueueSettings().retry.give_up_s - 36.0
     check(lambda desk: desk.bus.emit(_deferred(desk, wait_s, delay_s=delay_s)), *rules)
+
+
+@pytest.mark.parametrize(
+    ("before_s", "wait_s", "rules"), [(105.0, 105.0, []), (105.0, 50.0, ["retry"]), (400.0, 105.0, ["retry"])]
+)
+def test_a_wait_may_end_on_the_hour_of_the_warning(before_s: float, wait_s: float, rules: list[str]) -> None:
+    """Found by seed 657 of the mixed scenario, after trouble of our own."""
+
+    def scenario(desk: Desk) -> None:
+        settings = QueueSettings(retry=RetrySettings(first_s=60))
+        desk.ledger.enrol(NodeFacts("mx", frozenset({NODE}), settings, desk.now_us))
+        event = _deferred(desk, wait_s, delay_s=settings.retry.warn_s - before_s)
+        desk.bus.emit(msgspec.structs.replace(event, blame=Blame.OURSELVES.value))
+
+    check(scenario, *rules)
 
 
 def test_the_last_wait_before_the_end_may_be_short() -> None:
