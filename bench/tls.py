@@ -137,7 +137,8 @@ def measure(run: Run) -> None:
     """Measure sessions a second, new and resumed, and the memory of idle ones."""
     for _, order in run.turns():
         for name in [one for one in order if one != WIRE]:
-            with run.server(name, Plan(tls=True)) as subject:
+            # One worker: each has ticket keys of its own, and would resume its own sessions only.
+            with run.server(name, Plan(tls=True, workers=1)) as subject:
                 Crowd(subject, min(1.0, run.seconds), resumes=False).run()  # warm
                 for title, resumes in (("TLS, new handshakes", False), ("TLS, resumed", True)):
                     rate = Crowd(subject, run.seconds, resumes=resumes).run()
