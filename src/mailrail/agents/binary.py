@@ -7,17 +7,14 @@ is changed on the way there.
 
 from dataclasses import replace
 from functools import partial
-from typing import Final
 
 from mailrail.agents import classify
 from mailrail.agents.api import Letter
 from mailrail.agents.threads import Threads
-from mailrail.client import Source, WholeSource
+from mailrail.client import Source, WholeSource, read_whole
 from mailrail.message import CONVERT_BYTES, Obstacle, convert
 from mailrail.model import Body, Failed
 from mailrail.spool import SMALL_BYTES
-
-_PIECE_OCTETS: Final = 256 * 1024
 
 
 class _Long:
@@ -45,7 +42,7 @@ async def as_text(letter: Letter, threads: Threads) -> Letter | Failed:
         return letter
     if letter.content.size_bytes > CONVERT_BYTES:
         return classify.no_text(Obstacle.TOO_BIG)
-    content = await _read(letter.content)
+    content = await read_whole(letter.content)
     result = await threads.run(partial(convert, content, may_8bit=True))
     if isinstance(result, Obstacle):
         return classify.no_text(result)
@@ -53,13 +50,3 @@ async def as_text(letter: Letter, threads: Threads) -> Letter | Failed:
     message = replace(message, envelope=envelope, size_bytes=len(result), has_8bit=not result.isascii())
     source: Source = WholeSource(result) if len(result) <= SMALL_BYTES else _Long(result)
     return Letter(message, source, letter.indexes)
-
-
-async def _read(content: Source) -> bytes:
-    if content.whole is not None:
-        return content.whole
-    pieces, at = [], 0
-    while at < content.size_bytes and (piece := await content.read(at, _PIECE_OCTETS)):
-        pieces.append(piece)
-        at += len(piece)
-    return b"".join(pieces)

@@ -20,7 +20,7 @@ from mailrail.client.options import SendOptions
 from mailrail.client.outcome import Result
 from mailrail.client.session import ClientSession, SendResult
 from mailrail.client.settings import ClientSettings
-from mailrail.client.source import Source, WholeSource
+from mailrail.client.source import Source, WholeSource, read_whole
 from mailrail.client.terms import SessionTerms
 
 __all__ = [
@@ -46,6 +46,7 @@ __all__ = [
     "TlsFailed",
     "WholeSource",
     "compose",
+    "read_whole",
     "send",
     "send_sync",
 ]

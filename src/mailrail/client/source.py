@@ -1,6 +1,8 @@
 """Floor 2 · client — where the bytes of a message come from; a stored message of the spool fits as it is."""
 
-from typing import Protocol
+from typing import Final, Protocol
+
+_BLOCK_BYTES: Final = 64 * 1024
 
 
 class Source(Protocol):
@@ -34,3 +36,18 @@ class WholeSource:
         """Return a slice."""
         assert self.whole is not None
         return self.whole[offset : offset + length]
+
+
+async def read_whole(source: Source) -> bytes:
+    """Return all of *source*; who calls bounds its size.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    if source.whole is not None:
+        return source.whole
+    blocks, offset = [], 0
+    while offset < source.size_bytes and (block := await source.read(offset, _BLOCK_BYTES)):
+        blocks.append(block)
+        offset += len(block)
+    return b"".join(blocks)

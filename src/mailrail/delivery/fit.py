@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from mailrail.client import Source, WholeSource
+from mailrail.client import Source, WholeSource, read_whole
 from mailrail.message import CONVERT_BYTES, Obstacle, convert, needs_smtputf8
 from mailrail.model import Body, Envelope, Message, Recipient, Reply, value
 from mailrail.model import reply as say
@@ -111,7 +111,7 @@ async def _needs_smtputf8(
         return False
     if source.size_bytes > CONVERT_BYTES:
         return True
-    content = await _read_whole(source)
+    content = await read_whole(source)
     if len(content) <= INLINE_BYTES:
         return needs_smtputf8(content)
     return await asyncio.get_running_loop().run_in_executor(None, needs_smtputf8, content)
@@ -120,7 +120,7 @@ async def _needs_smtputf8(
 async def _converted(envelope: Envelope, source: Source, *, may_8bit: bool) -> Fit | Reply:
     if source.size_bytes > CONVERT_BYTES:
         return _OBSTACLES[Obstacle.TOO_BIG]
-    content = await _read_whole(source)
+    content = await read_whole(source)
     if len(content) <= INLINE_BYTES:
         result = convert(content, may_8bit=may_8bit)
     else:
@@ -130,13 +130,3 @@ async def _converted(envelope: Envelope, source: Source, *, may_8bit: bool) -> F
         return _OBSTACLES[result]
     body = _EIGHT_BIT if may_8bit and not result.isascii() else _SEVEN_BIT
     return Fit(envelope, body, WholeSource(result))
-
-
-async def _read_whole(source: Source) -> bytes:
-    if source.whole is not None:
-        return source.whole
-    blocks, offset = [], 0
-    while offset < source.size_bytes and (block := await source.read(offset, INLINE_BYTES)):
-        blocks.append(block)
-        offset += len(block)
-    return b"".join(blocks)
