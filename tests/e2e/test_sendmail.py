@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import tempfile
@@ -391,6 +392,29 @@ def test_mailq_lists_and_q_tries_again_with_the_server_up_and_lists_without(tmp_
         daemon.stop()
         assert commands.run("mailq").stdout.endswith(b"in 1 Request.\n")
         assert commands.run("sendmail", "-q").returncode == 69
+
+
+def test_mailq_lists_what_the_server_cannot_take_up_yet_whether_it_runs_or_not(tmp_path: Path) -> None:
+    blocked = to(f"127.0.0.1:{free_port()}")
+    spool = {"path": tmp_path / "spool", "most_items": 1}
+    with running(tmp_path, workers=1, route=[blocked], spool=spool) as daemon:
+        wait_for_door(daemon)
+        commands = installed(tmp_path, daemon)
+        commands.send("bob@y.example", message=b"Subject: x\n\n")
+        daemon.wait_for("RecipientDeferred")
+        commands.send("-f", "ann@x.example", "carl@z.example", message=b"Subject: y\n\n")  # no place is left
+        for is_up in (True, False):
+            if not is_up:
+                daemon.stop()
+                commands.send("-f", "<>", "eve@z.example", message=b"Subject: z\n\n")
+            rows = [json.loads(line) for line in commands.run("mailq", "-j").stdout.splitlines()]
+            found = {row["recipients"][0]["address"]: (row["queue_name"], row["sender"]) for row in rows}
+            assert found.pop("bob@y.example")[0] == "deferred"
+            assert found.pop("carl@z.example") == ("maildrop", "ann@x.example")
+            assert found == ({} if is_up else {"eve@z.example": ("maildrop", "MAILER-DAEMON")})
+            listed = commands.run("mailq").stdout.decode()
+            assert re.search(r"^[0-9A-Za-z]+\+ .* ann@x\.example$", listed, re.MULTILINE)
+            assert listed.endswith(f"in {2 if is_up else 3} Requests.\n")
 
 
 def test_newaliases_checks_the_files_and_tells_a_fault_with_its_line(

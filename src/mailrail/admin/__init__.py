@@ -9,6 +9,7 @@ from mailrail.admin.messages import (
     CertificateRow,
     ChangeRequest,
     DestinationRow,
+    HandedInRow,
     KeysRow,
     RecipientRow,
     Reloaded,
@@ -17,6 +18,7 @@ from mailrail.admin.messages import (
     Trouble,
     Wanted,
     WorkerRow,
+    handed_in_row,
     row_of,
     wanted_of,
 )
@@ -34,6 +36,7 @@ __all__ = [
     "CertificateRow",
     "ChangeRequest",
     "DestinationRow",
+    "HandedInRow",
     "KeysRow",
     "OperatorActed",
     "RecipientRow",
@@ -43,6 +46,7 @@ __all__ = [
     "Trouble",
     "Wanted",
     "WorkerRow",
+    "handed_in_row",
     "row_of",
     "wanted_of",
 ]

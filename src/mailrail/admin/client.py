@@ -15,6 +15,8 @@ from mailrail.admin.messages import (
     ChangeRequest,
     CountRequest,
     DestinationRow,
+    HandedInRequest,
+    HandedInRow,
     HoldsRequest,
     KeysRow,
     PageRequest,
@@ -97,6 +99,10 @@ class AdminClient:
     async def holds(self) -> list[Wanted]:
         """Return which mail is held as it comes."""
         return await self._ask(HoldsRequest(), Answer[list[Wanted]])
+
+    async def handed_in(self, after: str = "", limit: int = 100) -> list[HandedInRow]:
+        """Return some of what waits in the maildrop, beginning behind *after*; none: there is no more."""
+        return await self._ask(HandedInRequest(after=after, limit=limit), Answer[list[HandedInRow]])
 
     async def reload(self, *, only_certificates: bool = False) -> Reloaded:
         """Have settings and certificates read again, or certificates alone.

@@ -10,6 +10,7 @@ from typing import Annotated, Final, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from mailrail.model import MailrailError, Notify, QueueId
+from mailrail.pickup import HandedIn
 from mailrail.queue import DestinationView
 from mailrail.spool import Filter, Listed
 
@@ -90,6 +91,14 @@ class HoldsRequest(_Model):
     verb: Literal["holds"] = "holds"
 
 
+class HandedInRequest(_Model):
+    """One page of what waits in the maildrop."""
+
+    verb: Literal["handed_in"] = "handed_in"
+    after: str = Field(default="", max_length=128)
+    limit: int = Field(default=100, ge=1, le=MAX_PAGE)
+
+
 class ReloadRequest(_Model):
     """Read settings and certificates again, or certificates alone."""
 
@@ -130,6 +139,7 @@ Request = Annotated[
     | ShowRequest
     | StatsRequest
     | HoldsRequest
+    | HandedInRequest
     | ReloadRequest
     | RenewRequest
     | UnlockRequest
@@ -179,6 +189,19 @@ class Row(_Model):
     deliver_by_us: int = 0
     returns_late: bool = False
     is_tls_optional: bool = False
+
+
+class HandedInRow(_Model):
+    """What was handed in at the maildrop and is not taken up yet: `pickup.HandedIn` as JSON."""
+
+    id: str
+    place: str
+    user: str
+    sender: str
+    recipients: tuple[str, ...]
+    size_bytes: int
+    arrived_us: int
+    problem: str = ""
 
 
 class DestinationRow(_Model):
@@ -371,6 +394,20 @@ def row_of(listed: Listed) -> Row:
         deliver_by_us=message.deliver_by_us,
         returns_late=envelope.deliver_by is not None and envelope.deliver_by.returns,
         is_tls_optional=message.is_tls_optional,
+    )
+
+
+def handed_in_row(found: HandedIn) -> HandedInRow:
+    """Return *found* as it is shown."""
+    return HandedInRow(
+        id=found.id,
+        place=found.place,
+        user=found.user,
+        sender=found.sender or "<>",
+        recipients=found.recipients,
+        size_bytes=found.size_bytes,
+        arrived_us=found.arrived_us,
+        problem=found.problem,
     )
 
 

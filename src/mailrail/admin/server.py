@@ -22,6 +22,7 @@ from mailrail.admin.messages import (
     ChangeRequest,
     CountRequest,
     ErrorBody,
+    HandedInRequest,
     HoldsRequest,
     KeysRow,
     PageRequest,
@@ -37,12 +38,14 @@ from mailrail.admin.messages import (
     Trouble,
     UnlockRequest,
     destination_row,
+    handed_in_row,
     row_of,
     wanted_of,
 )
 from mailrail.model import QueueId, SettingsError, StoreError
 from mailrail.net import Connection, Endpoint, Listener, Network
 from mailrail.observe import Bus
+from mailrail.pickup import HandedIn
 from mailrail.queue import Control
 from mailrail.spool import Filter
 
@@ -53,6 +56,7 @@ StatusSource = Callable[[], Status]
 Reload = Callable[[bool], Awaitable[Reloaded]]
 Renew = Callable[[], Awaitable[CertificateRow]]
 Rotate = Callable[[], Awaitable[KeysRow]]
+InMaildrop = Callable[[str, int], Awaitable[list[HandedIn]]]
 
 
 class AdminServer:
@@ -68,6 +72,7 @@ class AdminServer:
         renew: fetches a certificate by ACME, or raises AcmeError.
         unlock: forgets failed logins and returns how many counts there were.
         rotate: signs reverse-paths by a new key, or raises SettingsError or StoreError.
+        in_maildrop: returns what waits there, behind a place and so many, or raises StoreError.
         group_access: mode 0660 instead of 0600.
     """
 
@@ -83,6 +88,7 @@ class AdminServer:
         renew: Renew,
         unlock: Callable[[str], int],
         rotate: Rotate,
+        in_maildrop: InMaildrop,
         group_access: bool = False,
     ) -> None:
         self._network = network
@@ -95,6 +101,7 @@ class AdminServer:
         self._renew = renew
         self._unlock = unlock
         self._rotate = rotate
+        self._in_maildrop = in_maildrop
         self._listener: Listener | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -174,6 +181,9 @@ class AdminServer:
                 return _array(destination_row(view).model_dump_json() for view in views)
             case HoldsRequest():
                 return _array(wanted_of(rule).model_dump_json() for rule in self._control.holds())
+            case HandedInRequest():
+                handed_in = await self._in_maildrop(request.after, request.limit)
+                return _array(handed_in_row(one).model_dump_json() for one in handed_in)
             case ReloadRequest():
                 return (await self._reload(request.only_certificates)).model_dump_json().encode()
             case RenewRequest():

@@ -10,6 +10,7 @@ import click
 from mailrail.admin import MAX_PAGE, MAX_STATS, DestinationRow, Row, Wanted
 from mailrail.cli.choose import hold_words, selection, wanted
 from mailrail.cli.exits import CommandFailed, Exit
+from mailrail.cli.handed_in import list_handed_in
 from mailrail.cli.options import config_option, json_option, settings_of
 from mailrail.cli.progress import progress
 from mailrail.cli.source import open_queue
@@ -37,7 +38,7 @@ _REPLY_COLUMNS: Final = 150
 def list_items(limit: int, as_json: bool, config: Path, **options: Any) -> None:
     """List what waits, the oldest first, with the last answer below each item that has one.
 
-    Below stands which mail is held as it comes.
+    Above stands what sendmail has handed in and the server has not taken up yet; below, which mail is held as it comes.
 
     \b
     Examples:
@@ -50,6 +51,8 @@ def list_items(limit: int, as_json: bool, config: Path, **options: Any) -> None:
 
 async def _list(settings: MailrailSettings, chosen: Wanted, limit: int, *, as_json: bool) -> None:
     async with open_queue(settings) as queue:
+        # First, for from there mail goes into the queue: in this order none is missed.
+        handed_in = await list_handed_in(queue, chosen, limit, as_json=as_json)
         shown, after = 0, None
         while not limit or shown < limit:
             size = min(MAX_PAGE, limit - shown) if limit else MAX_PAGE
@@ -62,7 +65,10 @@ async def _list(settings: MailrailSettings, chosen: Wanted, limit: int, *, as_js
             after = (rows[-1].queue_id, rows[-1].destination)
         if as_json:
             return
-        await _tell_total(queue, chosen, shown, limit)
+        if shown or not handed_in:
+            await _tell_total(queue, chosen, shown, limit)
+        if handed_in:
+            click.echo(f"-- {handed_in:,} handed in and not taken up yet")
         for rule in await queue.holds():
             click.echo(f"-- held as it comes: {hold_words(rule)}")
 

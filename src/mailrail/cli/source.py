@@ -14,9 +14,11 @@ from mailrail.admin import (
     AdminError,
     ChangeRequest,
     DestinationRow,
+    HandedInRow,
     Row,
     Trouble,
     Wanted,
+    handed_in_row,
     row_of,
     wanted_of,
 )
@@ -27,14 +29,20 @@ from mailrail.config import MailrailSettings, is_used, socket_of, spool_of
 from mailrail.model import QueueId, StoreError, StoreTrouble, SystemClock
 from mailrail.net import SocketNetwork
 from mailrail.observe import Bus
-from mailrail.spool import Change, Filter, Spool, open_spool
+from mailrail.pickup import Waiting, person_of
+from mailrail.spool import Change, Filter, Spool, SystemDisk, open_spool
 
 
 class StoppedQueue:
-    """The queue of a daemon that does not run."""
+    """The queue of a daemon that does not run.
 
-    def __init__(self, spool: Spool) -> None:
+    Args:
+        waiting: looks into the maildrop; None: that is for another worker to tell.
+    """
+
+    def __init__(self, spool: Spool, waiting: Waiting | None) -> None:
         self._spool = spool
+        self._waiting = waiting
 
     async def page(self, wanted: Wanted, after: tuple[str, str] | None = None, limit: int = 100) -> list[Row]:
         """Return one page of items."""
@@ -62,6 +70,11 @@ class StoppedQueue:
             )
             for row in await self._spool.stats(limit)
         ]
+
+    async def handed_in(self, after: str = "", limit: int = 100) -> list[HandedInRow]:
+        """Return some of what waits in the maildrop; none: there is no more."""
+        found = await self._waiting.page(after, limit) if self._waiting is not None else []
+        return [handed_in_row(one) for one in found]
 
     async def holds(self) -> list[Wanted]:
         """Return which mail is held as it comes."""
@@ -116,7 +129,12 @@ async def _open_one(settings: MailrailSettings, number: int, stack: AsyncExitSta
             raise CommandFailed(Exit.UNAVAILABLE, text) from refusal
         raise
     stack.push_async_callback(spool.close)
-    return StoppedQueue(spool)
+    return StoppedQueue(spool, None if number else _maildrop_of(settings, spool))
+
+
+def _maildrop_of(settings: MailrailSettings, spool: Spool) -> Waiting:
+    path, origin = settings.maildrop.path(settings.spool.path), settings.maildrop.origin or settings.hostname
+    return Waiting(SystemDisk(), path, origin, person_of, spool.resolve)
 
 
 def _check_ownership(socket: Path, spool: Path) -> None:

@@ -4,7 +4,16 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Final, Protocol
 
-from mailrail.admin import MAX_STATS, ChangeRequest, DestinationRow, Row, Status, Wanted, WorkerRow
+from mailrail.admin import (
+    MAX_STATS,
+    ChangeRequest,
+    DestinationRow,
+    HandedInRow,
+    Row,
+    Status,
+    Wanted,
+    WorkerRow,
+)
 
 _PLACE: Final = attrgetter("queue_id", "destination")
 
@@ -26,6 +35,10 @@ class Queue(Protocol):
 
     async def stats(self, limit: int = 1000) -> list[DestinationRow]:
         """Return the destinations with most items."""
+        ...
+
+    async def handed_in(self, after: str = "", limit: int = 100) -> list[HandedInRow]:
+        """Return some of what waits in the maildrop; none: there is no more."""
         ...
 
     async def holds(self) -> list[Wanted]:
@@ -60,6 +73,10 @@ class Together:
         """Return the destinations with most items; each is asked for as many as it tells, so that the sums are right."""
         rows = [row for queue in self._queues for row in await queue.stats(MAX_STATS)]
         return _summed(rows)[:limit]
+
+    async def handed_in(self, after: str = "", limit: int = 100) -> list[HandedInRow]:
+        """Return some of what waits in the maildrop, which is one for all, and one of them tells of."""
+        return [row for queue in self._queues for row in await queue.handed_in(after, limit)]
 
     async def holds(self) -> list[Wanted]:
         """Return which mail is held as it comes."""

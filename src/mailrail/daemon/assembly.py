@@ -29,7 +29,7 @@ from mailrail.daemon.events import (
 from mailrail.daemon.hearsay import Hearsay
 from mailrail.daemon.keyring import Keyring
 from mailrail.daemon.leftover import is_empty
-from mailrail.daemon.maildrop import open_maildrop
+from mailrail.daemon.maildrop import look_into_maildrop, open_maildrop
 from mailrail.daemon.reload import Change, compare
 from mailrail.daemon.rulebook import Base, Rulebook
 from mailrail.daemon.tallies import Tallies
@@ -145,6 +145,7 @@ class Daemon:
             renew=self._renew_for_operator,
             unlock=self._unlock_for_operator,
             rotate=self._rotate_for_operator,
+            in_maildrop=look_into_maildrop(settings, worker, world.disk, spool, world.person_of),
             group_access=settings.admin.group_access,
         )
 

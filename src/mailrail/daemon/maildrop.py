@@ -1,15 +1,26 @@
 """Floor 5 · daemon — the maildrop, made and joined: the part of the map that is about mail of this machine's programs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from mailrail.config import MailrailSettings
 from mailrail.daemon.worker import Worker
 from mailrail.intake import Intake
 from mailrail.maildrop import DOOR
 from mailrail.net import Network
-from mailrail.pickup import Access, Correspondence, Door, Ground, Person, Pickup, Releaser, Rules
-from mailrail.spool import Disk
+from mailrail.pickup import (
+    Access,
+    Correspondence,
+    Door,
+    Ground,
+    HandedIn,
+    Person,
+    Pickup,
+    Releaser,
+    Rules,
+    Waiting,
+)
+from mailrail.spool import Disk, Spool
 
 
 def open_maildrop(
@@ -39,3 +50,17 @@ def open_maildrop(
         poll_s=maildrop.poll_s,
         most_bytes=settings.limits.message_bytes,
     )
+
+
+def look_into_maildrop(
+    settings: MailrailSettings, worker: Worker, disk: Disk, spool: Spool, person_of: Callable[[int], Person]
+) -> Callable[[str, int], Awaitable[list[HandedIn]]]:
+    """Return what lists the mail that waits there; the worker that takes it up tells of it."""
+    if worker.number:
+        return _nothing
+    path, origin = settings.maildrop.path(settings.spool.path), settings.maildrop.origin or settings.hostname
+    return Waiting(disk, path, origin, person_of, spool.resolve).page
+
+
+async def _nothing(_after: str, _most: int) -> list[HandedIn]:
+    return []

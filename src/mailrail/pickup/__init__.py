@@ -8,17 +8,20 @@ from mailrail.pickup.people import Person, person_of
 from mailrail.pickup.pickup import Pickup
 from mailrail.pickup.release import Releaser
 from mailrail.pickup.settings import Access, MaildropSettings, Senders
+from mailrail.pickup.waiting import HandedIn, Waiting
 
 __all__ = [
     "Access",
     "Correspondence",
     "Door",
     "Ground",
+    "HandedIn",
     "MaildropSettings",
     "Person",
     "Pickup",
     "Releaser",
     "Rules",
     "Senders",
+    "Waiting",
     "person_of",
 ]

@@ -30,14 +30,14 @@ class Found:
     size_bytes: int
 
 
-def owner_of(disk: Disk, path: Path) -> int:
-    """Return who made the file.
+def owner_of(disk: Disk, where: Path | int) -> int:
+    """Return who made the file, of which a path or a descriptor is given.
 
     Raises:
         DropError: it is nothing that can have been handed in.
         OSError: it cannot be looked at.
     """
-    status = disk.status(path)
+    status = disk.status(where)
     if not stat.S_ISREG(status.st_mode):
         raise DropError("it is no regular file")
     if status.st_nlink != 1:

@@ -1,13 +1,14 @@
 """Floor 5 · sendmail — `mailq`: the queue in the columns of Postfix, which scripts and monitors have read for decades.
 
-Source: showq(8) and postqueue(1) of Postfix 3.7, with its long queue ids, which ours are like; `-j` is its JSON.
+Source: showq(8) and postqueue(1) of Postfix 3.7, with its long queue ids, which ours are like; `-j` is its JSON. Mail in the maildrop is listed
+as there, but with a mark of its own: Postfix has none for it, and `*` (being tried), `!` (held) and `#` (expires) are taken.
 """
 
 import json
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import Any
 
@@ -29,19 +30,35 @@ def list_queue(options: Options) -> int:
     except SilentError:
         from mailrail.sendmail.stopped import rows_of_stopped  # opens the stored queue: half a second
 
-        _print(rows_of_stopped(where.settings), as_json=options.as_json)
+        handed_in, rows = rows_of_stopped(where.settings)
+        _print(handed_in, rows, as_json=options.as_json)
         return OK
     try:
-        _print(server.rows({}), as_json=options.as_json)
+        _print(server.handed_in(), server.rows({}), as_json=options.as_json)
     finally:
         server.close()
     return OK
 
 
-def _print(rows: Iterable[Row], *, as_json: bool) -> None:
-    messages = _messages(rows)
+def _print(handed_in: Iterable[Row], rows: Iterable[Row], *, as_json: bool) -> None:
+    # In this order, which is Postfix's too: mail that moves on meanwhile is shown twice rather than never.
+    messages = chain(map(_waiting, handed_in), _messages(rows))
     for line in map(json_line, messages) if as_json else lines(messages):
         sys.stdout.write(f"{line}\n")
+
+
+def _waiting(handed_in: Row) -> Row:
+    """Return a message in the maildrop as one of the queue."""
+    return {
+        "queue_id": handed_in["id"],
+        "sender": handed_in["sender"],
+        "recipients": [{"address": one, "last_reply": ""} for one in handed_in["recipients"]],
+        "size_bytes": handed_in["size_bytes"],
+        "arrived_us": handed_in["arrived_us"],
+        "is_active": False,
+        "held": False,
+        "problem": handed_in["problem"],
+    }
 
 
 def _messages(rows: Iterable[Row]) -> Iterator[Row]:
@@ -71,9 +88,12 @@ def lines(messages: Iterable[Row]) -> Iterator[str]:
 
 
 def _message_lines(message: Row) -> Iterator[str]:
-    mark = "*" if message["is_active"] else "!" if message["held"] else ""
+    is_in_maildrop = "problem" in message
+    mark = "*" if message["is_active"] else "!" if message["held"] else "+" if is_in_maildrop else ""
     arrived = time.asctime(time.localtime(message["arrived_us"] // 1_000_000))
     yield _columns(message["queue_id"] + mark, message["size_bytes"], arrived[:19], _sender(message))
+    if is_in_maildrop and message["problem"]:
+        yield f"({_clean(message['problem'])})".rjust(_REASON_COLUMNS + 2)
     told = ""
     for recipient in message["recipients"]:
         reason = _clean(recipient["last_reply"])
@@ -108,6 +128,8 @@ def json_line(message: Row) -> str:
 
 
 def _queue_name(message: Row) -> str:
+    if "problem" in message:
+        return "maildrop"
     if message["is_active"]:
         return "active"
     if message["held"]:

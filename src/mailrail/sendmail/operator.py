@@ -67,6 +67,13 @@ class Worker:
                 return
             after = _PLACE(page[-1])
 
+    def handed_in(self) -> Iterator[Row]:
+        """Go through what waits in the maildrop, if this is the worker that takes it up."""
+        after = ""
+        while page := self.ask("handed_in", after=after, limit=PAGE):
+            yield from page
+            after = page[-1]["place"]
+
     def close(self) -> None:
         """Hang up."""
         self._file.close()
@@ -102,6 +109,11 @@ class Server:
     def rows(self, wanted: Row) -> Iterator[Row]:
         """Go through the items that *wanted* means, by id, whoever has them."""
         return merge(*(worker.rows(wanted) for worker in self._workers), key=_PLACE)
+
+    def handed_in(self) -> Iterator[Row]:
+        """Go through what waits in the maildrop."""
+        for worker in self._workers:
+            yield from worker.handed_in()
 
     def change(self, verb: str, wanted: Row) -> int:
         """Do something to items, wherever they are, and return how many they were."""

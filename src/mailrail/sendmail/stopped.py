@@ -35,8 +35,8 @@ def settings_in(file: str) -> MailrailSettings:
         return load(Path(file))
 
 
-def rows_of_stopped(file: str) -> list[Row]:
-    """Return every item.
+def rows_of_stopped(file: str) -> tuple[list[Row], list[Row]]:
+    """Return what waits in the maildrop, and every item.
 
     Raises:
         Stop: it cannot be reached; the text says what to do.
@@ -46,11 +46,14 @@ def rows_of_stopped(file: str) -> list[Row]:
         return asyncio.run(_rows(settings))
 
 
-async def _rows(settings: MailrailSettings) -> list[Row]:
+async def _rows(settings: MailrailSettings) -> tuple[list[Row], list[Row]]:
+    handed_in: list[Row] = []
     found: list[Row] = []
     after: tuple[str, str] | None = None
     async with open_queue(settings) as queue:
+        while some := await queue.handed_in(handed_in[-1]["place"] if handed_in else "", PAGE):
+            handed_in += [one.model_dump() for one in some]
         while page := await queue.page(Wanted(), after, PAGE):
             found += [row.model_dump() for row in page]
             after = (page[-1].queue_id, page[-1].destination)
-    return found
+    return handed_in, found

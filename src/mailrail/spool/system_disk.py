@@ -25,7 +25,8 @@ class SystemDisk:
 
     def open(self, path: Path) -> int:
         """Open a file for reading."""
-        return os.open(path, os.O_RDONLY | _ALWAYS)
+        # NONBLOCK means nothing to a file; but where others make files a pipe may lie, which would not open without a writer.
+        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | _ALWAYS)
 
     def open_or_create(self, path: Path) -> int:
         """Open a file for reading and writing, and make it, private, if it is not there."""

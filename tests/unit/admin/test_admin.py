@@ -36,6 +36,7 @@ from mailrail.admin.server import IDLE_S, SESSIONS, Reload, Renew
 from mailrail.model import SettingsError, StoreError, StoreTrouble
 from mailrail.net import Endpoint
 from mailrail.observe import Bus, Event
+from mailrail.pickup import HandedIn
 from mailrail.sim import simulate
 from mailrail.spool import Filter
 
@@ -75,6 +76,14 @@ async def a_key_more() -> KeysRow:
     return KeysRow(keys=2, signs_from_us=3)
 
 
+LETTER = HandedIn("new/0a", "ann", None, ("bob@example.org",), 7, 8)
+
+
+async def a_letter(after: str, most: int) -> list[HandedIn]:
+    assert most == 3
+    return [] if after else [LETTER]
+
+
 @asynccontextmanager
 async def door(reload: Reload = nothing_new, renew: Renew = no_authority) -> AsyncIterator[Door]:
     events: list[Event] = []
@@ -92,6 +101,7 @@ async def door(reload: Reload = nothing_new, renew: Renew = no_authority) -> Asy
             renew=renew,
             unlock=len,
             rotate=a_key_more,
+            in_maildrop=a_letter,
         )
         async with asyncio.TaskGroup() as group:
             server.open(group)
@@ -115,6 +125,16 @@ def test_a_new_key_is_told() -> None:
             assert await admin.rotate() == await a_key_more()
             (acted,) = [event for event in at.events if isinstance(event, OperatorActed)]
             assert (acted.verb, acted.items) == ("rotate", 2)
+
+    simulate(main())
+
+
+def test_what_waits_in_the_maildrop_is_told_page_by_page() -> None:
+    async def main() -> None:
+        async with door() as at, await at.client() as admin:
+            (row,) = await admin.handed_in(limit=3)
+            assert (row.id, row.sender, row.recipients) == ("0a", "<>", LETTER.recipients)
+            assert await admin.handed_in(row.place, 3) == []
 
     simulate(main())
 

@@ -3,13 +3,17 @@
 import json
 import os
 from pathlib import Path
+from pwd import getpwuid
 
 import pytest
+from tests.support.maildrops import hand_in, put
 from tests.unit.cli.conftest import REPLY, Program
 
 from mailrail.cli.exits import Exit
+from mailrail.maildrop import Handed
 from mailrail.model import NetError, NetTrouble, QueueId, format_id
 from mailrail.net import Endpoint, SocketNetwork
+from mailrail.spool import SystemDisk
 
 
 def test_list_shows_a_line_for_each_item_and_the_last_answer(
@@ -70,6 +74,50 @@ def test_a_filter_chooses_the_items_it_names(
         for line in mailrail("queue", "list", "--json", *options).out.splitlines()
     ]
     assert rows == [stored[number] for number in numbers]
+
+
+@pytest.fixture
+def handed_in(config: Path, stored: list[QueueId]) -> None:
+    """Three messages in the maildrop beside those that are queued, and a file that is none."""
+    maildrop = config.parent / "spool" / "maildrop"
+    (maildrop / "new").mkdir(parents=True)
+    for number, sender in enumerate(("alice@example.com", "", "eve@EXAMPLE.net")):
+        handed = Handed(["bob", "carl@example.net"], sender=sender)
+        hand_in(SystemDisk(), f"{number:016x}-1f", handed, b"hello\r\n", maildrop=maildrop)
+    put(SystemDisk(), f"{3:016x}-1f", b"no mail", maildrop)
+
+
+def test_what_sendmail_has_handed_in_stands_above_what_is_queued(mailrail: Program, handed_in: None) -> None:
+    lines = mailrail("queue", "list").out.splitlines()
+    me = getpwuid(os.geteuid()).pw_name
+    assert lines[0].split() == ["HANDED", "IN", "SIZE", "AGE", "BY", "SENDER", "RECIPIENT"]
+    sender, recipient = "alice@example.com", "bob@mx1.example.org"
+    assert lines[1].split() == ["0000000000000000", "7", "B", "0s", me, sender, recipient, "+1"]
+    assert lines[5].startswith("    it does not begin as mail that was handed in")
+    assert lines[-2:] == ["-- 3 items", "-- 4 handed in and not taken up yet"]
+
+
+@pytest.mark.parametrize(
+    ("options", "numbers"),
+    [
+        ([], [0, 1, 2, 3]),
+        (["--limit", "2"], [0, 1]),
+        (["--not-held"], [0, 1, 2, 3]),
+        (["--held"], []),
+        (["--destination", "mx:example.org"], []),
+        (["--sender", "alice@example.com"], [0]),
+        (["--sender", "<>"], [1]),
+        (["--sender", "example.net"], [2]),
+        (["--recipient", "bob@mx1.example.org"], [0, 1, 2]),
+        (["--domain", "net"], []),
+        (["2ZxJ8WCl49r"], []),
+    ],
+)
+def test_a_filter_chooses_among_what_was_handed_in_too(
+    options: list[str], numbers: list[int], mailrail: Program, handed_in: None
+) -> None:
+    rows = [json.loads(line) for line in mailrail("queue", "list", "--json", *options).out.splitlines()]
+    assert [row["id"] for row in rows if "id" in row] == [f"{number:016x}" for number in numbers]
 
 
 def test_a_limit_says_how_much_more_there_is(mailrail: Program, stored: list[QueueId]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mailrail.sendmail.listing import _messages, json_line, lines
+from mailrail.sendmail.listing import _messages, _waiting, json_line, lines
 
 
 def row(queue_id: str, *recipients: tuple[str, str], **fields: Any) -> dict[str, Any]:
@@ -64,6 +64,37 @@ def test_the_queue_is_listed_in_the_columns_of_postfix() -> None:
 def test_an_empty_queue_is_said_to_be_empty_in_the_words_that_monitors_look_for() -> None:
     assert list(lines([])) == ["Mail queue is empty"]
     assert list(lines([row("2ZxJ8WCl49r", ("bob", ""))]))[-1] == "-- 1 Kbytes in 1 Request."
+
+
+def handed_in(**fields: Any) -> dict[str, Any]:
+    return {
+        "id": "0186f2a1b3c4d5e6",
+        "place": "new/0186f2a1b3c4d5e6-1f-0011223344556677",
+        "user": "ann",
+        "sender": "ann@example.org",
+        "recipients": ["bob@example.net"],
+        "size_bytes": 2048,
+        "arrived_us": 1_750_000_000_000_000,
+        "problem": "",
+        **fields,
+    }
+
+
+def test_mail_in_the_maildrop_has_a_mark_and_the_name_of_its_queue() -> None:
+    bad = handed_in(recipients=[], size_bytes=0, problem="it is no mail\n", sender="eve")
+    assert "\n".join(lines(map(_waiting, [handed_in(), bad]))) == (
+        "----Queue ID----- --Size-- ---Arrival Time---- --Sender/Recipient------\n"
+        "0186f2a1b3c4d5e6+     2048 Sun Jun 15 15:06:40 ann@example.org\n"
+        "                                               bob@example.net\n"
+        "\n"
+        "0186f2a1b3c4d5e6+        0 Sun Jun 15 15:06:40 eve\n"
+        "                                                              (it is no mail?)\n"
+        "\n"
+        "-- 2 Kbytes in 2 Requests."
+    )
+    found = json.loads(json_line(_waiting(handed_in(sender="<>"))))
+    assert (found["queue_name"], found["sender"]) == ("maildrop", "MAILER-DAEMON")
+    assert found["recipients"] == [{"address": "bob@example.net"}]
 
 
 @pytest.mark.parametrize(
