@@ -14,7 +14,7 @@ import pytest
 
 from mailrail.delivery import classify
 from mailrail.intake import intake
-from mailrail.model import Address, Attempt, Delivered, Message, Outcome, Reply
+from mailrail.model import Address, Attempt, Delivered, Item, Message, Outcome, Reply
 from mailrail.net import Endpoint
 from mailrail.queue import decide as deciding
 from mailrail.queue import manager
@@ -163,16 +163,15 @@ def give_up_a_try_early(patch: Patch) -> None:
 
 
 def deliver_again_after_the_last_word(patch: Patch) -> None:
-    decide = deciding.decide
+    delivered = deciding.delivered
 
-    def again(lease: Any, outcomes: Sequence[Outcome], moment: Any, *rest: Any) -> Decision:
-        decision = decide(lease, outcomes, moment, *rest)
-        if decision.left is None and lease.item.attempts == 0 and isinstance(outcomes[0], Delivered):
-            left = replace(lease.item, attempts=1, due_us=moment.now_us + 300_000_000)
-            return Decision(left, decision.finals)
+    def again(item: Item, outcomes: Sequence[Outcome]) -> Decision | None:
+        decision = delivered(item, outcomes)
+        if decision is not None and item.attempts == 0:
+            return Decision(replace(item, attempts=1, due_us=item.due_us + 300_000_000), decision.finals)
         return decision
 
-    patch.setattr(manager, "decide", again)
+    patch.setattr(manager, "delivered", again)
 
 
 def mix_up_the_replies(patch: Patch) -> None:

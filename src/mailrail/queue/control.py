@@ -138,7 +138,7 @@ class Control:
             return DestinationView(*facts)
         return DestinationView(
             *facts,
-            active=len(active.waiting),
+            active=active.waiting.size,
             running=active.running,
             connections=active.lanes,
             window=int(active.window.size),

@@ -62,6 +62,18 @@ class Moment:
     not_before_s: float = 0.0
 
 
+def delivered(item: Item, outcomes: Sequence[Outcome]) -> Decision | None:
+    """Return what becomes of *item* when every recipient was delivered; None: somebody was not, `decide`."""
+    for outcome in outcomes:
+        if type(outcome) is not Delivered:
+            return None
+    if len(outcomes) == 1:  # nearly every item
+        return Decision(None, ((item.pending[0].index, outcomes[0]),))
+    return Decision(
+        None, tuple((one.index, outcome) for one, outcome in zip(item.pending, outcomes, strict=True))
+    )
+
+
 def decide(
     lease: Lease, outcomes: Sequence[Outcome], moment: Moment, settings: RetrySettings, uniform: Uniform
 ) -> Decision:

@@ -6,7 +6,7 @@ a priority senders take turns, so that one sender's thousand messages do not sta
 """
 
 from collections import deque
-from typing import Final
+from typing import Final, Protocol
 
 from mailrail.model import Deferred, value
 from mailrail.queue.rate import Bucket
@@ -25,6 +25,20 @@ class Work:
     lease: Lease
     content: Content | None
     held_bytes: int
+
+
+class Resting(Protocol):
+    """A lane that keeps its session open and waits for work.
+
+    Attributes:
+        idle_since_s: loop time since when it has nothing to do.
+    """
+
+    idle_since_s: float
+
+    def give(self, work: Work | None) -> None:
+        """End its idleness with *work*, or with None: close."""
+        ...
 
 
 class Lines:
@@ -101,22 +115,22 @@ class Turns:
     above it: the oldest of a line that nobody serves grows older than all that is before it in time.
 
     *Source:* RFC 6710 §5.1, which leaves the rule to us.
+
+    Attributes:
+        size: how much waits.
     """
 
-    __slots__ = ("_others", "_served", "_size", "_usual")
+    __slots__ = ("_others", "_served", "_usual", "size")
 
     def __init__(self) -> None:
         self._usual = Lines()  # of priority 0: nearly always everything
         self._others: dict[int, Lines] = {}
         self._served = 0  # turns of the highest since the last one of another
-        self._size = 0
-
-    def __len__(self) -> int:
-        return self._size
+        self.size = 0
 
     def push(self, work: Work) -> None:
         """Put *work* at the end of its sender's line, among what has its priority."""
-        self._size += 1
+        self.size += 1
         priority = work.lease.message.envelope.priority
         if not priority:
             self._usual.push(work)
@@ -133,7 +147,7 @@ class Turns:
             IndexError: nothing waits.
         """
         work = self._usual.pop() if not self._others else self._pop_by_priority()
-        self._size -= 1
+        self.size -= 1
         return work
 
     def first(self) -> Work:
@@ -150,12 +164,12 @@ class Turns:
         if self._usual and lowest > 0:
             lowest = 0
         lines = self._others.get(lowest, self._usual)
-        if not self._size or lowest >= priority or not lines:
+        if not self.size or lowest >= priority or not lines:
             return None
         work = lines.pop_last()
         if lowest and not lines:
             del self._others[lowest]
-        self._size -= 1
+        self.size -= 1
         return work
 
     def clear(self) -> list[Work]:
@@ -164,7 +178,7 @@ class Turns:
         for lines in self._others.values():
             taken += lines.clear()
         self._others.clear()
-        self._size = 0
+        self.size = 0
         return taken
 
     def _next(self) -> tuple[int, Lines, bool]:
@@ -198,6 +212,7 @@ class Destination:
         waiting: due work that no lane has taken yet.
         running: tries going on now, and those begun ahead of their turn.
         lanes: lanes open, opening or closing.
+        resting: of these, what waits for work; what began to rest last stands last.
         window: how many lanes it may have.
         last: the trouble that put it to sleep; None while it is trusted.
         has_rate: so many messages a second, and no more, are sent there.
@@ -207,7 +222,7 @@ class Destination:
 
     __slots__ = (
         "_asleep_until_s", "_bucket", "_rate", "has_rate", "is_full", "is_parked", "key", "lanes", "last",
-        "running", "waiting", "window",
+        "resting", "running", "waiting", "window",
     )  # fmt: skip
 
     def __init__(self, key: str, settings: WindowSettings, most: int, rate: float, now_s: float) -> None:
@@ -215,6 +230,7 @@ class Destination:
         self.waiting = Turns()
         self.running = 0
         self.lanes = 0
+        self.resting: list[Resting] = []
         self.window = Window(settings, most)
         self.last: Deferred | None = None
         self.is_full = False
@@ -240,11 +256,11 @@ class Destination:
 
     def may_add_lane(self) -> bool:
         """Tell whether its window allows another lane."""
-        return self.lanes < int(self.window.size)
+        return self.lanes + 1 <= self.window.size
 
     def has_lane_too_many(self) -> bool:
         """Tell whether the window has shrunk below the lanes there are."""
-        return self.lanes > int(self.window.size)
+        return self.lanes > self.window.size
 
     def wait_s(self, now_s: float) -> float:
         """Return how long the rate limit makes the next message wait."""
@@ -252,7 +268,8 @@ class Destination:
 
     def may_go_ahead(self) -> bool:
         """Tell whether the next work may be begun while another is tried: it waits neither for the disk nor for a rate."""
-        return bool(self.waiting) and not self.has_rate and self.waiting.first().content is not None
+        waiting = self.waiting
+        return waiting.size > 0 and not self.has_rate and waiting.first().content is not None
 
     def take(self) -> Work:
         """Take the next work for a try; something waits and `wait_s` said 0."""
@@ -288,7 +305,7 @@ class Destination:
 
     def is_unused(self) -> bool:
         """Tell whether nothing waits for it and no lane leads to it."""
-        return not (self.lanes or self.running or self.waiting)
+        return not (self.lanes or self.running or self.waiting.size)
 
     def is_forgettable(self, now_s: float) -> bool:
         """Tell whether nothing would be lost by forgetting it.

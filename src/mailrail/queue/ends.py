@@ -11,23 +11,24 @@ ItemKey = tuple[QueueId, str]
 
 
 class Ends:
-    """Knows the operator's verdicts, each until its item comes by."""
+    """Knows the operator's verdicts, each until its item comes by.
 
-    __slots__ = ("_verdicts",)
+    Attributes:
+        verdicts: by item; nearly always empty.
+    """
+
+    __slots__ = ("verdicts",)
 
     def __init__(self) -> None:
-        self._verdicts: dict[ItemKey, Reply] = {}
-
-    def __bool__(self) -> bool:
-        return bool(self._verdicts)
+        self.verdicts: dict[ItemKey, Reply] = {}
 
     def condemn(self, keys: Iterable[ItemKey], verdict: Reply) -> None:
         """Take note that these items end with *verdict*."""
-        self._verdicts.update((key, verdict) for key in keys)
+        self.verdicts.update((key, verdict) for key in keys)
 
     def verdict(self, lease: Lease) -> Reply | None:
         """Return with what the operator has ended an item, once; None if he has not."""
-        return self._verdicts.pop((lease.item.queue_id, lease.item.destination), None)
+        return self.verdicts.pop((lease.item.queue_id, lease.item.destination), None)
 
     def untried(self, lease: Lease, age_s: float) -> tuple[Attempt, Decision] | None:
         """Return how an item ends that is not to be tried, as a try and for good; None: it is to be tried.
@@ -35,7 +36,7 @@ class Ends:
         Args:
             age_s: of its message.
         """
-        if self._verdicts and (verdict := self.verdict(lease)) is not None:
+        if self.verdicts and (verdict := self.verdict(lease)) is not None:
             outcome = Failed(Blame.OURSELVES, verdict)
             pending = lease.item.pending
             finals = tuple((one.index, outcome) for one in pending)

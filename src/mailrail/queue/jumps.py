@@ -41,5 +41,7 @@ class ClockJumps:
 
     def stepped_us(self, arrived_us: int) -> int:
         """Return by how much the clock was stepped since *arrived_us* came, microseconds; negative: back."""
+        if not self._steps:
+            return 0
         # It arrived before a step if its stamp is older than the clock's reading just before.
         return sum(step_us for at_us, step_us in self._steps if arrived_us <= at_us - step_us)

@@ -22,10 +22,17 @@ from mailrail.model import Attempt, Blame, Clock, Deferred, Reply, Rng, StoreErr
 from mailrail.observe import Bus
 from mailrail.queue.api import Courier, Notifier
 from mailrail.queue.chores import Chores
-from mailrail.queue.decide import Decision, Moment, condemned, decide, trouble
+from mailrail.queue.decide import Decision, Moment, condemned, decide, delivered, trouble
 from mailrail.queue.destination import Destination, Work
+from mailrail.queue.destinations import Destinations
 from mailrail.queue.ends import Ends, ItemKey
-from mailrail.queue.events import AttemptCrashed, DestinationAsleep, DestinationAwake, MessageDamaged
+from mailrail.queue.events import (
+    AttemptCrashed,
+    DestinationAsleep,
+    DestinationAwake,
+    MessageDamaged,
+    RecipientDelivered,
+)
 from mailrail.queue.feeder import BATCH, Feeder
 from mailrail.queue.idle import IdleLanes
 from mailrail.queue.jumps import ClockJumps
@@ -33,11 +40,10 @@ from mailrail.queue.lanes import Lane
 from mailrail.queue.room import LEAST_SHARE, Room
 from mailrail.queue.settings import QueueSettings
 from mailrail.queue.settler import Settler
-from mailrail.queue.tell import tell
+from mailrail.queue.tell import tell, tell_delivered
 from mailrail.spool import Content, Lease, Spool, Want
 
 SUSPEND_CHUNK: Final = 200  # works put off in one go before the loop may do something else
-TIDY_S: Final = 60.0
 LAST_WORDS_S: Final = 2.0  # for results on their way to the disk, even when the grace is over
 
 
@@ -65,22 +71,20 @@ class Manager:
         self._jumps = ClockJumps(clock.now_us(), self._loop.time())
         self._room = Room(settings)
         self._idle = IdleLanes(self._loop, settings.idle_s)
-        self._destinations: dict[str, Destination] = {}
+        self._destinations = Destinations(self._loop, settings)
         self._lanes: dict[asyncio.Task[None], Lane] = {}
         self._chores = Chores(self._quiet_now)
-        self._full: set[str] = set()
         self._ends = Ends()
         self._tasks: asyncio.TaskGroup | None = None
         self._is_stopping = False
         self._over = asyncio.Event()
         self._quiet = asyncio.Event()
-        self._tidied_s = self._loop.time()
         self._settler = Settler(
             spool, notifier, bus, start=self._chores.start, done=self._done, has_room=self.has_room
         )
         self._feeder = Feeder(
             spool, clock, bus, self._jumps, poll_s=settings.poll_s,
-            want=self._want, accept=self._enqueue_all, tidy=self._tidy,
+            want=self._want, accept=self._enqueue_all, tidy=self._destinations.tidy,
         )  # fmt: skip
 
     # --- The door ---------------------------------------------------------------------
@@ -130,7 +134,9 @@ class Manager:
         """
         if self._tasks is None or self._is_stopping:
             return False
-        if self._room.has_any() and (not self._full or is_urgent or self._full.isdisjoint(destinations)):
+        if self._room.has_any() and (
+            not self._destinations.full or is_urgent or self._destinations.full.isdisjoint(destinations)
+        ):
             return True
         self._feeder.expect()
         return False
@@ -158,8 +164,8 @@ class Manager:
         self._room.use(settings)
         self._feeder.poll_s = settings.poll_s
         self._idle.use(settings.idle_s)
-        for destination in self._destinations.values():
-            destination.use(settings.window, *settings.limits(destination.key), self._loop.time())
+        self._destinations.use(settings)
+        for destination in self.destinations():
             self._pump(destination)
         self._feeder.wake()
 
@@ -171,22 +177,22 @@ class Manager:
 
     def destinations(self) -> list[Destination]:
         """Return the destinations in memory; to read only."""
-        return list(self._destinations.values())
+        return list(self._destinations.by_key.values())
 
     def give_up_waiting(self) -> None:
         """Give everything that no lane has taken back to the spool, to be claimed as it is there."""
         leases = []
-        for destination in self._destinations.values():
+        for destination in self.destinations():
             for work in destination.waiting.clear():
                 leases.append(work.lease)
                 self._free(work)
-            self._unfill(destination)
+            self._destinations.unfill(destination)
         if leases:
             self._give_back(leases)
 
     def rouse(self, key: str = "") -> None:
         """End the sleep of destination *key*, or of all."""
-        for destination in self._destinations.values():
+        for destination in self.destinations():
             if key in ("", destination.key):
                 destination.wake()
 
@@ -198,10 +204,13 @@ class Manager:
 
     def _want(self) -> Want:
         room = 0 if self._is_stopping else self._room.for_claims()
-        return Want(min(room, BATCH), self._room.share(), frozenset(self._full))
+        return Want(min(room, BATCH), self._room.share(), frozenset(self._destinations.full))
 
     def _enqueue_all(self, leases: Sequence[Lease], content: Content | None = None) -> None:
-        back = [lease for lease in leases if not self._enqueue(lease, content)]
+        back = []
+        for lease in leases:
+            if not self._enqueue(lease, content):
+                back.append(lease)  # noqa: PERF401 -- a comprehension is one more call in Python 3.11
         if back:
             self._give_back(back)
 
@@ -210,78 +219,85 @@ class Manager:
         if self._is_stopping:
             return False
         key = lease.item.destination
-        destination = self._destinations.get(key)
-        if destination is None:
-            destination = self._destinations[key] = self._new_destination(key)
-        waiting = len(destination.waiting)
-        if waiting >= LEAST_SHARE and waiting >= self._room.share():
-            destination.is_full = True
-            self._full.add(key)
-            if (least := destination.waiting.make_way(lease.message.envelope.priority)) is None:
-                return False
-            self._give_back([least.lease])
-            self._free(least)
-        work = Work(lease, content, content.size_bytes if content is not None else 0)
-        self._room.take(work.held_bytes)
-        if self._ends and self._end(work):
+        destination = self._destinations.by_key.get(key) or self._destinations.make(key)
+        waiting = destination.waiting.size
+        if (
+            waiting >= LEAST_SHARE
+            and waiting >= self._room.share()
+            and not self._makes_way(destination, lease)
+        ):
+            return False
+        held_bytes = 0 if content is None else content.size_bytes
+        work = Work(lease, content, held_bytes)
+        self._room.take(held_bytes)
+        if self._ends.verdicts and self._end(work):
+            return True
+        is_limited = destination.last is not None or destination.has_rate
+        if not (waiting or is_limited) and destination.resting and lease.message.envelope.deliver_by is None:
+            # Nobody is before it, and nothing is to be asked: the ordinary way of ordinary mail.
+            destination.running += 1
+            destination.resting.pop().give(work)
             return True
         destination.waiting.push(work)
         if self._is_asleep(destination):
             if waiting == 0:
                 self._loop.call_soon(self._suspend, destination)
-        else:
+        elif destination.resting or destination.may_add_lane():
             self._pump(destination)
+        return True
+
+    def _makes_way(self, destination: Destination, lease: Lease) -> bool:
+        """Take note that *destination* is full; tell whether what waits there makes way for *lease*."""
+        self._destinations.fill(destination)
+        least = destination.waiting.make_way(lease.message.envelope.priority)
+        if least is None:
+            return False
+        self._give_back([least.lease])
+        self._free(least)
         return True
 
     def _is_asleep(self, destination: Destination) -> bool:
         return destination.last is not None and destination.sleeping_s(self._loop.time()) > 0
 
-    def _new_destination(self, key: str) -> Destination:
-        most, rate = self._settings.limits(key)
-        return Destination(key, self._settings.window, most, rate, self._loop.time())
-
     def _pump(self, destination: Destination) -> None:
         """Hand waiting work to idle and new lanes, as far as sleep, window and rate allow."""
         if self._is_stopping or self._is_asleep(destination):
             return
-        key = destination.key
-        while destination.waiting:
-            is_idle = self._idle.has(key)
-            if not is_idle and not destination.may_add_lane():
-                return
+        resting, waiting = destination.resting, destination.waiting
+        while waiting.size and (resting or destination.may_add_lane()):
             work = self._next(destination)
             if work is None:
                 return
-            if is_idle:
-                self._idle.give(key, work)
+            if resting:
+                resting.pop().give(work)
             else:
                 self._open_lane(destination, work)
 
     def _next(self, destination: Destination) -> Work | None:
         """Take the next work, or park the destination until its rate allows one."""
-        if destination.is_parked:
-            return None
-        wait_s = destination.wait_s(self._loop.time()) if destination.has_rate else 0.0
-        if wait_s > 0:
-            destination.is_parked = True
-            self._loop.call_later(wait_s, self._unpark, destination)
+        if destination.has_rate and not self._may_by_rate(destination):
             return None
         work: Work | None = destination.take()
         while work is not None and work.lease.message.envelope.deliver_by is not None and self._end(work):
             destination.running -= 1
-            work = destination.take() if destination.waiting else None
-        if destination.is_full and len(destination.waiting) * 2 < self._room.share():
-            self._unfill(destination)
+            work = destination.take() if destination.waiting.size else None
+        if destination.is_full and destination.waiting.size * 2 < self._room.share():
+            self._destinations.unfill(destination)
             self._feeder.wake()
         return work
+
+    def _may_by_rate(self, destination: Destination) -> bool:
+        if destination.is_parked:
+            return False
+        wait_s = destination.wait_s(self._loop.time())
+        if wait_s > 0:
+            destination.is_parked = True
+            self._loop.call_later(wait_s, self._unpark, destination)
+        return not destination.is_parked
 
     def _unpark(self, destination: Destination) -> None:
         destination.is_parked = False
         self._pump(destination)
-
-    def _unfill(self, destination: Destination) -> None:
-        destination.is_full = False
-        self._full.discard(destination.key)
 
     # --- Lanes ------------------------------------------------------------------------
 
@@ -301,11 +317,11 @@ class Manager:
             self.untried(destination, work)
         self._pump(destination)
         if destination.is_forgettable(self._loop.time()):
-            self._forget(destination)
+            self._destinations.forget(destination)
 
     def next_work(self, destination: Destination) -> Work | None:
         """Return what a lane is to try next (see `lanes.Desk`)."""
-        return self._next(destination) if destination.waiting and self.may_try(destination) else None
+        return self._next(destination) if destination.waiting.size and self.may_try(destination) else None
 
     def work_ahead(self, destination: Destination) -> Work | None:
         """Return what may be begun before the try that runs has ended (see `lanes.Desk`)."""
@@ -334,17 +350,24 @@ class Manager:
     def tried(self, destination: Destination, work: Work, attempt: Attempt) -> None:
         """Take the result of a try (see `lanes.Desk`)."""
         destination.running -= 1
-        self._learn(destination, trouble(attempt.outcomes))
-        sleeping_s = 0.0 if destination.last is None else destination.sleeping_s(self._loop.time())
-        self._conclude(work, attempt, sleeping_s)
-        if destination.waiting and destination.may_add_lane():
+        decision = delivered(work.lease.item, attempt.outcomes)
+        if decision is not None and destination.last is None and not self._ends.verdicts:
+            # What becomes of nearly every message: there is nothing to decide.
+            destination.window.succeeded()
+            lease = work.lease
+            if self._bus.wants(RecipientDelivered):
+                age_s = self._jumps.age_s(lease.message.release_us, self._clock.now_us())
+                tell_delivered(self._bus, lease, attempt, age_s)
+            self._settler.settle(work, decision)
+        else:
+            self._learn(destination, trouble(attempt.outcomes))
+            sleeping_s = 0.0 if destination.last is None else destination.sleeping_s(self._loop.time())
+            self._conclude(work, attempt, sleeping_s)
+        if destination.waiting.size and destination.may_add_lane():
             self._pump(destination)
 
     def _learn(self, destination: Destination, found: Deferred | None) -> None:
         was_asleep = destination.last is not None
-        if found is None and not was_asleep:
-            destination.window.succeeded()
-            return
         is_growing = found is not None and found.blame is not Blame.OURSELVES
         sleep_s = destination.record(found, self._loop.time(), growing=is_growing)
         if sleep_s and found is not None:
@@ -358,7 +381,7 @@ class Manager:
     def _conclude(self, work: Work, attempt: Attempt, sleeping_s: float, *, suspended: bool = False) -> None:
         """Decide how *work* goes on, tell it, and have it stored."""
         now_us, message = self._clock.now_us(), work.lease.message
-        if self._ends and (verdict := self._ends.verdict(work.lease)) is not None:
+        if self._ends.verdicts and (verdict := self._ends.verdict(work.lease)) is not None:
             attempt = condemned(attempt, verdict)
         if sleeping_s:
             # Not all at the very moment of waking, and the first not before it.
@@ -375,14 +398,14 @@ class Manager:
         if last is None or not sleeping_s:
             self._pump(destination)
             return
-        for _ in range(min(len(destination.waiting), SUSPEND_CHUNK)):
+        for _ in range(min(destination.waiting.size, SUSPEND_CHUNK)):
             work = destination.waiting.pop()
             attempt = Attempt((last,) * len(work.lease.item.pending), last.host)
             self._conclude(work, attempt, sleeping_s, suspended=True)
         if destination.is_full:
-            self._unfill(destination)
+            self._destinations.unfill(destination)
             self._feeder.wake()
-        if destination.waiting:
+        if destination.waiting.size:
             self._loop.call_soon(self._suspend, destination)
 
     def crashed(self, destination: Destination, work: Work | None, stack: str) -> None:
@@ -418,12 +441,14 @@ class Manager:
         self._free(work)
         if decision.left is not None and not decision.left.held:
             self._feeder.expect_at(decision.left.due_us)
-        self._enqueue_all(leases)
+        if leases:
+            self._enqueue_all(leases)
 
     def _free(self, work: Work) -> None:
         if self._room.free(work.held_bytes):
             self._feeder.wake()
-        self._quiet_now()
+        if self._is_stopping:
+            self._quiet_now()
 
     def _quiet_now(self) -> None:
         if self._is_stopping and not self._room.items and not self._chores:
@@ -431,18 +456,3 @@ class Manager:
 
     def _give_back(self, leases: Sequence[Lease]) -> None:
         self._chores.start(self._settler.give_back(leases))
-
-    def _tidy(self) -> None:
-        """Forget destinations that have nothing to remember, about once a minute."""
-        now_s = self._loop.time()
-        too_many = len(self._destinations) > 2 * self._settings.active_items
-        if now_s - self._tidied_s < TIDY_S and not too_many:
-            return
-        self._tidied_s = now_s
-        for destination in list(self._destinations.values()):
-            if destination.is_forgettable(now_s) or (too_many and destination.is_unused()):
-                self._forget(destination)
-
-    def _forget(self, destination: Destination) -> None:
-        self._destinations.pop(destination.key, None)
-        self._unfill(destination)

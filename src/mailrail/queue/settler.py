@@ -80,12 +80,10 @@ class Settler:
                 return
 
     def _stored(self, work: Work, decision: Decision, stored: Promise[Settled]) -> None:
-        if stored.cancelled():
-            return
         error = stored.exception()
         if error is None:
             self._done(work, decision, ())
-        else:
+        elif not stored.cancelled():
             self._start(self._settle_stubbornly(work, decision, error))
 
     async def _settle_stubbornly(self, work: Work, decision: Decision, error: BaseException | None) -> None:

@@ -30,12 +30,6 @@ def tell(
         delay_s: age of the message.
         suspended: no try was made, the destination is asleep.
     """
-    outcomes = attempt.outcomes
-    if len(outcomes) == 1 and isinstance(outcomes[0], Delivered):
-        if bus.wants(RecipientDelivered):  # what becomes of nearly every message
-            index = lease.item.pending[0].index
-            bus.emit(RecipientDelivered(**_facts(lease, attempt, index, outcomes[0], delay_s)))
-        return
     if not any(bus.wants(event) for event in _TOLD):
         return
     finals = dict(decision.finals)
@@ -52,6 +46,28 @@ def tell(
             bus.emit(RecipientExpired(**facts))
         else:
             bus.emit(RecipientFailed(**facts, blame=outcome.blame.value))
+
+
+def tell_delivered(bus: Bus, lease: Lease, attempt: Attempt, delay_s: float) -> None:
+    """Emit that all recipients of *attempt* were delivered; somebody wants to hear it."""
+    item, message = lease.item, lease.message
+    recipients = message.envelope.recipients
+    for pending, outcome in zip(item.pending, attempt.outcomes, strict=True):
+        # What becomes of nearly every message: the fields of `_facts`, without a dictionary.
+        bus.emit(
+            RecipientDelivered(
+                queue_id=item.queue_id,
+                session=message.origin.session_id,
+                recipient=recipients[pending.index].forward_path.text,
+                destination=item.destination,
+                relay=outcome.host or attempt.host,
+                remote=attempt.remote,
+                tls=attempt.tls,
+                delay_s=delay_s,
+                attempts=item.attempts + 1,
+                reply=str(outcome.reply),
+            )
+        )
 
 
 class _Facts(TypedDict):

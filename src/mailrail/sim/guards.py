@@ -20,7 +20,7 @@ def guard_node(
     def items() -> int:
         node = daemon()
         places = node.manager.destinations() if node is not None else ()
-        return sum(len(place.waiting) + place.running for place in places)
+        return sum(place.waiting.size + place.running for place in places)
 
     def sessions() -> int:
         node = daemon()

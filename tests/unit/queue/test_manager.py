@@ -274,7 +274,7 @@ def test_memory_is_bounded_and_the_rest_is_claimed_later() -> None:
         async with bench(QueueSettings(active_items=40)) as queue:
             for _ in range(400):
                 await queue.accept()
-            assert sum(len(one.waiting) + one.running for one in queue.manager.destinations()) <= 40
+            assert sum(one.waiting.size + one.running for one in queue.manager.destinations()) <= 40
             await asyncio.sleep(60)
             assert queue.stored() == []
             assert Counter(one for _, _, one in queue.carriage.carried).most_common(1)[0][1] == 1
