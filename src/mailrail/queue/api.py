@@ -72,14 +72,16 @@ class Notifier(Protocol):
         *,
         delayed: Sequence[int] = (),
         retry_until_us: int = 0,
+        is_late: bool = False,
     ) -> tuple[NewMessage, ...]:
         """Build the notices owed for final *outcomes* (recipient index, outcome) and for *delayed* recipients.
 
+        *is_late*: the time that the sender gave for the delivery is over, steps of the wall clock taken off.
         The Deferred outcomes of *delayed* recipients stand in *outcomes* too: the notice says why they wait.
         Returns an empty tuple when nobody is owed one: null sender, NOTIFY=NEVER, the hop owes it.
         """
         ...
 
     def is_owed(self, message: Message, outcomes: Sequence[tuple[int, Outcome]]) -> bool:
-        """Tell cheaply, without content, whether `notices` has anything to build for *outcomes*, or to tell of."""
+        """Tell cheaply, without content and time, whether `notices` may have anything to build for *outcomes*, or to tell of."""
         ...

@@ -25,11 +25,16 @@ def left_s(message: Message, age_s: float) -> float | None:
     return by.by_s - (message.release_us - message.arrived_us) / SECOND_US - age_s
 
 
+def is_late(message: Message, age_s: float) -> bool:
+    """Tell whether the time of *message* is over."""
+    left = left_s(message, age_s)
+    return left is not None and left <= 0
+
+
 def is_overdue(message: Message, age_s: float) -> bool:
     """Tell whether *message* is to be returned because its time is over."""
     by = message.envelope.deliver_by
-    left = left_s(message, age_s)
-    return by is not None and by.returns and left is not None and left <= 0
+    return by is not None and by.returns and is_late(message, age_s)
 
 
 def warn_s(message: Message, usual_s: float) -> float:

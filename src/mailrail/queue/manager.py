@@ -80,8 +80,9 @@ class Manager:
         self._over = asyncio.Event()
         self._quiet = asyncio.Event()
         self._settler = Settler(
-            spool, notifier, bus, start=self._chores.start, done=self._done, has_room=self.has_room
-        )
+            spool, notifier, clock, bus, self._jumps,
+            start=self._chores.start, done=self._done, has_room=self.has_room,
+        )  # fmt: skip
         self._feeder = Feeder(
             spool, clock, bus, self._jumps, poll_s=settings.poll_s,
             want=self._want, accept=self._enqueue_all, tidy=self._destinations.tidy,

@@ -12,13 +12,15 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from mailrail.model import Delivered, Item, StoreError, StoreTrouble
+from mailrail.model import Clock, Delivered, Item, Message, StoreError, StoreTrouble
 from mailrail.observe import Bus
 from mailrail.promise import Promise
+from mailrail.queue import deadline
 from mailrail.queue.api import Notifier
 from mailrail.queue.decide import Decision
 from mailrail.queue.destination import Work
 from mailrail.queue.events import MessageDamaged, ResultNotStored
+from mailrail.queue.jumps import ClockJumps
 from mailrail.spool import Lease, NewMessage, Settled, Settlement, Spool
 
 FIRST_RETRY_S: Final = 1.0
@@ -40,7 +42,9 @@ class Settler:
         self,
         spool: Spool,
         notifier: Notifier,
+        clock: Clock,
         bus: Bus,
+        jumps: ClockJumps,
         *,
         start: Callable[[Coroutine[Any, Any, None]], object],
         done: Callable[[Work, Decision, Sequence[Lease]], None],
@@ -48,7 +52,9 @@ class Settler:
     ) -> None:
         self._spool = spool
         self.notifier = notifier
+        self._clock = clock
         self._bus = bus
+        self._jumps = jumps
         self._start = start
         self._done = done
         self._has_room = has_room
@@ -89,6 +95,7 @@ class Settler:
     async def _settle_stubbornly(self, work: Work, decision: Decision, error: BaseException | None) -> None:
         """Try until the spool has taken *decision*, beginning after a pause if *error* came before."""
         retry_s, notices = FIRST_RETRY_S, None
+        is_late = self._is_late(work.lease.message)  # now, for a disk that takes long makes nothing late
         while True:
             if error is not None:
                 self._tell(work.lease.item, error, retry_s)
@@ -96,7 +103,7 @@ class Settler:
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
             try:
                 if notices is None:
-                    notices = await self._notices(work, decision)
+                    notices = await self._notices(work, decision, is_late=is_late)
                 settled = await self._spool.settle(
                     Settlement(work.lease, decision.left, notices), lease_new=self._has_room()
                 )
@@ -110,7 +117,7 @@ class Settler:
                 self._done(work, decision, settled.leases)
                 return
 
-    async def _notices(self, work: Work, decision: Decision) -> tuple[NewMessage, ...]:
+    async def _notices(self, work: Work, decision: Decision, *, is_late: bool) -> tuple[NewMessage, ...]:
         message, finals = work.lease.message, decision.finals
         if not decision.delayed and not (finals and self.notifier.is_owed(message, finals)):
             return ()
@@ -122,10 +129,14 @@ class Settler:
                 (*finals, *decision.delayed),
                 delayed=[index for index, _ in decision.delayed],
                 retry_until_us=decision.retry_until_us,
+                is_late=is_late,
             )
         finally:
             if content is not work.content:
                 content.close()
+
+    def _is_late(self, message: Message) -> bool:
+        return deadline.is_late(message, self._jumps.age_s(message.release_us, self._clock.now_us()))
 
     def _without_notices(self, work: Work, decision: Decision, error: StoreError) -> Decision:
         """Hold what cannot be told to its sender, because the original cannot be read, for the operator."""

@@ -100,7 +100,7 @@ class NoticeWriter:
         self._postmaster = parse_address(settings.postmaster) if settings.postmaster else None
 
     def is_owed(self, message: Message, outcomes: Sequence[tuple[int, Outcome]]) -> bool:
-        """Tell whether `notices` has anything to build, or a suppressed failure to tell of, for *outcomes*."""
+        """Tell whether `notices` has anything to build, or a suppressed failure to tell of, for *outcomes*; True for some that came late."""
         envelope = message.envelope
         recipients = envelope.recipients
         for index, outcome in outcomes:
@@ -111,12 +111,7 @@ class NoticeWriter:
                 return False  # nearly always: it was delivered, and nobody asked to hear of that
         if any(isinstance(outcome, Failed) for _, outcome in outcomes):
             return True
-        return envelope.reverse_path is not None and any(
-            owed_finals(envelope, outcomes, is_late=self._is_late(message))
-        )
-
-    def _is_late(self, message: Message) -> bool:
-        return message.envelope.deliver_by is not None and self._clock.now_us() >= message.deliver_by_us
+        return envelope.reverse_path is not None and any(owed_finals(envelope, outcomes))
 
     async def notices(
         self,
@@ -126,6 +121,7 @@ class NoticeWriter:
         *,
         delayed: Sequence[int] = (),
         retry_until_us: int = 0,
+        is_late: bool = False,
     ) -> tuple[NewMessage, ...]:
         """Build the notices owed for final *outcomes* and for *delayed* recipients.
 
@@ -133,6 +129,7 @@ class NoticeWriter:
             outcomes: recipient index and outcome; with those of *delayed* recipients the notice says
                 what the delay comes from.
             retry_until_us: until when delayed recipients are tried, microseconds UTC; 0: not told.
+            is_late: the time that its sender gave for the delivery is over; the queue tells, which knows of steps of the clock (A62).
 
         Raises:
             StoreError: the content cannot be read now. Where it is damaged for good, the notice
@@ -148,7 +145,7 @@ class NoticeWriter:
                 envelope.recipients[index].returns_to,
                 recipient_status(envelope.recipients[index], outcome, action, now_us=now_us),
             )
-            for index, outcome, action in owed_finals(envelope, outcomes, is_late=self._is_late(message))
+            for index, outcome, action in owed_finals(envelope, outcomes, is_late=is_late)
         ]
         failed = [one for one in told if one.status.action is Action.FAILED]
         silent = sum(isinstance(outcome, Failed) for _, outcome in outcomes) - len(failed)

@@ -84,6 +84,7 @@ class FakeNotifier:
     def __init__(self, clock: SimClock) -> None:
         self._clock = clock
         self._made = 0
+        self.late: list[bool] = []
         self.told: list[tuple[QueueId, tuple[int, ...], tuple[int, ...]]] = []
 
     def is_owed(self, message: Message, outcomes: Sequence[tuple[int, Outcome]]) -> bool:
@@ -99,7 +100,9 @@ class FakeNotifier:
         *,
         delayed: Sequence[int] = (),
         retry_until_us: int = 0,
+        is_late: bool = False,
     ) -> tuple[NewMessage, ...]:
+        self.late.append(is_late)
         await content.read(0, content.size_bytes)
         sender = message.envelope.reverse_path
         if sender is None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.queue.bench import Carriage, bench
-from tests.unit.queue.mail import HOST_DOWN, NOT_NOW, OURS, lease, message
+from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OURS, lease, message
 
 from mailrail.model import MOST_BY_S, SECOND_US, Deferred, DeliverBy, Failed, Hold, Message, Outcome
 from mailrail.queue import QueueSettings, RecipientExpired, WindowSettings
@@ -146,5 +146,26 @@ def test_what_waits_for_its_turn_beyond_its_time_is_not_tried_either() -> None:
                 assert isinstance(event, RecipientExpired)
                 assert "it was not tried" in event.reply
             assert queue.stored() == []
+
+    simulate(main())
+
+
+@pytest.mark.parametrize(
+    ("stepped_s", "takes_s", "is_late"),
+    [(0, 30, False), (0, 90, True), (HOUR_S, 30, False), (HOUR_S, 90, True), (-HOUR_S, 30, False), (-HOUR_S, 90, True)],
+)  # fmt: skip
+def test_a62_a_step_of_the_clock_makes_no_message_late_and_none_come_in_time(
+    stepped_s: int, takes_s: int, is_late: bool
+) -> None:
+    """RFC 2852 §4.1.4: who was told of the delay hears no more; so nobody may be taken for told who was not."""
+
+    async def main() -> None:
+        carriage = Carriage(answer=lambda job: NEVER, takes_s=takes_s)
+        async with bench(QueueSettings(poll_s=5), carriage) as queue:  # a step is seen by the next look
+            await queue.accept(deliver_by=DeliverBy(60, returns=False))
+            await asyncio.sleep(10)
+            queue.clock.step(stepped_s)
+            await asyncio.sleep(2 * HOUR_S)
+            assert queue.notifier.late == [is_late]
 
     simulate(main())

@@ -98,11 +98,13 @@ class World:
         outcomes: Sequence[tuple[int, Outcome]],
         content: StoredContent | None = None,
         delayed: Sequence[int] = (),
+        *,
+        is_late: bool = False,
     ) -> tuple[NewMessage, ...]:
-        stored = content or StoredContent(CONTENT)
+        stored, until_us = content or StoredContent(CONTENT), NOW + 86_400 * SECOND_US
         return asyncio.run(
             self.writer.notices(
-                message, stored, outcomes, delayed=delayed, retry_until_us=NOW + 86_400 * SECOND_US
+                message, stored, outcomes, delayed=delayed, retry_until_us=until_us, is_late=is_late
             )
         )
 
@@ -204,9 +206,8 @@ PASSED = replace(TAKEN, passed_by=True, passed_dsn=True)
         (BY_N, Notify.NEVER, TAKEN, False),
         (BY_N, Notify.DEFAULT, PASSED, False),
         (BY_N, Notify.DEFAULT, replace(TAKEN, is_final=True), False),
-        (replace(BY_N, by_s=60), Notify.DEFAULT, TAKEN, False),  # its time was over before
         (replace(BY_N, traces=True), Notify.DEFAULT, PASSED, True),
-        (replace(BY_N, traces=True, by_s=60), Notify.DEFAULT, TAKEN, True),
+        (replace(BY_N, traces=True), Notify.DEFAULT, TAKEN, True),
         (replace(BY_R, traces=True), Notify.FAILURE, PASSED, True),
         (replace(BY_R, traces=True), Notify.NEVER, PASSED, False),
         (BY_R, Notify.DEFAULT, PASSED, False),
@@ -224,6 +225,17 @@ def test_who_gives_a_time_hears_where_that_wish_ends_or_of_every_hop(
         (notice,) = made
         assert b"\r\nArrival-Date: " in notice.content
         assert b"\r\nDeliver-by-date: " in notice.content
+
+
+@pytest.mark.parametrize(("traces", "is_told"), [(False, False), (True, True)])
+def test_who_was_told_that_it_is_late_hears_of_hops_only_if_he_asked_to(
+    world: World, traces: bool, is_told: bool
+) -> None:
+    """RFC 2852 §4.1.4; the clock has nothing to say in it, for it may have been stepped (A62)."""
+    late = replace(mail(), envelope=replace(mail().envelope, deliver_by=replace(BY_N, traces=traces)))
+    assert actions(world.notices(late, [(0, TAKEN)], is_late=True)) == [Action.RELAYED] * is_told
+    past = replace(late, envelope=replace(late.envelope, deliver_by=replace(BY_N, by_s=60)))
+    assert actions(world.notices(past, [(0, TAKEN)])) == [Action.RELAYED]
 
 
 @pytest.mark.parametrize(
