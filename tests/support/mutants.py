@@ -16,7 +16,7 @@ from tests.contract import test_spool as contract
 from tests.support.power_cuts import JOURNEYS, cuts_of, states_of, troubles
 from tests.support.spools import Mail, simulated_disk
 
-from mailrail.model import Item, QueueId
+from mailrail.model import Item, QueueId, parse_id
 from mailrail.spool import Filter, Lease, Settlement, SqliteSpool, database, opening, operations, schema
 from mailrail.spool import writer as writing
 from mailrail.spool.batch import Batch, Written, item_row
@@ -177,7 +177,7 @@ def lose_the_notice(patch: Patch) -> None:
     enter = SettleOperation.enter
 
     def silent(self: SettleOperation, batch: Batch) -> None:
-        self._settlement = replace(self._settlement, new_messages=())
+        self._notices = ()
         enter(self, batch)
 
     patch.setattr(SettleOperation, "enter", silent)
@@ -185,16 +185,17 @@ def lose_the_notice(patch: Patch) -> None:
 
 def ignore_the_fence(patch: Patch) -> None:
     def end(self: Leases, lease: Lease) -> int | None:
-        held = self._held.pop((lease.item.queue_id, lease.item.destination), None)
-        return None if held is None else held[1]
+        key = (parse_id(lease.item.queue_id), lease.item.destination)
+        fence = next((fence for fence, held in self._held.items() if held == key), 0)
+        return self._held.pop(fence)[0] if fence else None
 
     patch.setattr(Leases, "end", end)
 
 
 def settle_twice(patch: Patch) -> None:
     def end(self: Leases, lease: Lease) -> int | None:
-        held = self._held.get((lease.item.queue_id, lease.item.destination))
-        return None if held is None else held[1]
+        held = self._held.get(lease.fence)
+        return None if held is None else held[0]
 
     patch.setattr(Leases, "end", end)
 

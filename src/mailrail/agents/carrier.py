@@ -40,7 +40,7 @@ class _Part:
     def __init__(self, parcel: Parcel, places: Sequence[int]) -> None:
         lease = parcel.lease
         pending = tuple(lease.item.pending[place] for place in places)
-        self.lease = replace(lease, item=replace(lease.item, pending=pending))
+        self.lease = Lease(lease.message, replace(lease.item, pending=pending), lease.fence)
         self.content = parcel.content
         self.stepped_us = parcel.stepped_us
 

@@ -41,7 +41,8 @@ def part_of(parcel: Parcel, places: Sequence[int]) -> Part:
     """Return *parcel* for the pending recipients at *places* only."""
     lease = parcel.lease
     pending = tuple(lease.item.pending[place] for place in places)
-    return Part(replace(lease, item=replace(lease.item, pending=pending)), parcel.content, parcel.stepped_us)
+    item = replace(lease.item, pending=pending)
+    return Part(Lease(lease.message, item, lease.fence), parcel.content, parcel.stepped_us)
 
 
 class Progress:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from mailrail.delivery.parcel import Parcel, Part
 from mailrail.model import Address, Message, Recipient
+from mailrail.spool import Lease
 
 # The reverse-path with which the mail to a recipient leaves; for one that it has returned, the same.
 LeavesAs = Callable[[Message, Recipient], Address | None]
@@ -49,8 +50,6 @@ def split(parcel: Parcel, leaves_as: LeavesAs) -> list[tuple[list[int], Part]]:
         if is_of_list:
             own = replace(own, ret=None, envid="", deliver_by=None)
         pending = tuple(item.pending[place] for place in places)
-        its_lease = replace(
-            lease, message=replace(message, envelope=own), item=replace(item, pending=pending)
-        )
+        its_lease = Lease(replace(message, envelope=own), replace(item, pending=pending), lease.fence)
         parts.append((places, Part(its_lease, parcel.content, parcel.stepped_us)))
     return parts

@@ -9,13 +9,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Final, Protocol
+from typing import Protocol
 
 from mailrail.addresses import NotKnownNowError
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
 from mailrail.intake.treatment import RELAYED, Treatment, header_fault
 from mailrail.message import HeaderWatch, date_text, message_id, received_line
 from mailrail.model import (
+    FIRST_ONLY,
     SECOND_US,
     Clock,
     Envelope,
@@ -386,9 +387,6 @@ class Incoming:
         self._held.clear()
 
 
-_FIRST_ONLY: Final = (Pending(0),)
-
-
 def refusal_for(error: BaseException) -> Reply:
     """Return the reply for a spool that could not store (A68)."""
     if isinstance(error, StoreError):
@@ -405,7 +403,7 @@ def items_of(message: Message, route: Callable[[Recipient], str]) -> tuple[Item,
     recipients = message.envelope.recipients
     if len(recipients) == 1:
         destination = route(recipients[0])
-        return (Item(message.queue_id, destination, _FIRST_ONLY, 0, message.release_us),)
+        return (Item(message.queue_id, destination, FIRST_ONLY, 0, message.release_us),)
     pending: dict[str, list[Pending]] = {}
     for index, recipient in enumerate(recipients):
         pending.setdefault(route(recipient), []).append(Pending(index))

@@ -32,13 +32,14 @@ from mailrail.model.errors import (
 )
 from mailrail.model.hold import LAST_INSTANT_US, Hold, instant_text
 from mailrail.model.ids import QueueId, QueueIds, format_id, id_time_us, parse_id
-from mailrail.model.message import Item, Message, Origin, Pending
+from mailrail.model.message import FIRST_ONLY, Item, Message, Origin, Pending
 from mailrail.model.next_hop import Login, TlsLevel
 from mailrail.model.outcome import Blame, Deferred, Delivered, Failed, Outcome
 from mailrail.model.reply import Reply, printable, register
 from mailrail.model.value import value
 
 __all__ = [
+    "FIRST_ONLY",
     "LAST_INSTANT_US",
     "LOCAL_PART_OCTETS",
     "MOST_BY_S",

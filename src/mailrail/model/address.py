@@ -47,17 +47,20 @@ class Address:
         domain: lower-case A-labels or an address literal; empty only for the bare
             `<Postmaster>` of RFC 5321 §4.1.1.3.
         text: the address as it stands in a path.
+        folded: the address as it is looked for: without quotes, in lower case.
     """
 
     local_part: str
     domain: str
     text: str = field(init=False, compare=False, repr=False)
+    folded: str = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         # Written down half a dozen times a message: in commands, rows, trace and log.
         local_part = quote_local_part(self.local_part)
         text = f"{local_part}@{self.domain}" if self.domain else local_part
         object.__setattr__(self, "text", text)
+        object.__setattr__(self, "folded", f"{self.local_part}@{self.domain}".lower())
 
     @property
     def needs_smtputf8(self) -> bool:

@@ -5,6 +5,7 @@ each destination that still owes an answer for some of the recipients.
 """
 
 from dataclasses import field
+from typing import Final
 
 from mailrail.model.envelope import Envelope
 from mailrail.model.ids import QueueId
@@ -86,6 +87,10 @@ class Pending:
 
     index: int
     last_reply: str = ""
+
+
+# What nearly every item begins with: its one recipient, never tried.
+FIRST_ONLY: Final = (Pending(0),)
 
 
 @value

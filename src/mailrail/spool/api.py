@@ -23,7 +23,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
-from mailrail.model import Item, Message, QueueId, value
+from msgspec import Struct
+
+from mailrail.model import Item, Message, QueueId
 from mailrail.promise import Promise
 
 SMALL_BYTES: Final = 256 * 1024  # above this a message is never whole in memory
@@ -53,8 +55,7 @@ class Content(Protocol):
         ...
 
 
-@value
-class Lease:
+class Lease(Struct, frozen=True):
     """The right to settle one item, held since `claim` (or since birth) with a fence number."""
 
     message: Message
@@ -62,8 +63,7 @@ class Lease:
     fence: int
 
 
-@value
-class NewMessage:
+class NewMessage(Struct, frozen=True):
     """A message made here, small and whole: a notice."""
 
     message: Message
@@ -71,8 +71,7 @@ class NewMessage:
     content: bytes
 
 
-@value
-class Settlement:
+class Settlement(Struct, frozen=True):
     """How one leased item goes on.
 
     Attributes:
@@ -194,8 +193,7 @@ class Draft(Protocol):
         ...
 
 
-@value
-class Committed:
+class Committed(Struct, frozen=True):
     """What `commit` gives back."""
 
     content: Content
@@ -343,8 +341,7 @@ class Spool(Protocol):
         ...
 
 
-@value
-class Settled:
+class Settled(Struct, frozen=True):
     """What `settle` gives back.
 
     Attributes:

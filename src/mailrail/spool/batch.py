@@ -37,14 +37,13 @@ class Batch:
         items: new rows of `item`, flat.
         left: rows of `item` that replace what is there, flat.
         lanes: destinations that got waiting items, with the earliest due time.
-        done: keys of items that are gone, flat.
-        done_messages: their messages, which go with their last item.
-        done_files: those of them whose content is in a file.
+        done: keys of items that are gone, flat; a message goes with its last item.
+        done_files: those of their messages whose content is in a file.
         back: keys of items whose lease ends without a try, flat.
         works: what comes after the rows, in order.
     """
 
-    __slots__ = ("back", "done", "done_files", "done_messages", "items", "lanes", "left", "messages", "works")
+    __slots__ = ("back", "done", "done_files", "items", "lanes", "left", "messages", "works")
 
     def __init__(self) -> None:
         self.messages: list[Value] = []
@@ -52,7 +51,6 @@ class Batch:
         self.left: list[Value] = []
         self.lanes: dict[str, int] = {}
         self.done: list[Value] = []
-        self.done_messages: list[int] = []
         self.done_files: list[int] = []
         self.back: list[Value] = []
         self.works: list[Work[object]] = []
@@ -92,8 +90,8 @@ def item_row(number: int, message: Message, item: Item, state: int) -> tuple[Val
         item.due_us,
         state,
         item.attempts,
-        1 if item.held else 0,
-        1 if item.warned else 0,
+        item.held,
+        item.warned,
         sender_text(message),
         recipients_text(message, item),
         encode_pending(item.pending),

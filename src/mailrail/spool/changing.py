@@ -11,16 +11,15 @@ from typing import Any, Final
 
 import apsw
 
-from mailrail.model import Item, QueueId, format_id, parse_id
+from mailrail.model import Item, QueueId, parse_id
 from mailrail.spool.api import Change, Filter
 from mailrail.spool.batch import ITEM_COLUMNS, item_row
 from mailrail.spool.filters import where
 from mailrail.spool.holds import Holds
-from mailrail.spool.rows import ITEM_FIELDS, read_item, read_message
+from mailrail.spool.rows import ITEM_FIELDS, Key, read_item, read_message
 from mailrail.spool.rules import merged
 from mailrail.spool.schema import LEASED, WAITING
 
-Key = tuple[int, str]
 _IN_PAGE: Final = "(message_id, destination) IN (SELECT value ->> 0, value ->> 1 FROM json_each(?1))"
 _WAKE_LANES: Final = (
     "INSERT INTO lane SELECT destination, min(due_us) FROM item WHERE (message_id, destination)"
@@ -42,7 +41,7 @@ class Changed:
 
     count: int = 0
     growth: int = 0
-    ended: list[tuple[QueueId, str]] = field(default_factory=list)
+    ended: list[Key] = field(default_factory=list)
     gone_files: list[int] = field(default_factory=list)
 
 
@@ -79,7 +78,7 @@ class MutatePage:
         sql = f"DELETE FROM item WHERE {self._where} RETURNING message_id, destination, state"  # noqa: S608
         rows: list[Any] = db.execute(sql, (self._page, *self._parameters)).fetchall()
         changed = Changed(len(rows), -len(rows))
-        changed.ended = [(format_id(row[0]), row[1]) for row in rows if row[2] == LEASED]
+        changed.ended = [(row[0], row[1]) for row in rows if row[2] == LEASED]
         gone = db.execute(
             "DELETE FROM message WHERE id IN (SELECT value FROM json_each(?))"
             " AND NOT EXISTS (SELECT 1 FROM item WHERE message_id = message.id) RETURNING id, body IS NULL",
@@ -119,7 +118,7 @@ class Reroute:
             marks = ",".join("?" * ITEM_COLUMNS)
             db.execute(f"REPLACE INTO item VALUES({marks})", item_row(number, message, item, WAITING))
         db.execute(_WAKE_LANES, (json.dumps([(number, item.destination) for item in self._new]),))
-        ended = [(self._queue_id, self._old)] if old[3] == LEASED else []
+        ended = [(number, self._old)] if old[3] == LEASED else []
         return Changed(1, len(self._new) - len(theirs) - 1, ended)
 
 

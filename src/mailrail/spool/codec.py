@@ -11,6 +11,7 @@ from typing import Annotated, Final
 import msgspec
 
 from mailrail.model import (
+    FIRST_ONLY,
     LAST_INSTANT_US,
     MOST_BY_S,
     Address,
@@ -92,8 +93,6 @@ _decode_record: Final = msgspec.msgpack.Decoder(_Record).decode
 _decode_pending: Final = msgspec.msgpack.Decoder(tuple[tuple[_Count, str], ...]).decode
 # RecursionError: what a newer version appended is skipped, and may be nested without end (A80).
 _DAMAGE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-# Nearly every item begins so: one recipient, never tried.
-_FIRST_ONLY: Final = (Pending(0),)
 _FIRST_ONLY_BYTES: Final = _encode(((0, ""),))
 
 
@@ -111,12 +110,12 @@ def encode_message(message: Message, crc: int) -> bytes:
         message.arrived_us,
         message.size_bytes,
         crc,
-        (_HAS_8BIT if message.has_8bit else 0)
-        | (_IS_NOTICE if message.is_notice else 0)
-        | (_SMTPUTF8 if envelope.smtputf8 else 0)
-        | (_IS_LOCAL if origin.is_local else 0)
-        | (_REQUIRETLS if envelope.requiretls else 0)
-        | (_IS_TLS_OPTIONAL if message.is_tls_optional else 0),
+        message.has_8bit * _HAS_8BIT
+        | message.is_notice * _IS_NOTICE
+        | envelope.smtputf8 * _SMTPUTF8
+        | origin.is_local * _IS_LOCAL
+        | envelope.requiretls * _REQUIRETLS
+        | message.is_tls_optional * _IS_TLS_OPTIONAL,
         None if sender is None else (sender.local_part, sender.domain),
         [
             (
@@ -221,7 +220,7 @@ def _recipient(one: _Target) -> Recipient:
 
 def encode_pending(pending: tuple[Pending, ...]) -> bytes:
     """Write down the recipients that an item still owes."""
-    if pending == _FIRST_ONLY:
+    if pending is FIRST_ONLY:
         return _FIRST_ONLY_BYTES
     return _encode([(one.index, one.last_reply) for one in pending])
 
@@ -233,7 +232,7 @@ def decode_pending(data: bytes) -> tuple[Pending, ...]:
         StoreError: DAMAGED.
     """
     if data == _FIRST_ONLY_BYTES:
-        return _FIRST_ONLY
+        return FIRST_ONLY
     try:
         return tuple(Pending(index, last_reply) for index, last_reply in _decode_pending(data))
     except _DAMAGE as error:

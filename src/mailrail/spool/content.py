@@ -13,8 +13,8 @@ class BytesContent:
 
     def __init__(self, stored: bytes) -> None:
         self._stored = stored
-        self.size_bytes = len(stored)
-        self.whole: bytes | None = stored if len(stored) <= SMALL_BYTES else None
+        size_bytes = self.size_bytes = len(stored)
+        self.whole: bytes | None = stored if size_bytes <= SMALL_BYTES else None
 
     async def read(self, offset: int, length: int, /) -> bytes:
         """Return up to *length* bytes from *offset*, fewer only at the end."""

@@ -65,9 +65,7 @@ class SqliteDraft:
         self._is_over = True
         if self._file is not None:
             return self._keeper.commit_large(message, items, self._file, lease=lease)
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        return self._keeper.commit_small(message, items, body, lease=lease)
+        return self._keeper.commit_small(message, items, b"".join(self._chunks), lease=lease)
 
     def discard(self) -> None:
         """Forget the bytes, and the file if there is one."""

@@ -15,17 +15,16 @@ Parameter = str | int | bytes | None
 def sender_text(message: Message) -> str:
     """Return the sender as it is searched for."""
     sender = message.envelope.reverse_path
-    return NULL_SENDER if sender is None else f"{sender.local_part}@{sender.domain}".lower()
+    return NULL_SENDER if sender is None else sender.folded
 
 
 def recipients_text(message: Message, item: Item) -> str:
     r"""Return the pending recipients as they are searched for, each between "\n"."""
-    recipients = message.envelope.recipients
-    if len(item.pending) == 1:
-        path = recipients[item.pending[0].index].forward_path
-        return f"\n{path.local_part}@{path.domain}\n".lower()
-    paths = [recipients[one.index].forward_path for one in item.pending]
-    return "\n{}\n".format("\n".join(f"{path.local_part}@{path.domain}" for path in paths)).lower()
+    recipients, pending = message.envelope.recipients, item.pending
+    if len(pending) == 1:
+        return f"\n{recipients[pending[0].index].forward_path.folded}\n"
+    paths = [recipients[one.index].forward_path.folded for one in pending]
+    return "\n{}\n".format("\n".join(paths))
 
 
 def matches(wanted: Filter, message: Message, item: Item) -> bool:
@@ -81,7 +80,7 @@ def _needle(text: str) -> str:
         # Not an address as it stands; look for it literally, so that nothing else is meant.
         local_part, _, domain = text.rpartition("@")
         address = Address(local_part, domain)
-    return f"\n{address.local_part}@{address.domain}\n".lower()
+    return f"\n{address.folded}\n"
 
 
 def _number(queue_id: str) -> int | None:

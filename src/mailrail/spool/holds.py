@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mailrail.model import Item, Message
-from mailrail.spool.api import Filter, Settlement
+from mailrail.spool.api import Filter, NewMessage, Settlement
 from mailrail.spool.filters import matches
 
 Holds = tuple[Filter, ...]
@@ -41,12 +41,11 @@ def hold_back(holds: Holds, message: Message, items: Sequence[Item]) -> tuple[It
 
 def hold_back_notices(holds: Holds, settlement: Settlement) -> Settlement:
     """Return *settlement* with its new messages as they are to be stored."""
-    return replace(
-        settlement,
-        new_messages=tuple(
-            replace(new, items=hold_back(holds, new.message, new.items)) for new in settlement.new_messages
-        ),
-    )
+    notices = [
+        NewMessage(new.message, hold_back(holds, new.message, new.items), new.content)
+        for new in settlement.new_messages
+    ]
+    return Settlement(settlement.lease, settlement.left, tuple(notices))
 
 
 def _covers(released: Filter, rule: Filter) -> bool:

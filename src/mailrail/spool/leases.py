@@ -4,10 +4,12 @@ They end with the process (promise 5), so there is nothing to store. What is sto
 that an item is not waiting, to keep it out of the index of those that are.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Final
 
-from mailrail.model import Item, Message, QueueId
+from mailrail.model import Item, Message
 from mailrail.spool.api import Lease
+from mailrail.spool.rows import Key
 
 _FENCE_BITS: Final = 40  # a million leases a second for twelve days, then the next opening's begin
 
@@ -20,34 +22,38 @@ class Leases:
     """
 
     def __init__(self, opening: int) -> None:
-        # (fence, the queue id as a number: reading it again costs a microsecond)
-        self._held: dict[tuple[QueueId, str], tuple[int, int]] = {}
+        self._held: dict[int, Key] = {}  # by fence
         self._last_fence = opening << _FENCE_BITS
 
-    def begin(self, message: Message, item: Item, number: int) -> Lease:
-        """Lease *item*."""
-        self._last_fence = fence = self._last_fence + 1
-        self._held[item.queue_id, item.destination] = (fence, number)
-        return Lease(message, item, fence)
+    def begin(self, message: Message, items: Iterable[Item], number: int) -> tuple[Lease, ...]:
+        """Lease those of *items* that nobody keeps back.
+
+        Args:
+            number: the message's queue id as a number.
+        """
+        leases = []
+        for item in items:
+            if not item.held:
+                self._last_fence = fence = self._last_fence + 1
+                self._held[fence] = (number, item.destination)
+                leases.append(Lease(message, item, fence))
+        return tuple(leases)
 
     def end(self, lease: Lease) -> int | None:
         """End *lease*; return its queue id as a number, or None if it was not held any more."""
-        key = (lease.item.queue_id, lease.item.destination)
-        held = self._held.get(key)
-        if held is None or held[0] != lease.fence:
-            return None
-        del self._held[key]
-        return held[1]
+        held = self._held.pop(lease.fence, None)
+        return None if held is None else held[0]
 
     def resume(self, lease: Lease, number: int) -> None:
         """Undo `end`: what was to be written was not."""
-        self._held[lease.item.queue_id, lease.item.destination] = (lease.fence, number)
+        self._held[lease.fence] = (number, lease.item.destination)
 
-    def drop(self, queue_id: QueueId, destination: str) -> None:
-        """End whatever lease there is on the item: it was deleted or moved."""
-        self._held.pop((queue_id, destination), None)
+    def drop(self, keys: Collection[Key]) -> None:
+        """End whatever leases there are on the items *keys*: they were deleted or moved."""
+        for fence in [fence for fence, key in self._held.items() if key in keys]:
+            del self._held[fence]
 
-    def drop_message(self, queue_id: QueueId) -> None:
+    def drop_message(self, number: int) -> None:
         """End every lease on the items of a message."""
-        for key in [key for key in self._held if key[0] == queue_id]:
-            del self._held[key]
+        for fence in [fence for fence, key in self._held.items() if key[0] == number]:
+            del self._held[fence]

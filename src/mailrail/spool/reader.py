@@ -6,10 +6,9 @@ import apsw
 
 from mailrail.model import QueueId, StoreError, StoreTrouble, format_id, id_time_us, parse_id
 from mailrail.spool.api import DestinationStats, Filter, Listed
-from mailrail.spool.changing import Key
 from mailrail.spool.codec import decode_message
 from mailrail.spool.filters import where
-from mailrail.spool.rows import ITEM_FIELDS, read_item, read_message
+from mailrail.spool.rows import ITEM_FIELDS, Key, read_item, read_message
 from mailrail.spool.schema import LEASED
 
 _STATS: Final = (

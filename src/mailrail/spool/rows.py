@@ -6,6 +6,7 @@ from mailrail.model import Item, Message, QueueId
 from mailrail.spool.codec import decode_message, decode_pending
 
 ITEM_FIELDS: Final = "message_id, destination, due_us, state, attempts, held, warned, pending"
+Key = tuple[int, str]  # of an item: the number of its message, its destination
 ItemRow = tuple[int, str, int, int, int, int, int, bytes]
 
 

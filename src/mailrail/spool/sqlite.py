@@ -31,7 +31,7 @@ from mailrail.spool.api import (
 )
 from mailrail.spool.batch import Batch, Work
 from mailrail.spool.census import Census
-from mailrail.spool.changing import Changed, KeepHolds, Key, MutatePage, Reroute, Resolve
+from mailrail.spool.changing import Changed, KeepHolds, MutatePage, Reroute, Resolve
 from mailrail.spool.claiming import Claim, Claimed
 from mailrail.spool.content import BytesContent, checked
 from mailrail.spool.cure import Patience
@@ -53,6 +53,7 @@ from mailrail.spool.holds import Holds, hold_back, hold_back_notices, with_hold,
 from mailrail.spool.leases import Leases
 from mailrail.spool.opening import Ground
 from mailrail.spool.operations import CommitOperation, GiveBackOperation, SettleOperation, WorkOperation
+from mailrail.spool.rows import Key
 from mailrail.spool.rules import check_reroute, check_settlement
 from mailrail.spool.settings import SpoolSettings
 from mailrail.spool.system_disk import SystemDisk
@@ -141,7 +142,13 @@ class SqliteSpool:
         self, message: Message, items: Sequence[Item], body: bytes, *, lease: bool
     ) -> Promise[Committed]:
         """Store a message whose content is at hand (for SqliteDraft only)."""
-        return self._commit(message, items, BytesContent(body), body, zlib.crc32(body), lease=lease)
+        if self._holds:
+            items = hold_back(self._holds, message, items)
+        operation = CommitOperation(
+            message, items, BytesContent(body), body, zlib.crc32(body), lease, self._leases, self.give_back
+        )
+        self._group.submit(operation)
+        return operation
 
     def commit_large(
         self, message: Message, items: Sequence[Item], file: FileWriter, *, lease: bool
@@ -176,9 +183,8 @@ class SqliteSpool:
 
         def take(claimed: Claimed) -> None:
             self._tell_damage(claimed.damages)
-            leases.extend(
-                self._leases.begin(message, item, parse_id(item.queue_id)) for message, item in claimed.pairs
-            )
+            for message, item in claimed.pairs:
+                leases.extend(self._leases.begin(message, (item,), parse_id(item.queue_id)))
 
         operation = WorkOperation(Claim(want, self._clock.now_us()), is_last=False, take=take)
         self._group.submit(operation)
@@ -196,12 +202,13 @@ class SqliteSpool:
 
     def settle(self, settlement: Settlement, *, lease_new: bool = False) -> Promise[Settled]:
         """Record how a leased item ended, see `Spool.settle`."""
-        check_settlement(settlement)
-        if self._holds and settlement.new_messages:
-            settlement = hold_back_notices(self._holds, settlement)
+        if settlement.left is not None or settlement.new_messages:  # of nearly none
+            check_settlement(settlement)
+            if self._holds:
+                settlement = hold_back_notices(self._holds, settlement)
         operation = SettleOperation(settlement, lease_new, self._leases, self.give_back)
         self._group.submit(operation)
-        return operation.promise
+        return operation
 
     def give_back(self, leases: Sequence[Lease]) -> asyncio.Future[None]:
         """End leases without a try: the items are as they were before they were claimed."""
@@ -347,22 +354,6 @@ class SqliteSpool:
 
     # -- inside ------------------------------------------------------------------------------------
 
-    def _commit(
-        self,
-        message: Message,
-        items: Sequence[Item],
-        content: Content,
-        body: bytes | None,
-        crc: int,
-        *,
-        lease: bool,
-    ) -> Promise[Committed]:
-        if self._holds:
-            items = hold_back(self._holds, message, items)
-        operation = CommitOperation(message, items, content, body, crc, lease, self._leases, self.give_back)
-        self._group.submit(operation)
-        return operation.promise
-
     async def _commit_file(
         self,
         message: Message,
@@ -375,7 +366,12 @@ class SqliteSpool:
         content = self._filing.content(message.queue_id, message.size_bytes)
         try:
             await file.finish()
-            committed = await self._commit(message, items, content, None, file.crc, lease=lease)
+            items = hold_back(self._holds, message, items)
+            operation = CommitOperation(
+                message, items, content, None, file.crc, lease, self._leases, self.give_back
+            )
+            self._group.submit(operation)
+            committed = await operation
         except StoreError as error:
             # After a failed sync the row may be there if the power fails now: its file is kept until the cure.
             if self._group.broken is None:
@@ -422,8 +418,8 @@ class SqliteSpool:
         if changed is None:
             return
         self._census.add(changed.growth)
-        for queue_id, destination in changed.ended:
-            self._leases.drop(queue_id, destination)
+        if changed.ended:
+            self._leases.drop(frozenset(changed.ended))
         if changed.gone_files:
             self.remove_files(changed.gone_files)
 
@@ -437,7 +433,7 @@ class SqliteSpool:
     def _tell_damage(self, damages: Sequence[Damage]) -> None:
         for damage in damages:
             self._census.add(-damage.items)
-            self._leases.drop_message(damage.queue_id)
+            self._leases.drop_message(parse_id(damage.queue_id))
             if damage.has_file:
                 self._filing.set_aside(damage.queue_id)
             self._bus.emit(ContentDamaged(queue_id=damage.queue_id, why=damage.why))

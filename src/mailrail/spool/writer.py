@@ -127,7 +127,7 @@ class Writer:
             self._chunked(
                 "DELETE FROM item WHERE (message_id, destination) IN (VALUES ", KEY_COLUMNS, batch.done, ")"
             )
-            db.execute(_DELETE_EMPTY, (apsw.carray(array("q", batch.done_messages)),))
+            db.execute(_DELETE_EMPTY, (apsw.carray(array("q", batch.done[::KEY_COLUMNS])),))
         if batch.left:
             self._chunked(_INSERT_ITEM, ITEM_COLUMNS, batch.left, _REPLACE_ITEM)
         if batch.back:

@@ -28,6 +28,7 @@ from mailrail.model import (
 )
 from mailrail.net import Connection, Endpoint, ServerContexts
 from mailrail.routing import RouteSettings
+from mailrail.spool import Lease
 
 OURS = Address("SRS0=abcd=22=example.com=ann", "ours.example")
 
@@ -82,7 +83,7 @@ def test_each_reverse_path_has_a_transaction_of_its_own_in_one_session() -> None
         )
         message = replace(part.lease.message, envelope=several)
         carrier = world.carrier(part)
-        attempt = await carrier.carry(replace(part, lease=replace(part.lease, message=message)))
+        attempt = await carrier.carry(replace(part, lease=Lease(message, part.lease.item, 1)))
         assert [type(outcome) for outcome in attempt.outcomes] == [Delivered, Delivered, Failed]
         await carrier.close()
 
@@ -112,7 +113,7 @@ def test_what_is_forwarded_leaves_with_a_reverse_path_of_its_own_and_all_wishes_
         forwarded = replace(envelope, recipients=(a, replace(b, is_forwarded=True, notify=Notify.NEVER)))
         message = replace(part.lease.message, envelope=forwarded)
         carrier = world.carrier(part)
-        attempt = await carrier.carry(replace(part, lease=replace(part.lease, message=message)))
+        attempt = await carrier.carry(replace(part, lease=Lease(message, part.lease.item, 1)))
         assert [type(outcome) for outcome in attempt.outcomes] == [Delivered, Delivered]
         await carrier.close()
         (told,) = [event for event in world.events if isinstance(event, ReversePathRewritten)]

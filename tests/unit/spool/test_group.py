@@ -22,7 +22,7 @@ class SlowWriter:
         self.go = threading.Semaphore(0)
 
     def write(self, batch: Batch) -> Written:
-        self.batches.append(list(batch.done_messages))
+        self.batches.append(list(batch.done_files))
         assert self.go.acquire(timeout=10)
         return Written()
 
@@ -36,7 +36,7 @@ class Note:
         self.future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def enter(self, batch: Batch) -> None:
-        batch.done_messages.append(self.number)
+        batch.done_files.append(self.number)
 
     def clashes(self, numbers: frozenset[int]) -> bool:
         return False
