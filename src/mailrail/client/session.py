@@ -182,7 +182,6 @@ class ClientSession:
         running, extensions = protocol.transaction, protocol.extensions
         if (
             whole is None
-            or not protocol.may_follow()
             or not self._has_mail_left
             or not fits_one_round(recipients, extensions)
             or (extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes)

@@ -37,7 +37,7 @@ from mailrail.smtp.client_events import (
 )
 from mailrail.smtp.client_lines import TextWriter, challenge_of, command_line, initial_response
 from mailrail.smtp.client_states import NEXT, Stage, State, Step
-from mailrail.smtp.client_transaction import Command, Transaction, format_envelope, is_done
+from mailrail.smtp.client_transaction import Transaction, format_envelope, is_done
 from mailrail.smtp.extensions import Extensions, parse_extensions
 from mailrail.smtp.lines import end_behind, is_clean, stuffed
 from mailrail.smtp.replies import ReplyReader
@@ -83,7 +83,6 @@ class ClientConnection:
         self._replies = ReplyReader()
         self._ledger = deque([AT_GREETING])
         self._out: list[bytes] = []
-        self._commands: deque[Command] = deque()  # of the transaction, not yet sent
         self._whole: bytes | None = None
         self._is_plain = False  # it
         self._is_bdat = False
@@ -110,15 +109,13 @@ class ClientConnection:
         Raises:
             RemoteProtocolError: the peer broke the protocol; the session is over.
         """
+        if self.state is S_OVER:
+            return None
         try:
-            while self.state is not S_OVER and (reply := self._replies.next_reply()) is not None:
-                event = self._take(reply)
-                if event is not None:
-                    return event
+            return self._take()
         except RemoteProtocolError:
             self._move(T_CLOSE)
             raise
-        return None
 
     def data_to_send(self) -> bytes:
         """Return what must be written now, once."""
@@ -207,30 +204,34 @@ class ClientConnection:
             LocalProtocolError: out of order; the peer lacks an extension that this needs; or a bare
                 CR or LF in the content (A5). Nothing was sent.
         """
-        step = T_FOLLOW if self.may_follow() else T_BEGIN
-        if step not in NEXT[self.state]:
+        step = T_FOLLOW if self.state is S_VERDICT and self.may_follow() else T_BEGIN
+        state = NEXT[self.state].get(step)
+        if state is None:
             raise LocalProtocolError(f"no transaction can begin in state {self.state.name}")
         extensions = self.extensions
         is_binary = body is B_BINARY
-        commands = format_envelope(envelope, recipients, size_bytes, body, extensions)
+        lines = format_envelope(envelope, recipients, size_bytes, body, extensions)
         if whole is not None and not (is_plain or is_binary or is_clean(whole)):
             raise LocalProtocolError("bare CR or LF in the content (RFC 5321 §2.3.8)")
+        stages = [AT_MAIL, *[AT_RCPT] * len(recipients)]
         if self.state is S_SPENT:
-            commands.insert(0, (AT_RSET, b"RSET\r\n"))
+            stages.insert(0, AT_RSET)
+            lines.insert(0, b"RSET\r\n")
         self._is_bdat = extensions.has_chunking and (is_binary or whole is not None)
         if not (self._is_bdat or is_question):
-            commands.append((AT_DATA, b"DATA\r\n"))
+            stages.append(AT_DATA)
+            lines.append(b"DATA\r\n")
         elif whole is not None and extensions.has_pipelining and len(whole) <= ONE_FLIGHT_OCTETS:
-            commands.append((AT_END, b"BDAT %d LAST\r\n%b" % (len(whole), whole)))
+            stages.append(AT_END)
+            lines.append(b"BDAT %d LAST\r\n%b" % (len(whole), whole))
         self._whole, self._is_plain, self._is_spent = whole, is_plain, False
-        self._commands.extend(commands)
-        transaction = Transaction(len(recipients), is_question=is_question)
+        transaction = Transaction(len(recipients), stages, lines, is_question=is_question)
         if step is T_FOLLOW:
             self._following = transaction
         else:
             self.transaction = transaction
-        self._intend(step)
-        self._send_window()
+        self.state = state
+        self._send_window(transaction)
 
     def send_content(self, chunk: bytes, *, is_last: bool = False) -> None:
         """Send content that `ContentWanted` asked for.
@@ -267,28 +268,34 @@ class ClientConnection:
 
     # --- replies ---------------------------------------------------------------------
 
-    def _take(self, reply: Reply) -> ClientEvent | None:
-        if not self._ledger:
-            return self._unasked(reply)
-        stage = self._ledger.popleft()
-        transaction = self.transaction
-        if transaction is None:
-            return self._answered(stage, reply)
-        if reply.code == 421:
-            return self._break_off(stage, reply)
-        if stage is AT_RCPT:
-            transaction.take_rcpt(reply)
-        elif stage is AT_MAIL:
-            transaction.take_mail(reply)
-        elif stage is AT_DATA:
-            return self._data_answered(transaction, reply)
-        elif stage is AT_END:
-            return self._end_answered(transaction, reply)
-        elif stage is AT_CONTENT:
-            return self._chunk_answered(transaction, reply)
-        elif not is_done(reply, stage):
-            raise RemoteProtocolError(f"RSET was refused: {reply}")
-        return None if self._ledger else self._go_on(transaction)
+    def _take(self) -> ClientEvent | None:
+        """Take replies, until one of them makes an event; whatever leads to OVER does."""
+        ledger, next_reply = self._ledger, self._replies.next_reply
+        event: ClientEvent | None = None
+        while event is None and (reply := next_reply()) is not None:
+            transaction = self.transaction
+            if not ledger:
+                return self._unasked(reply)
+            stage = ledger.popleft()
+            if transaction is None:
+                return self._answered(stage, reply)
+            if reply.code == 421:
+                return self._break_off(stage, reply)
+            if stage is AT_RCPT:
+                transaction.take_rcpt(reply)
+            elif stage is AT_MAIL:
+                transaction.take_mail(reply)
+            elif stage is AT_DATA:
+                event = self._data_answered(transaction, reply)
+            elif stage is AT_END:
+                event = self._end_answered(transaction, reply)
+            elif stage is AT_CONTENT:
+                event = self._chunk_answered(transaction, reply)
+            elif not is_done(reply, stage):
+                raise RemoteProtocolError(f"RSET was refused: {reply}")
+            if event is None and not ledger:
+                event = self._go_on(transaction)
+        return event
 
     def _unasked(self, reply: Reply) -> ClientEvent | None:
         """Take a reply that answers no command."""
@@ -332,36 +339,29 @@ class ClientConnection:
 
     # --- the transaction -------------------------------------------------------------
 
-    def _send_window(self) -> None:
-        """Send as many commands of the transaction as may be in flight at once."""
-        commands, out, ledger = self._commands, self._out, self._ledger
-        for _ in range(min(WINDOW if self.extensions.has_pipelining else 1, len(commands))):
-            stage, line = commands.popleft()
-            out.append(line)
-            ledger.append(stage)
-            if stage is AT_END:
-                self._move(T_SEND_LAST)
-                self._whole = None
+    def _send_window(self, transaction: Transaction) -> None:
+        """Send as many commands of *transaction* as may be in flight at once."""
+        stages, lines = transaction.next_commands(WINDOW if self.extensions.has_pipelining else 1)
+        self._out += lines
+        self._ledger += stages
+        if stages[-1] is AT_END:
+            self._move(T_SEND_LAST)
+            self._whole = None
 
     def _go_on(self, transaction: Transaction) -> ClientEvent | None:
         """Decide what comes next, now that every reply owed has come."""
-        is_hopeless = transaction.is_refused or not (transaction.accepted or self._asks_more())
-        if is_hopeless:
+        if transaction.is_hopeless():
             return self._end(transaction, T_BROKEN_OFF)
-        if self._commands:
-            self._send_window()
+        if transaction.commands:
+            self._send_window(transaction)
             return None
         return self._give_content()
 
-    def _asks_more(self) -> bool:
-        """Tell whether some RCPT, or MAIL before it, is still to be sent."""
-        return bool(self._commands) and self._commands[0][0] in (AT_MAIL, AT_RCPT)
-
     def _give_content(self) -> ClientEvent | None:
         """Send what is in memory, or ask for it."""
-        self._move(T_GO_AHEAD)
         whole, self._whole = self._whole, None
         if whole is None:
+            self._move(T_GO_AHEAD)
             self._text = TextWriter()
             return ContentWanted()
         self._move(T_SEND_LAST)
@@ -399,7 +399,7 @@ class ClientConnection:
     def _end_answered(self, transaction: Transaction, reply: Reply) -> ClientEvent | None:
         """Take the final reply: one, or in LMTP one for each accepted recipient (RFC 2033 §4.2)."""
         # RFC 3030 §2: a BDAT that failed leaves a transaction behind; DATA never does.
-        if not is_done(reply, AT_END) and self._is_bdat:
+        if reply.code >= 300 and not is_done(reply, AT_END) and self._is_bdat:
             self._is_spent = True
         if self.role is R_SMTP:
             transaction.settle_accepted(AT_END, reply)
@@ -418,12 +418,12 @@ class ClientConnection:
 
     def _end(self, transaction: Transaction, step: Step) -> Ended:
         self._move(step)
-        self.transaction, self._following = self._following, None
-        if self.transaction is not None and self.state is S_IDLE:
+        following, self._following = self._following, None
+        if following is not None and self.state is S_IDLE:
             self._move(T_BEGIN)
+            self.transaction = following
         else:
             self.transaction = None
-            self._commands.clear()
             self._whole = None
         return Ended(transaction.settled(), tuple(transaction.stages))
 

@@ -19,12 +19,10 @@ AT_MAIL, AT_RCPT = Stage.MAIL, Stage.RCPT
 _EIGHT_BIT, _BINARY = Body.EIGHT_BIT, Body.BINARY
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
-Command = tuple[Stage, bytes]
-
 
 def format_envelope(
     envelope: Envelope, recipients: Sequence[Recipient], size_bytes: int, body: Body, extensions: Extensions
-) -> list[Command]:
+) -> list[bytes]:
     """Write MAIL and every RCPT for a peer that offers *extensions*.
 
     Raises:
@@ -38,22 +36,22 @@ def format_envelope(
         raise LocalProtocolError(
             "the peer does not offer BINARYMIME: convert the content first (RFC 3030 §3)"
         )
-    if envelope.smtputf8 and not extensions.has_smtputf8:
+    offered, smtputf8, by = extensions.keywords, envelope.smtputf8, envelope.deliver_by
+    if smtputf8 and not extensions.has_smtputf8:
         raise LocalProtocolError("the peer does not offer SMTPUTF8 (RFC 6531 §3.2)")
     if envelope.requiretls and not extensions.has_requiretls:
         raise LocalProtocolError("the peer does not offer REQUIRETLS (RFC 8689 §4.2.1)")
-    by, offered = envelope.deliver_by, extensions.keywords
-    if by is not None and by.returns and "DELIVERBY" not in offered:
-        raise LocalProtocolError("the peer does not offer DELIVERBY (RFC 2852 §4.1.4.1)")
     asks_of_delay = by is not None and "DELIVERBY" not in offered
+    if asks_of_delay and by is not None and by.returns:
+        raise LocalProtocolError("the peer does not offer DELIVERBY (RFC 2852 §4.1.4.1)")
     parameters = format_mail(envelope, offered, size_bytes, body)
-    sender, smtputf8 = envelope.reverse_path, envelope.smtputf8
+    sender = envelope.reverse_path
     path = "" if sender is None else sender.text
-    commands = [(AT_MAIL, _encoded(f"MAIL FROM:<{path}>{parameters}", smtputf8))]
+    lines = [_encoded(f"MAIL FROM:<{path}>{parameters}", smtputf8)]
     for recipient in recipients:
-        line = f"RCPT TO:<{recipient.forward_path.text}>{format_rcpt(recipient, offered, asks_of_delay=asks_of_delay)}"
-        commands.append((AT_RCPT, _encoded(line, smtputf8)))
-    return commands
+        parameters = format_rcpt(recipient, offered, asks_of_delay=asks_of_delay)
+        lines.append(_encoded(f"RCPT TO:<{recipient.forward_path.text}>{parameters}", smtputf8))
+    return lines
 
 
 def _encoded(line: str, smtputf8: bool) -> bytes:
@@ -69,18 +67,28 @@ class Transaction:
     """Takes the replies of one transaction in the order of its commands.
 
     Attributes:
+        commands: what those of *lines* are that were not sent yet.
         replies: for each recipient what settled it, or None while it is open.
         stages: for each recipient what its reply answered.
         accepted: recipients that RCPT took and that are still open, in order.
         is_refused: MAIL was refused: whatever the rest is answered, nobody gets anything.
 
     Args:
+        recipients: how many.
+        commands: what each of *lines* is.
+        lines: the commands.
         is_question: it is only asked who would be taken: a recipient is settled by RCPT, whatever that says.
     """
 
-    __slots__ = ("_asked", "_is_question", "accepted", "is_refused", "replies", "stages")
+    __slots__ = (
+        "_asked", "_is_question", "_lines", "accepted", "commands", "is_refused", "replies", "stages",
+    )  # fmt: skip
 
-    def __init__(self, recipients: int, *, is_question: bool = False) -> None:
+    def __init__(
+        self, recipients: int, commands: list[Stage], lines: list[bytes], *, is_question: bool = False
+    ) -> None:
+        self.commands = commands
+        self._lines = lines
         self._is_question = is_question
         self.replies: list[Reply | None] = [None] * recipients
         self.stages = [AT_RCPT] * recipients
@@ -88,17 +96,33 @@ class Transaction:
         self.is_refused = False
         self._asked = 0
 
+    def next_commands(self, most: int) -> tuple[list[Stage], list[bytes]]:
+        """Take out up to *most* of the commands that were not sent yet: what they are, and their lines."""
+        commands, lines = self.commands, self._lines
+        if len(commands) <= most:
+            self.commands = []
+            return commands, lines
+        taken = commands[:most], lines[:most]
+        del commands[:most], lines[:most]
+        return taken
+
+    def is_hopeless(self) -> bool:
+        """Tell whether nobody can get it any more, now that all that was sent is answered."""
+        if self.is_refused:
+            return True
+        return not (self.accepted or (self.commands and self.commands[0] in (AT_MAIL, AT_RCPT)))
+
     def take_mail(self, reply: Reply) -> None:
         """Take the reply to MAIL."""
-        if not is_done(reply, AT_MAIL):
+        if reply.code >= 300 and not is_done(reply, AT_MAIL):
             self.is_refused = True
             self.settle_rest(AT_MAIL, reply)
 
     def take_rcpt(self, reply: Reply) -> None:
         """Take the reply to the next RCPT."""
         index = self._asked
-        self._asked += 1
-        is_taken = is_done(reply, AT_RCPT)
+        self._asked = index + 1
+        is_taken = reply.code < 300 or is_done(reply, AT_RCPT)
         if self.is_refused:
             return
         if is_taken and not self._is_question:
@@ -120,8 +144,10 @@ class Transaction:
 
     def settle_accepted(self, stage: Stage, reply: Reply) -> None:
         """Give the reply to every accepted recipient that is open."""
-        while self.accepted:
-            self.settle_next(stage, reply)
+        replies, stages = self.replies, self.stages
+        for index in self.accepted:
+            replies[index], stages[index] = reply, stage
+        self.accepted.clear()
 
     def settle_rest(self, stage: Stage, reply: Reply) -> None:
         """Give the reply to every recipient that is open, asked or not."""

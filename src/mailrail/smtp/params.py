@@ -273,9 +273,9 @@ def format_mail(envelope: Envelope, offered: frozenset[str], size_bytes: int, bo
     words = ""
     if "SIZE" in offered:
         words += f" SIZE={size_bytes}"
-    if "8BITMIME" in offered and body is not _SEVEN_BIT:
+    if body is not _SEVEN_BIT and "8BITMIME" in offered:
         words += f" BODY={body.value}"
-    if "SMTPUTF8" in offered and envelope.smtputf8:
+    if envelope.smtputf8 and "SMTPUTF8" in offered:
         words += " SMTPUTF8"
     if "DSN" in offered:
         if envelope.ret is not None:

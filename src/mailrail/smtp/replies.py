@@ -15,6 +15,7 @@ from mailrail.model import RemoteProtocolError, Reply, printable
 LINE_OCTETS: Final = 2048
 REPLY_LINES: Final = 100  # seen: 30 lines of EHLO; Postfix has no bound, Exim 4096 octets in all
 REPLY_OCTETS: Final = 64 * 1024
+_TOO_LONG: Final = f"a reply line of more than {LINE_OCTETS} octets"
 
 # LENIENT: RFC 5321 §4.2.1 names the second digits 0 to 5; others are seen and harmless.
 # RFC 5321 §4.2: a code alone, without a blank, must be understood.
@@ -30,10 +31,12 @@ def parse_line(line: bytes) -> tuple[bool, Reply]:
         Whether it is the last of its reply, and the line as a reply.
 
     Raises:
-        RemoteProtocolError: it is no reply line.
+        RemoteProtocolError: it is no reply line, or too long a one.
 
     Source: RFC 5321 §4.2; enhanced codes RFC 2034 §4: only when the class is the code's.
     """
+    if len(line) > LINE_OCTETS:
+        raise RemoteProtocolError(_TOO_LONG)
     parts = _LINE.fullmatch(line)
     if parts is None:
         raise RemoteProtocolError(f"not a reply: {printable(line[:80].decode('latin-1'))!r}")
@@ -77,7 +80,8 @@ class ReplyReader:
 
     def receive(self, data: bytes) -> None:
         """Take bytes as they arrived; pull `next_reply` until it gives None before the next call."""
-        self._buffer = self._buffer[self._start :] + data if self._start < len(self._buffer) else data
+        start, held = self._start, self._buffer
+        self._buffer = held[start:] + data if start < len(held) else data
         self._start = 0
 
     @property
@@ -91,13 +95,8 @@ class ReplyReader:
         Raises:
             RemoteProtocolError: not a reply, or over a limit; the session cannot go on.
         """
-        buffer = self._buffer
-        while (start := self._start) < len(buffer):
-            end = buffer.find(b"\n", start) + 1
-            if (end or len(buffer)) - start > LINE_OCTETS:
-                raise RemoteProtocolError(f"a reply line of more than {LINE_OCTETS} octets")
-            if not end:
-                break
+        buffer, start = self._buffer, self._start
+        while end := buffer.find(b"\n", start) + 1:
             is_last, line = parse_line(buffer[start:end])
             self._start = end
             if is_last and not self._lines:
@@ -107,6 +106,9 @@ class ReplyReader:
                 reply = join_lines(self._lines)
                 self._lines, self._octets = [], 0
                 return reply
+            start = end
+        if len(buffer) - start > LINE_OCTETS:
+            raise RemoteProtocolError(_TOO_LONG)
         return None
 
     def _keep(self, line: Reply, octets: int) -> None:
