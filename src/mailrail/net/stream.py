@@ -27,7 +27,6 @@ from mailrail.net.settings import NetSettings
 from mailrail.net.trouble import net_error
 from mailrail.net.watch import Watch
 
-_READS_PER_WAKE: Final = range(4)  # full buffers from one peer before the others get their turn
 _PIECES_PER_SEND: Final = 64  # far below IOV_MAX, 1024
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s
 
@@ -192,27 +191,24 @@ class SocketConnection:
     # -- called by the loop --------------------------------------------------------------------
 
     def _readable(self) -> None:
+        receiver = self._receiver
+        if receiver is None or self._paused:
+            self._read_unwanted()
+            return
         shared = self._shared
-        most = shared.read_bytes
-        for _ in _READS_PER_WAKE:
-            receiver = self._receiver
-            if receiver is None or self._paused:
-                self._read_unwanted()
-                return
-            try:
-                data = self._sock.recv(most)
-            except (BlockingIOError, InterruptedError):
-                return
-            except OSError as error:
-                self._lose(net_error(error, f"connection with {self.peer} lost"))
-                return
-            if not data:
-                self._end()
-                return
-            receiver.received(data)
-            if len(data) < most and not shared.is_one_shot:  # no more, or we are woken again
-                return
-        self._read_more()
+        try:
+            data = self._sock.recv(shared.read_bytes)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._lose(net_error(error, f"connection with {self.peer} lost"))
+            return
+        if not data:
+            self._end()
+            return
+        receiver.received(data)
+        if shared.is_one_shot:
+            self._read_more()
 
     def _writable(self) -> None:
         pending = self._pending

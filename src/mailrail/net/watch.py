@@ -90,11 +90,15 @@ class EpollWatch:
         """Call whom the system has something for; whoever is gone since is not called."""
         readers, writers = self._readers, self._writers
         for fd, events in self._epoll.poll(0, _EVENTS_PER_TURN):
-            # An end or a failure is news for both.
             try:
+                if events == _INPUT:  # nearly always
+                    if (reader := readers.get(fd)) is not None:
+                        reader()
+                    continue
+                # An end or a failure is news for both.
                 if events != _ROOM and (reader := readers.get(fd)) is not None:
                     reader()
-                if events != _INPUT and (writer := writers.get(fd)) is not None:
+                if (writer := writers.get(fd)) is not None:
                     writer()
             except Exception as error:  # as the loop does for a callback of its own
                 self._loop.call_exception_handler(

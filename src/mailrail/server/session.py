@@ -53,6 +53,14 @@ WINDOW: Final = 256 * 1024  # octets kept while the handler thinks, before the c
 TURN: Final = 32  # commands of one client before the others have their turn: half a millisecond
 _TURNS: Final = range(TURN)
 
+# What a session waits for before it goes on, as bits of one number: it is looked at several times for each read.
+_WAITING: Final = 1  # for the handler's answer
+_BEHIND: Final = 2  # for the other sessions to have their turn
+_STALLED: Final = 4  # for the client to read its replies
+_LATE: Final = 8  # for a delay that its mistakes have earned
+_NO_COMMANDS: Final = _WAITING | _BEHIND
+_SILENT: Final = _STALLED | _LATE
+
 _NOBODY: Final = "0.0.0.0"  # noqa: S104 - a client whose address the proxy does not know: in nobody's network
 
 Result = Reply | Sequence[Reply] | None
@@ -95,11 +103,11 @@ class Session:
     """
 
     __slots__ = (
-        "_active", "_data_from", "_data_since", "_errors_answered", "_has_ended", "_host", "_is_behind",
-        "_is_draining", "_is_gone", "_is_late", "_is_lmtp", "_is_paused", "_is_stalled", "_make_handler",
-        "_pending", "_reason", "_received", "_seen", "_stalled_since", "_told_hello",
-        "_waited_event", "_waits", "_waits_since", "auth_mechanisms", "connection", "core", "handler",
-        "is_trusted", "local", "messages", "opened_s", "peer", "session_id", "tls", "transaction", "user",
+        "_active", "_data_from", "_data_since", "_errors_answered", "_has_ended", "_holds", "_host",
+        "_is_gone", "_is_leaving", "_is_lmtp", "_is_paused", "_make_handler", "_pending", "_reason",
+        "_received", "_seen", "_stalled_since", "_told_hello", "_waited_event", "_waits",
+        "_waits_since", "auth_mechanisms", "connection", "core", "handler", "is_trusted", "local",
+        "messages", "opened_s", "peer", "session_id", "tls", "transaction", "user",
     )  # fmt: skip
 
     def __init__(
@@ -131,13 +139,11 @@ class Session:
         self._waits: asyncio.Future[Result] | Promise[Result] | None = None
         self._waited_event: Event | None = None
         self._waits_since = 0.0
-        self._is_late = False
-        self._is_behind = False
+        self._holds = 0
         self._is_paused = False
-        self._is_stalled = False
         self._stalled_since = 0.0
-        self._is_draining = False
-        self._has_ended = False
+        self._is_leaving = False  # to be closed as soon as nothing is owed to the client
+        self._has_ended = False  # the client's side was closed
         self._pending: Recipient | None = None
         self._received = 0
         self._seen = 0  # how much of it at the last sweep
@@ -186,29 +192,29 @@ class Session:
         core = self.core
         self._received += len(data)  # which tells the sweep that it is active
         core.receive(data)
-        if self._waits is None and not self._is_behind:
+        if not self._holds & _NO_COMMANDS:
             self._pump()
-        if self._waits is not None or self._is_behind or self._is_stalled or self._is_late:
+        if self._holds:
             self._hold_back()
 
     def _hold_back(self) -> None:
         """Read no more than a window while something else is waited for, and nothing before a turn."""
-        if (self._is_behind or self.core.buffered > WINDOW) and not self._is_paused:
+        if (self._holds & _BEHIND or self.core.buffered > WINDOW) and not self._is_paused:
             self._is_paused = True
             self.connection.pause()
 
     def writable(self) -> None:
         """Go on after the client has read its replies."""
-        self._is_stalled = False
+        self._holds &= ~_STALLED
         self._active = self._host.loop.time()
         self._pump()
 
     def ended(self, error: NetError | None, /) -> None:
         """Know that the client is gone; a message whose end had arrived is still kept (A43)."""
         self._reason = "closed by the client" if error is None else str(error)
-        if (self._waits is not None or self._is_behind) and error is None:
-            self._has_ended = True  # it may still read the answer to its last command
-            self._is_stalled = False  # nobody will tell us that it reads; nor does anything more come in
+        if self._holds & _NO_COMMANDS and error is None:
+            self._has_ended = self._is_leaving = True  # it may still read the answer to its last command
+            self._holds &= ~_STALLED  # nobody will tell us that it reads; nor does anything more come in
             return
         self._close()
 
@@ -216,7 +222,7 @@ class Session:
 
     def _pump(self) -> None:
         """Deal with what has arrived, as long as neither handler nor client must be waited for, for a turn."""
-        if self._is_stalled or self._is_late:
+        if self._holds & _SILENT:
             return
         core = self.core
         for _ in _TURNS:
@@ -225,9 +231,14 @@ class Session:
                 event = core.next_event()
                 if event is None:
                     break
-                answer = _STEPS[type(event)](self, event)
-                if type(answer) is Reply:  # what nearly every step of nearly every message comes to
-                    self._settle(answer, event)
+                step, done = _STEPS[type(event)]
+                answer = step(self, event)
+                if type(answer) is Reply and core.asked is not None:  # what nearly every step comes to
+                    core.reply(answer)
+                    if answer.code >= 400:
+                        self._refused(event, answer)
+                    elif done is not None:
+                        done(self)
                     if core.is_dry:
                         break
                     continue
@@ -243,19 +254,19 @@ class Session:
         else:
             self._let_others()
         self._flush()
-        if self._is_paused and self._waits is None and not self._is_behind and core.buffered <= WINDOW:
+        if self._is_paused and not self._holds & _NO_COMMANDS and core.buffered <= WINDOW:
             self._is_paused = False
             self.connection.resume()
 
     def _let_others(self) -> None:
         """Go on when the other sessions had their turn."""
-        if not self._is_behind and self._waits is None and not self.core.is_over:
-            self._is_behind = True
+        if not self._holds & _NO_COMMANDS and not self.core.is_over:
+            self._holds |= _BEHIND
             self._host.behind(self)
 
     def go_on(self) -> None:
         """Have the next turn."""
-        self._is_behind = False
+        self._holds &= ~_BEHIND
         if not self._is_gone and self._waits is None:
             self._pump()
 
@@ -283,6 +294,7 @@ class Session:
             self._take(answer, event)
             return
         self._waits, self._waited_event = waits, event
+        self._holds |= _WAITING
         self._waits_since = self._host.loop.time()
         waits.add_done_callback(self._answer_came)
 
@@ -298,6 +310,7 @@ class Session:
         if is_late:
             return
         self._waits = self._waited_event = None
+        self._holds &= ~_WAITING
         self._active = self._host.loop.time()
         self._take(answer, event)
         if self.connection.is_closed:
@@ -325,17 +338,25 @@ class Session:
             return
         if isinstance(answer, Reply):
             core.reply(answer)
-            is_positive = answer.code < 400
-            if not is_positive:
-                self._tell_refusal(type(event).__name__, answer)
+            if answer.code >= 400:
+                self._refused(event, answer)
+                return
         elif answer is not None:
             core.reply_each(answer)
-            is_positive = any(reply.is_positive for reply in answer)
+            if not any(reply.is_positive for reply in answer):
+                self.transaction = None
+                return
         else:
             raise TypeError(f"{_name(event)} wants a Reply, the handler gave None")
-        settle = _SETTLE.get(type(event))
-        if settle is not None:
-            settle(self, is_positive)
+        _, done = _STEPS[type(event)]
+        if done is not None:
+            done(self)
+
+    def _refused(self, event: Event, reply: Reply) -> None:
+        """Know that the handler refused what the client asked for."""
+        if isinstance(event, Mail | EndOfData):
+            self.transaction = None
+        self._tell_refusal(type(event).__name__, reply)
 
     def _tell_refusal(self, step: str, reply: Reply) -> None:
         if self._host.bus.wants(CommandRefused):
@@ -346,34 +367,38 @@ class Session:
     def _flush(self) -> None:
         core = self.core
         if core.refusals:
-            refusals, core.refusals = core.refusals, ()
-            for refusal in refusals:
-                self._tell_refusal("command", refusal)
+            self._tell_own_refusals()
         if core.errors > self._errors_answered and core.errors >= self._host.limits.soft_errors:
             self._answer_late()
             return
         data = core.data_to_send()
         if data and not self.connection.write(data) and not self._has_ended:
-            self._is_stalled, self._stalled_since = True, self._host.loop.time()
+            self._holds |= _STALLED
+            self._stalled_since = self._host.loop.time()
         if core.farewell is not None:
             is_quit = core.farewell is say.GOODBYE
             self._reason = "quit" if is_quit else str(core.farewell)
             self.connection.close(is_mutual=is_quit)
             self._over()
-        elif self._waits is None and not self._is_behind:
+        elif self._is_leaving and not self._holds & _NO_COMMANDS:
             if self._has_ended:
                 self._close()
-            elif self._is_draining:
+            else:
                 self.drain()
+
+    def _tell_own_refusals(self) -> None:
+        refusals, self.core.refusals = self.core.refusals, ()
+        for refusal in refusals:
+            self._tell_refusal("command", refusal)
 
     def _answer_late(self) -> None:
         """Let a client that makes many mistakes wait for each further answer."""
         self._errors_answered = self.core.errors
-        self._is_late = True
+        self._holds |= _LATE
         self._host.loop.call_later(self._host.limits.error_delay_s, self._late_is_over)
 
     def _late_is_over(self) -> None:
-        self._is_late = False
+        self._holds &= ~_LATE
         if not self._is_gone:
             self._pump()
 
@@ -386,10 +411,6 @@ class Session:
 
     def _latest_release_us(self) -> int:
         return self._host.clock.now_us() + self.core.future_release_s * SECOND_US
-
-    def _hello_done(self, is_positive: bool) -> None:
-        if is_positive:
-            self._forget()
 
     def _on_mail(self, event: Mail) -> "Result | Awaitable[Result]":
         if event.parameters.hold is not None and (refusal := self._too_long(event.parameters)) is not None:
@@ -408,19 +429,15 @@ class Session:
             return say.HELD_BEYOND_TIME
         return None
 
-    def _mail_done(self, is_positive: bool) -> None:
-        if not is_positive:
-            self.transaction = None
-
     def _on_rcpt(self, event: Rcpt) -> "Result | Awaitable[Result]":
         assert self.transaction is not None
         self._pending = recipient = event.recipient
         return self.handler.rcpt(self.transaction, recipient)
 
-    def _rcpt_done(self, is_positive: bool) -> None:
-        if is_positive and self.transaction is not None and self._pending is not None:
-            self.transaction.recipients.append(self._pending)
-        self._pending = None
+    def _rcpt_done(self) -> None:
+        transaction, recipient = self.transaction, self._pending
+        if transaction is not None and recipient is not None:
+            transaction.recipients.append(recipient)
 
     def _on_data(self, event: DataStart) -> "Result | Awaitable[Result]":
         assert self.transaction is not None
@@ -436,8 +453,8 @@ class Session:
         transaction.is_plain = event.is_plain
         return self.handler.end(transaction)
 
-    def _end_done(self, is_positive: bool) -> None:
-        self.messages += is_positive
+    def _end_done(self) -> None:
+        self.messages += 1
         self.transaction = None
 
     def _on_refused(self, event: Refused) -> None:
@@ -458,10 +475,9 @@ class Session:
     def _on_starttls(self, event: StartTls) -> Reply:
         return say.TLS_READY
 
-    def _starttls_done(self, is_positive: bool) -> None:
+    def _starttls_done(self) -> None:
         if self.core.state is State.HANDSHAKE:
-            data = self.core.data_to_send()
-            self.connection.write(data)
+            self.connection.write(self.core.data_to_send())
             self._host.start_tls(self)
 
     def secured(self, connection: Connection, tls: TlsInfo) -> None:
@@ -471,7 +487,7 @@ class Session:
         self.transaction = None
         self.core.tls_started()
         self._active = self._host.loop.time()
-        if self._is_draining:
+        if self._is_leaving:
             self.drain()
 
     def _on_auth(self, event: Auth) -> "Result | Awaitable[Result]":
@@ -512,7 +528,7 @@ class Session:
         quiet = now - self._active
         if self.core.state is State.HANDSHAKE:
             return  # it has a deadline of its own, and the wire is not ours meanwhile
-        if self._is_stalled:
+        if self._holds & _STALLED:
             if now - self._stalled_since > timeouts.write_s:
                 self._reason = "reads no replies"
                 self.abort()
@@ -535,7 +551,7 @@ class Session:
 
     def drain(self) -> None:
         """End as soon as no transaction is running (A44)."""
-        self._is_draining = True
+        self._is_leaving = True
         is_idle = self.transaction is None and self._waits is None
         if is_idle and self.core.state is not State.HANDSHAKE:
             self.close_with(say.SHUTTING_DOWN)
@@ -566,6 +582,7 @@ class Session:
     def _over(self) -> None:
         """Tell everybody, once, that the session has ended."""
         waits, self._waits = self._waits, None
+        self._holds &= ~_WAITING
         # The end of a message that had arrived whole goes on: it is out of our hands (A43).
         is_ending = waits is not None and isinstance(self._waited_event, EndOfData)
         if waits is not None and not is_ending:
@@ -618,26 +635,22 @@ def _greeting(answer: Result) -> Reply:
     return replace(answer, code=421) if answer.is_temporary else answer
 
 
-_STEPS: Final[dict[type, Callable[..., "Result | Awaitable[Result]"]]] = {
-    Hello: Session._on_hello,
-    Mail: Session._on_mail,
-    Rcpt: Session._on_rcpt,
-    DataStart: Session._on_data,
-    Chunk: Session._on_chunk,
-    EndOfData: Session._on_end,
-    Refused: Session._on_refused,
-    Reset: Session._on_reset,
-    StartTls: Session._on_starttls,
-    Auth: Session._on_auth,
-    AuthResponse: Session._on_auth_response,
-    AuthCancelled: Session._on_auth_cancelled,
-    Verify: Session._on_verify,
-    Xclient: Session._on_xclient,
-}
-_SETTLE: Final[dict[type, Callable[[Session, bool], None]]] = {
-    Hello: Session._hello_done,
-    Mail: Session._mail_done,
-    Rcpt: Session._rcpt_done,
-    EndOfData: Session._end_done,
-    StartTls: Session._starttls_done,
+# What is done for an event, and once it was answered positively.
+_STEPS: Final[
+    dict[type, tuple[Callable[..., "Result | Awaitable[Result]"], Callable[[Session], None] | None]]
+] = {
+    Hello: (Session._on_hello, Session._forget),
+    Mail: (Session._on_mail, None),
+    Rcpt: (Session._on_rcpt, Session._rcpt_done),
+    DataStart: (Session._on_data, None),
+    Chunk: (Session._on_chunk, None),
+    EndOfData: (Session._on_end, Session._end_done),
+    Refused: (Session._on_refused, None),
+    Reset: (Session._on_reset, None),
+    StartTls: (Session._on_starttls, Session._starttls_done),
+    Auth: (Session._on_auth, None),
+    AuthResponse: (Session._on_auth_response, None),
+    AuthCancelled: (Session._on_auth_cancelled, None),
+    Verify: (Session._on_verify, None),
+    Xclient: (Session._on_xclient, None),
 }

@@ -14,9 +14,9 @@ from mailrail.smtp.params import ParameterError, parse_mail, parse_rcpt
 from mailrail.smtp.paths import parse_forward_path, parse_reverse_path, split_path
 
 # Lines kept of each kind: what all sessions say within a second or so; at most 2 MiB, were all as long as they may be.
-_KEPT: Final = 1024
+KEPT: Final = 1024
 # The first octets of MAIL, RCPT, DATA, RSET and QUIT. Never of AUTH: a secret is forgotten once it was looked at.
-_COMES_AGAIN: Final = frozenset(b"MmRrDdQq")
+COMES_AGAIN: Final = frozenset(b"MmRrDdQq")
 
 
 def command_words(line: bytes) -> tuple[str, str] | str:
@@ -24,10 +24,6 @@ def command_words(line: bytes) -> tuple[str, str] | str:
 
     The verb is in capitals; the arguments have no spaces at their end.
     """
-    return _known_words(line) if line[0] in _COMES_AGAIN else _words(line)
-
-
-def _words(line: bytes) -> tuple[str, str] | str:
     try:
         text = line[:-2].decode()
     except UnicodeDecodeError:
@@ -39,10 +35,7 @@ def _words(line: bytes) -> tuple[str, str] | str:
     return verb.upper() if verb.isascii() else verb, rest.rstrip(" ")
 
 
-_known_words: Final = lru_cache(maxsize=_KEPT)(_words)
-
-
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def read_mail(arguments: str, keywords: frozenset[str]) -> Mail | Reply:
     """Read what stands behind MAIL; a Reply says why it cannot be taken.
 
@@ -64,7 +57,7 @@ def read_mail(arguments: str, keywords: frozenset[str]) -> Mail | Reply:
     return Mail(reverse_path, parameters)
 
 
-@lru_cache(maxsize=_KEPT)
+@lru_cache(maxsize=KEPT)
 def read_rcpt(arguments: str, keywords: frozenset[str], smtputf8: bool) -> Rcpt | Reply:
     """Read what stands behind RCPT; a Reply says why it cannot be taken.
 

@@ -85,6 +85,9 @@ class Offers:
     """The forms of an offer, ready for the wire and for the parameter check.
 
     Made once for each listener, so that a session costs nothing here.
+
+    Attributes:
+        fewest_messages: so many messages everybody may send in a session, strangers too.
     """
 
     offer: Offer
@@ -95,6 +98,7 @@ class Offers:
     to_strangers_under_tls: Reply
     keywords_in_clear: frozenset[str]
     keywords_under_tls: frozenset[str]
+    fewest_messages: int
 
     @classmethod
     def of(cls, offer: Offer) -> "Offers":
@@ -117,6 +121,7 @@ class Offers:
             to_strangers_under_tls=reply(is_tls=True, is_stranger=True),
             keywords_in_clear=keywords(is_tls=False),
             keywords_under_tls=keywords(is_tls=True),
+            fewest_messages=offer.most_messages(is_stranger=True),
         )
 
     def hello(self, *, is_tls: bool, is_stranger: bool) -> Reply:

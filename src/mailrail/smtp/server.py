@@ -22,12 +22,13 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
+from functools import lru_cache
 from typing import Final, Literal
 
 from mailrail.model import Body, LocalProtocolError, Reply
 from mailrail.model import reply as say
 from mailrail.smtp import events
-from mailrail.smtp.commands import command_words, read_mail, read_rcpt
+from mailrail.smtp.commands import COMES_AGAIN, KEPT, command_words, read_mail, read_rcpt
 from mailrail.smtp.content import ContentGate
 from mailrail.smtp.limits import Limits
 from mailrail.smtp.offer import Offers
@@ -125,8 +126,8 @@ class ServerConnection:
         self._state = S_FRESH
         self._buffer = b""
         self._at = 0
-        self._out: list[bytes] = []
-        self._read: Callable[[], Read] = self._read_command
+        self._out = b""
+        self._read: Callable[[], Read] = self._read_nothing
         self._is_refused = False  # the line that is coming in was refused already: drop the rest of it
         self._is_run_on = False  # an LF alone came: what stands up to the next CRLF is no command
         self._junk = 0
@@ -186,6 +187,7 @@ class ServerConnection:
         if reply.is_positive:
             self._say(reply)
             self._step(A_BANNER)
+            self._read = self._read_first
         else:
             self.close_with(reply)
 
@@ -199,7 +201,7 @@ class ServerConnection:
 
     def next_event(self) -> events.Event | None:
         """Return the next event, or None when more bytes or an answer are needed."""
-        while self.asked is None and S_FRESH is not self._state is not S_OVER:
+        while self.asked is None:
             found = self._read()
             if found is not AGAIN:
                 return found
@@ -231,8 +233,7 @@ class ServerConnection:
                 f" got {len(replies)}"
             )
         self.asked = None
-        for reply in replies:
-            self._say(reply)
+        self._out += b"".join([reply.wire for reply in replies])
         self._message_done(any(reply.is_positive for reply in replies))
 
     def close_with(self, reply: Reply) -> None:
@@ -242,6 +243,7 @@ class ServerConnection:
             self.farewell = reply
             self._say(reply)
             self._step(A_QUIT)
+            self._read = self._read_nothing
 
     def tls_started(self) -> None:
         """Know that the handshake succeeded: everything said before is forgotten (RFC 3207 §4.2)."""
@@ -255,17 +257,13 @@ class ServerConnection:
 
     def data_to_send(self) -> bytes:
         """Return what is to be written now, and forget it."""
-        out = self._out
-        if not out:
-            return b""
-        data = out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
-        return data
+        out, self._out = self._out, b""
+        return out
 
     # --- Saying and counting ----------------------------------------------------------
 
     def _say(self, reply: Reply) -> None:
-        self._out.append(reply.wire)
+        self._out += reply.wire
 
     def _step(self, step: Accepted) -> None:
         self._state = NEXT[self._state][step]
@@ -295,40 +293,43 @@ class ServerConnection:
 
     # --- Commands -----------------------------------------------------------------------
 
-    def _read_command(self) -> Read:
-        buffer, at = self._buffer, self._at
-        if at >= len(buffer):
+    def _read_nothing(self) -> Read:
+        """Wait for the banner, or for the end: what comes meanwhile is not looked at."""
+        return None
+
+    def _read_first(self) -> Read:
+        """Read the first command, and know a TLS ClientHello that came to a plain port (A11)."""
+        if self._at >= len(self._buffer):
             return None
-        if self._state is S_GREETED and self._is_client_hello():
+        if self._buffer.startswith(_TLS_HANDSHAKE, self._at):
             self.close_with(say.NOT_SMTP)
             return None
-        end = buffer.find(b"\n", at) + 1
+        self._read = self._read_command
+        return self._read_command()
+
+    def _read_command(self) -> Read:
+        buffer = self._buffer
+        end = buffer.find(b"\n", self._at) + 1
         if end == 0:
-            self._bound_line(self._line_bytes)
+            if self._at < len(buffer):
+                self._bound_line(self._line_bytes)
             return None
-        line = buffer[at:end]
+        line = buffer[self._at : end]
         self._at = end
         self.is_dry = is_last = end == len(buffer)
         if line[-2:] != _CRLF or self._is_refused or self._is_run_on:
             return self._read_broken_line(line)
         if len(line) > self._line_bytes:
             return self._error(say.LINE_TOO_LONG)
-        words = command_words(line)
-        if isinstance(words, str):
-            return self._refuse_line(line, words)
-        verb, rest = words
-        command = _COMMANDS.get(verb)
-        if command is None:
-            return self._unknown(verb)
-        if not is_last and self._runs_ahead(verb):
+        command, verb, rest = _known_command(line) if line[0] in COMES_AGAIN else _command(line)
+        if not is_last and verb in _COMMANDS and self._runs_ahead(verb):
             self.close_with(say.EARLY_TALKER)
             return None
         return command(self, verb, rest)
 
-    def _refuse_line(self, line: bytes, why: str) -> Read:
+    def _garbled(self, why: str, bare: str) -> Read:
         """Refuse a line of bytes that no command has; a CR among them is the worst fault (A1)."""
-        is_bare = line.find(b"\r", 0, -2) >= 0
-        return self._error(say.BARE_LINE_END if is_bare else say.BAD_ARGUMENTS.with_text(why))
+        return self._error(say.BARE_LINE_END if bare else say.BAD_ARGUMENTS.with_text(why))
 
     def _read_broken_line(self, line: bytes) -> Read:
         """Refuse a line that ends with a bare LF, each time one comes, and all that stands up to the next CRLF."""
@@ -341,11 +342,6 @@ class ServerConnection:
         if is_end and not self._is_run_on:
             return AGAIN
         return self._error(say.BARE_LINE_END)
-
-    def _is_client_hello(self) -> bool:
-        """Tell whether a TLS ClientHello came to a plain port (A11)."""
-        is_new = not (self._is_refused or self._is_run_on)
-        return is_new and self._buffer.startswith(_TLS_HANDSHAKE, self._at)
 
     def _bound_line(self, limit: int) -> None:
         """Bound a line that does not end: refuse it once, then drop what comes until it ends (A13)."""
@@ -361,7 +357,7 @@ class ServerConnection:
             return False
         return verb in _ENDS_GROUP or (bool(self.hello_name) and not self.is_esmtp)
 
-    def _unknown(self, verb: str) -> Read:
+    def _unknown(self, verb: str, rest: str) -> Read:
         if verb in _OTHER_PROTOCOLS or verb.startswith("SSH-"):
             self.close_with(say.NOT_SMTP)
             return None
@@ -409,7 +405,7 @@ class ServerConnection:
     def _mail(self, verb: str, rest: str) -> Read:
         if A_MAIL not in NEXT[self._state]:
             return self._refuse_order()
-        if self._messages >= self._offers.offer.most_messages(is_stranger=self.is_stranger):
+        if self._messages >= self._offers.fewest_messages and self._has_sent_enough():
             self.close_with(say.ENOUGH_MESSAGES)
             return None
         mail = read_mail(rest, self._keywords if self.is_esmtp else _NO_KEYWORDS)
@@ -424,6 +420,9 @@ class ServerConnection:
         self._smtputf8, self._body = parameters.smtputf8, parameters.body
         self.asked = A_MAIL
         return mail
+
+    def _has_sent_enough(self) -> bool:
+        return self._messages >= self._offers.offer.most_messages(is_stranger=self.is_stranger)
 
     def _rcpt(self, verb: str, rest: str) -> Read:
         if A_RCPT not in NEXT[self._state]:
@@ -445,7 +444,7 @@ class ServerConnection:
         return AGAIN
 
     def _answer_rcpt(self, step: Accepted, reply: Reply) -> None:
-        self._out.append(reply.wire)
+        self._out += reply.wire
         if reply.code < 400:
             self._accepted += 1
             self._state = NEXT[self._state][step]
@@ -454,7 +453,7 @@ class ServerConnection:
             self._count_error()
 
     def _answer(self, step: Accepted, reply: Reply) -> None:
-        self._out.append(reply.wire)
+        self._out += reply.wire
         if reply.code < 400:
             self._state = NEXT[self._state][step]
         elif reply.is_permanent:  # "try again later" is no mistake of the client's
@@ -654,8 +653,7 @@ class ServerConnection:
 
     def _say_to_all(self, reply: Reply) -> None:
         """Answer the end of data: once, or by LMTP for each recipient (RFC 2033 §4.2)."""
-        for _ in range(self._accepted if self._is_lmtp else 1):
-            self._say(reply)
+        self._out += reply.wire * (self._accepted if self._is_lmtp else 1)
 
     def _answer_end(self, step: Accepted, reply: Reply) -> None:
         self._say_to_all(reply)
@@ -782,6 +780,19 @@ _COMMANDS: Final[dict[str, Callable[[ServerConnection, str, str], Read]]] = {
     "TURN": ServerConnection._not_implemented,
     "ETRN": ServerConnection._not_implemented,
 }
+
+
+def _command(line: bytes) -> tuple[Callable[[ServerConnection, str, str], Read], str, str]:
+    """Find who deals with *line*, which ends with CRLF, and what it is told: the verb in capitals, and its arguments."""
+    words = command_words(line)
+    if isinstance(words, str):
+        return ServerConnection._garbled, words, "bare" if line.find(b"\r", 0, -2) >= 0 else ""
+    return _COMMANDS.get(words[0], ServerConnection._unknown), *words
+
+
+# The same lines come again and again.
+_known_command: Final = lru_cache(maxsize=KEPT)(_command)
+
 _ANSWERS: Final[dict[Accepted, Callable[[ServerConnection, Accepted, Reply], None]]] = {
     A_MAIL: ServerConnection._answer,
     A_HELLO: ServerConnection._answer_hello,

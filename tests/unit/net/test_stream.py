@@ -56,10 +56,11 @@ def test_a_short_read_asks_the_system_once(bench: Bench) -> None:
     assert bench.sock.reads == 1
 
 
-def test_a_fast_sender_gets_a_few_reads_and_then_others_have_their_turn(bench: Bench) -> None:
+def test_a_fast_sender_gets_one_read_and_then_others_have_their_turn(bench: Bench) -> None:
     bench.sock.incoming = [bytes(4096)] * 100
     bench.readable()
-    assert 1 < bench.sock.reads < 10
+    assert bench.sock.reads == 1
+    assert bench.loop.soon == []  # a socket that still has bytes wakes us by itself
 
 
 def test_a_loop_that_wakes_only_once_is_read_dry_in_turns() -> None:
@@ -67,7 +68,7 @@ def test_a_loop_that_wakes_only_once_is_read_dry_in_turns() -> None:
     bench.sock.incoming = [b"short"] * 10 + [failure(errno.ECONNRESET)]
     bench.readable()
     while bench.loop.soon:
-        assert bench.sock.reads % 4 == 0
+        assert bench.sock.reads == len(bench.told.chunks)
         bench.loop.soon.pop()()
     assert len(bench.told.chunks) == 10
     assert len(bench.told.ends) == 1
