@@ -315,6 +315,8 @@ class Session:
         self._take(answer, event)
         if self.connection.is_closed:
             self._close()
+        elif self.core.is_dry and not self._holds and not self._is_paused:
+            self._flush()
         else:
             self._pump()
 

@@ -77,9 +77,13 @@ class ContentGate:
         return content if self.fault is None else b""
 
     def _has_long_line(self, content: bytes, limit: int) -> bool:
-        first, last = content.find(_CRLF), content.rfind(_CRLF)
-        run = self._line_run + (len(content) if first < 0 else first)
+        run, last = self._line_run + len(content), content.rfind(_CRLF)
         self._line_run = run if last < 0 else len(content) - last - 2
+        if run <= limit:
+            return False  # wherever its lines end
+        first = content.find(_CRLF)
+        if first >= 0:
+            run = run - len(content) + first
         if run > limit or self._line_run > limit:
             return True
         return len(content) > limit and has_long_line(content, limit)

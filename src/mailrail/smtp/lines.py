@@ -18,6 +18,7 @@ from typing import Final
 CRLF: Final = b"\r\n"
 END_OF_DATA: Final = b"\r\n.\r\n"
 _STUFFED: Final = b"\r\n."
+_DOT: Final = ord(".")
 # Proper prefixes of the terminator, longest first.
 _PREFIXES: Final = (b"\r\n.\r", b"\r\n.", b"\r\n", b"\r")
 _BARE: Final = re.compile(rb"\r(?!\n)|(?<!\r)\n")
@@ -75,8 +76,25 @@ class DotReader:
             The content that is certain so far, dots removed, and None; or, once the end of data
             was found, the last of the content and the bytes behind the end.
         """
+        if (
+            self._is_first
+            and data.endswith(END_OF_DATA)
+            and data.find(_STUFFED) == len(data) - 5
+            and data[0] != _DOT
+        ):
+            # The ordinary message: it came whole, with nothing behind it, and no line of it begins with a dot.
+            text: bytes = data[:-3]
+            rest: bytes | None = b""
+        else:
+            text, rest = self._unstuffed(data)
+        if not is_clean(text):
+            self.has_bare = True
+        if 0 in text:  # a number: bytes would first be tried as one, and fail
+            self.has_nul = True
+        return text, rest
+
+    def _unstuffed(self, data: bytes) -> tuple[bytes, bytes | None]:
         text = self._held + data if self._held else data
-        # Most content has no line that begins with a dot, but the last: then one search does.
         dot = text.find(_STUFFED)
         end = text.find(END_OF_DATA, dot) if dot >= 0 else -1
         if end >= 0:
@@ -85,10 +103,6 @@ class DotReader:
         else:
             rest = None
             text = self._hold_back(text)
-        if not is_clean(text):
-            self.has_bare = True
-        if 0 in text:  # a number: bytes would first be tried as one, and fail
-            self.has_nul = True
         # RFC 5321 §4.5.2: the first dot of a line goes, whatever follows it.
         if 0 <= dot != end:
             self.has_dots = True

@@ -132,20 +132,20 @@ class ServerConnection:
         self._is_run_on = False  # an LF alone came: what stands up to the next CRLF is no command
         self._junk = 0
         self._messages = 0
-        self._forget()
-
-    def _forget(self) -> None:
-        """Begin without a transaction."""
         self._smtputf8 = False
         self._body = B_SEVEN_BIT
-        self._accepted = 0
-        self._overshoot = 0
-        self._gate: ContentGate | None = None
-        self._has_ended = False
         self._chunk_fault: Reply | None = None
         self._chunk_size = 0
         self._chunk_left = 0
         self._is_last_chunk = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin without a transaction. What MAIL and BDAT say is read only behind them, and stays."""
+        self._accepted = 0
+        self._overshoot = 0
+        self._gate: ContentGate | None = None
+        self._has_ended = False
 
     # --- The shell's side -----------------------------------------------------------
 
@@ -193,8 +193,6 @@ class ServerConnection:
 
     def receive(self, data: bytes) -> None:
         """Take bytes from the peer."""
-        if self._state is S_OVER:
-            return
         self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
         self._at = 0
         self.is_dry = False
@@ -294,7 +292,9 @@ class ServerConnection:
     # --- Commands -----------------------------------------------------------------------
 
     def _read_nothing(self) -> Read:
-        """Wait for the banner, or for the end: what comes meanwhile is not looked at."""
+        """Wait for the banner; or be over, and drop what still comes."""
+        if self._state is S_OVER:
+            self._buffer, self._at = b"", 0
         return None
 
     def _read_first(self) -> Read:
@@ -644,23 +644,20 @@ class ServerConnection:
         return _END_OF_PLAIN_DATA if gate.is_plain() else _END_OF_DATA
 
     def _refuse_content(self, fault: Reply) -> Read:
-        self._say_to_all(fault)
+        # By LMTP each recipient has its answer (RFC 2033 §4.2).
+        self._out += fault.wire * (self._accepted if self._is_lmtp else 1)
         self._step(A_END_OF_DATA)
         self._forget()
         if fault.is_permanent:
             self._count_error()
         return events.Refused(fault)
 
-    def _say_to_all(self, reply: Reply) -> None:
-        """Answer the end of data: once, or by LMTP for each recipient (RFC 2033 §4.2)."""
-        self._out += reply.wire * (self._accepted if self._is_lmtp else 1)
-
     def _answer_end(self, step: Accepted, reply: Reply) -> None:
-        self._say_to_all(reply)
+        self._out += reply.wire * self._accepted if self._is_lmtp else reply.wire
         self._message_done(reply.code < 400)
 
     def _message_done(self, is_accepted: bool) -> None:
-        self._step(A_END_OF_DATA)
+        self._state = NEXT[self._state][A_END_OF_DATA]
         self._forget()
         self._messages += 1
         if is_accepted:
