@@ -27,6 +27,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         fails_when_full: a full mailbox ends it, instead of making it wait.
         may_be_there: an earlier process may have written it without living to say so.
         now_s: wall time, seconds since 1970.
+        machine: name of the one that this runs on, without spaces; "": nothing is believed of locks on files.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     fails_when_full: bool = False
     may_be_there: bool = False
     now_s: int = 0
+    machine: str = ""
 
 
 class NotTakenError(Exception):

@@ -142,6 +142,7 @@ class FileAgent:
             fails_when_full=settings.over_quota == "fail",
             may_be_there=message.arrived_us < tools.began_us,
             now_s=now_us // SECOND_US,
+            machine=tools.identity.machine,
         )
 
     def _box(self, recipient: Recipient) -> Mailbox | Outcome:

@@ -25,10 +25,12 @@ class Identity:
     Attributes:
         uid: as whom this process acts.
         accounts: finds accounts; blocks.
+        machine: name of the one that it runs on; "": it does not matter.
     """
 
     uid: int
     accounts: Accounts = system_account
+    machine: str = ""
 
     def act_as(self, user: str, group: str) -> Account:
         """Return the account to act as; blocks.
@@ -69,4 +71,4 @@ class Identity:
 
 def system_identity() -> Identity:
     """Return who this process is."""
-    return Identity(os.geteuid())
+    return Identity(os.geteuid(), machine="".join(os.uname().nodename.split()))

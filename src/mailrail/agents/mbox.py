@@ -9,8 +9,14 @@ A file that several programs write to and that has no end mark is the worst plac
 - A process that dies, or a power cut, in the middle of writing leaves half a message. That is why our dot-lock says how long the file was, and is on
   stable storage before anything is written, and gone from it before we say that the message has arrived. Whoever of us finds such a lock takes back
   what stands behind that length, if it begins with our line and holds no other message.
+- Until then the lock is what keeps readers from the half, and they believe a lock for some minutes only (liblockfile five). So a dead process of ours must
+  be known for dead at once, not when its lock has grown old: while it lives it has the dot-lock itself locked (flock), which ends with it. That is believed
+  of this machine alone, for a directory may be shared with others whose locks are not seen here.
 
-Source: RFC 4155 (the format), qmail's mbox(5) (mboxrd), Postfix mailbox_delivery_lock.
+What we do not do: write the From_ line last, so that no reader sees the half before it is whole. It would stand in the message before it
+then, which somebody may have read, indexed and counted already; a cut message by itself harms no other.
+
+Source: RFC 4155 (the format), qmail's mbox(5) (mboxrd), Postfix mailbox_delivery_lock, lockfile_create(3) of liblockfile.
 """
 
 import contextlib
@@ -30,8 +36,9 @@ from mailrail.spool import Disk
 
 _FROM: Final = re.compile(rb"^(?=>*From )", re.MULTILINE)
 _STALE_S: Final = 500  # Postfix stale_lock_time
-_MARK_OCTETS: Final = 600
-_MARK: Final = re.compile(rb"mailrail (\d{1,18})\n(From [^\n]*\n)")
+_MARK_OCTETS: Final = 1000
+_MARK: Final = re.compile(rb"mailrail (\d{1,18}) (\S{1,255})\n(From [^\n]*\n)")
+_NO_MACHINE: Final = b"-"
 _NO_DOT_LOCK: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _LINE_OCTETS: Final = 64 * 1024  # of a line, kept back until its end is there
 
@@ -56,7 +63,8 @@ class MboxDeposit:
         self._disk = grounds.disk
         self._path = Path(order.path)
         self._lock = Path(f"{order.path}.lock")
-        self._has_lock = False
+        self._lock_fd = -1  # of the dot-lock, which is locked itself; -1: we have none
+        self._machine = _NO_MACHINE  # where it is seen whether that is still locked
         self._is_marked = False
         self._ends = LineEnds()
         self._rest = b""  # the beginning of a line whose end is not there yet
@@ -82,7 +90,9 @@ class MboxDeposit:
         left = self._take_dot_lock()
         size_bytes = disk.status(self._fd).st_size
         if left is not None and is_torn(disk, self._fd, size_bytes, *left):
-            size_bytes = left[0]
+            self._size_bytes = size_bytes = left[
+                0
+            ]  # so that `abort` takes it back too, or leaves the lock that says so
             disk.cut(self._fd, size_bytes)
             disk.sync(self._fd)
         if order.quota_bytes and size_bytes + order.size_bytes > order.quota_bytes:
@@ -150,8 +160,14 @@ class MboxDeposit:
             view = view[self._disk.write(self._fd, view) :]
 
     def _close(self) -> None:
+        self._close_lock()
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
+            self._disk.close(fd)
+
+    def _close_lock(self) -> None:
+        if self._lock_fd >= 0:
+            fd, self._lock_fd = self._lock_fd, -1
             self._disk.close(fd)
 
     # --- The dot-lock -------------------------------------------------------------------
@@ -163,39 +179,72 @@ class MboxDeposit:
             How long the file was, and the From_ line that came next, if a dead process of ours held the lock: it is kept
             as it is until what that left has been dealt with.
         """
-        left = None
         try:
-            self._disk.close(self._disk.create(self._lock))
+            self._lock_fd = self._disk.create(self._lock)
         except FileExistsError:
-            left = self._stale()
+            return self._take_over()
         except OSError as error:
-            if error.errno not in _NO_DOT_LOCK:
-                raise
-            return None
-        self._has_lock = True
-        return left
+            if error.errno in _NO_DOT_LOCK:
+                return None
+            raise
+        self._stay_alive(self._lock_fd)
+        return None
 
-    def _stale(self) -> tuple[int, bytes] | None:
-        """Return what the lock of a dead process says, None where it says nothing.
+    def _take_over(self) -> tuple[int, bytes] | None:
+        """Take the lock of a dead process, and return what it says, None where that is nothing.
 
         Raises:
             LockedError: it is not known to be dead.
         """
+        disk = self._disk
         try:
-            if self._order.now_s - self._disk.status(self._lock).st_mtime < _STALE_S:
-                raise LockedError
-            fd = self._disk.open(self._lock)
+            is_old = self._order.now_s - disk.status(self._lock).st_mtime >= _STALE_S
+            fd = disk.open(self._lock)
         except FileNotFoundError:
             raise LockedError from None  # gone this moment
+        except PermissionError:
+            if is_old:
+                raise
+            raise LockedError from None
+        is_free = False
         try:
-            mark = _MARK.fullmatch(self._disk.read(fd, _MARK_OCTETS, 0))
+            mark = _MARK.fullmatch(disk.read(fd, _MARK_OCTETS, 0))
+            is_from_here = mark is not None and mark[2].decode() == self._order.machine
+            is_free = (is_old or is_from_here) and (self._stay_alive(fd) or is_old) and self._is_there(fd)
         finally:
-            self._disk.close(fd)
-        return (int(mark[1]), mark[2]) if mark is not None else None
+            if not is_free:
+                disk.close(fd)
+        if not is_free:
+            raise LockedError
+        self._lock_fd = fd
+        return (int(mark[1]), mark[3]) if mark is not None else None
+
+    def _is_there(self, fd: int) -> bool:
+        """Tell whether *fd* is the lock still: its holder may have lived, and let it go since it was opened."""
+        try:
+            return self._disk.status(self._lock).st_ino == self._disk.status(fd).st_ino
+        except FileNotFoundError:
+            return False
+
+    def _stay_alive(self, fd: int) -> bool:
+        """Lock the dot-lock itself, so that others see how long we live; False where the file system cannot.
+
+        Raises:
+            LockedError: another process, which lives, has it locked.
+        """
+        try:
+            self._disk.lock(fd)
+        except BlockingIOError:
+            raise LockedError from None
+        except OSError:
+            return False
+        if self._order.machine:
+            self._machine = self._order.machine.encode()
+        return True
 
     def _mark(self, size_bytes: int) -> None:
         """Write into the lock how long the file is, so that a message of which half is there can be taken back."""
-        if not self._has_lock:
+        if self._lock_fd < 0:
             return
         # First the name: a mark whose removal could not be made durable must not be written.
         with _where_allowed():
@@ -205,16 +254,18 @@ class MboxDeposit:
         try:
             self._disk.truncate(fd)
             if self._is_marked:
-                self._disk.write(fd, memoryview(b"mailrail %d\n%b" % (size_bytes, self._order.from_line)))
+                self._disk.write(
+                    fd, memoryview(b"mailrail %d %b\n%b" % (size_bytes, self._machine, self._order.from_line))
+                )
             self._disk.sync(fd)
         finally:
             self._disk.close(fd)
 
     def _let_go(self, *, is_durable: bool) -> None:
         """Remove the dot-lock; *is_durable*: it must not come back with the power, for it would take back what has arrived."""
-        if self._has_lock:
+        if self._lock_fd >= 0:
             self._disk.remove(self._lock)
-            self._has_lock = False
+            self._close_lock()  # not before: whoever sees it free must find that it is no lock any more
         if is_durable:
             self._disk.sync_directory(self._path.parent)
 

@@ -1,6 +1,12 @@
 """mbox: locks, the From_ line, "From " quoted, and what half a message is worth."""
 
 import asyncio
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -115,6 +121,83 @@ def test_a_fresh_dot_lock_is_respected_and_an_old_one_is_not(tmp_path: Path) -> 
     assert not Path(f"{path}.lock").exists()
 
 
+def deposit(path: Path, machine: str = "mx", now_s: int = 0) -> MboxDeposit:
+    order = Order(kind="mbox", path=str(path), name="x", from_line=b"From a\n", now_s=now_s, machine=machine)
+    return MboxDeposit(order, Grounds(SystemDisk()))
+
+
+def killed(path: Path, machine: str = "mx") -> None:
+    """Have another process begin a message, and kill it."""
+    code = (
+        "import os, signal, sys; from pathlib import Path; from tests.unit.agents.test_mbox import deposit\n"
+        "it = deposit(Path(sys.argv[1]), sys.argv[2]); it.begin(); it.write(b'half of it')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, path, machine], check=False)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a66_half_a_message_of_a_process_that_was_killed_on_this_machine_goes_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "bob"
+    path.write_bytes(b"From eve\nwhole\n\n")
+    killed(path)
+    assert Path(f"{path}.lock").exists(), "which keeps readers away until then"
+    assert path.read_bytes() == b"From eve\nwhole\n\nFrom a\n"
+    again = deposit(path)
+    assert again.begin() is None
+    again.write(b"all of it\r\n")
+    again.finish()
+    assert path.read_bytes() == b"From eve\nwhole\n\nFrom a\nall of it\n\n"
+    assert os.listdir(tmp_path) == ["bob"]
+
+
+@pytest.mark.parametrize("here", ["another", ""])
+def test_a_process_on_another_machine_is_dead_when_its_lock_has_grown_old(tmp_path: Path, here: str) -> None:
+    path = tmp_path / "bob"
+    killed(path)
+    with pytest.raises(LockedError):
+        deposit(path, here, now_s=int(time.time())).begin()
+    later = deposit(path, here, now_s=int(time.time()) + 1000)
+    assert later.begin() is None
+    later.finish()
+    assert path.read_bytes() == b"From a\n\n"
+
+
+def test_who_takes_long_over_a_message_is_not_taken_for_dead_however_old_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / "bob"
+    slow = deposit(path)
+    slow.begin()
+    for now_s in (0, int(time.time()) + 100_000):
+        impatient = deposit(path, now_s=now_s)
+        with pytest.raises(LockedError):
+            impatient.begin()
+        impatient.abort()
+    slow.write(b"at last\r\n")
+    slow.finish()
+    assert path.read_bytes() == b"From a\nat last\n\n"
+
+
+def test_half_a_message_that_cannot_be_taken_back_now_keeps_its_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bob"
+    killed(path)
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EIO, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SystemDisk, "cut", fails)
+        unlucky = deposit(path)
+        with pytest.raises(OSError, match="no"):
+            unlucky.begin()
+        unlucky.abort()
+    again = deposit(path)
+    assert again.begin() is None
+    again.finish()
+    assert path.read_bytes() == b"From a\n\n"
+
+
 def test_a_write_that_fails_is_taken_back() -> None:
     """A68: no space for all of it."""
     sim = SimDisk(seeded())
@@ -133,7 +216,7 @@ def test_a_write_that_fails_is_taken_back() -> None:
 
 def test_half_a_message_of_a_dead_process_is_taken_back_and_nothing_else() -> None:
     whole = FRONT + b"one\n\n"
-    mark = b"mailrail %d\nFrom ann@example.com  Sun Jun 15 15:06:40 2025\n" % len(whole)
+    mark = b"mailrail %d -\nFrom ann@example.com  Sun Jun 15 15:06:40 2025\n" % len(whole)
     cases = [
         (FRONT + b"hal", True),
         (b"\n" + FRONT[:20], True),
