@@ -14,7 +14,7 @@ from mailrail.addresses.api import NextHop, NotKnownNowError
 from mailrail.addresses.settings import VerifySettings
 from mailrail.model import Address
 from mailrail.model import reply as say
-from mailrail.tables import Flights
+from mailrail.promise import Flights
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Floor 2 · dns — look-ups of one record type: cache, shared flights, chains of CNAMEs.
 
-A hit costs no task and no future. On a miss the first caller asks and the others wait for it; when it
-is cancelled, one of those who wait asks instead.
+A hit costs no task and no future.
 """
 
 import asyncio
 from collections import OrderedDict
 from dataclasses import replace
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 from mailrail.dns.api import Answer
@@ -14,6 +14,7 @@ from mailrail.dns.settings import DnsSettings
 from mailrail.dns.upstream import Upstream
 from mailrail.dns.wire import LONGEST_CHAIN, Kind, Read, Reading, name_of, question, text_of
 from mailrail.model import DnsError
+from mailrail.promise import Flights
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Lookup(Generic[T]):
         self._settings = settings
         # Least recently used first; the float is the loop time of its end.
         self._cache: OrderedDict[str, tuple[float, Answer[T]]] = OrderedDict()
-        self._flights: dict[str, asyncio.Future[Answer[T] | None]] = {}
+        self._flights = Flights[str, Answer[T]]()
 
     @property
     def kept(self) -> int:
@@ -47,33 +48,8 @@ class Lookup(Generic[T]):
 
         *Cancel-safe:* yes.
         """
-        while True:
-            cached = self._cached(name)
-            if cached is not None:
-                return cached
-            flight = self._flights.get(name)
-            if flight is None:
-                return await self._lead(name)
-            # Shielded: who gives up waiting must not end the look-up of the others.
-            answer = await asyncio.shield(flight)
-            if answer is not None:
-                return answer
-
-    async def _lead(self, name: str) -> Answer[T]:
-        flight = self._flights[name] = asyncio.get_running_loop().create_future()
-        try:
-            answer = await self._follow(name)
-        except DnsError as error:
-            flight.set_exception(error)
-            flight.exception()  # seen: there may be nobody else who waits for it
-            raise
-        else:
-            flight.set_result(answer)
-            return answer
-        finally:
-            del self._flights[name]
-            if not flight.done():
-                flight.set_result(None)  # cancelled: the next in line asks
+        cached = self._cached(name)
+        return await self._flights.share(name, partial(self._follow, name)) if cached is None else cached
 
     async def _follow(self, text: str) -> Answer[T]:
         name = name_of(text)

@@ -13,7 +13,6 @@ from mailrail.tables.api import Known, Table, TableError
 from mailrail.tables.databases import Database
 from mailrail.tables.events import TableFailed, TableLoaded, TableRefused, TableRestored
 from mailrail.tables.fetching import Fetched, Fetcher, HttpFetcher, Request, connection_to, is_safe_url
-from mailrail.tables.flights import Flights
 from mailrail.tables.functions import FunctionName, find_function
 from mailrail.tables.kinds import TableSettings
 from mailrail.tables.opening import Doors, Place, Tables, check_table, open_postgres, open_sqlite, open_tables
@@ -29,7 +28,6 @@ __all__ = [
     "Doors",
     "Fetched",
     "Fetcher",
-    "Flights",
     "FunctionName",
     "HttpFetcher",
     "Known",

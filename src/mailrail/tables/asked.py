@@ -12,9 +12,9 @@ from functools import partial
 from typing import Final
 
 from mailrail.observe import Bus
+from mailrail.promise import Flights
 from mailrail.tables.api import Known, Table, TableError
 from mailrail.tables.events import TableFailed, TableRestored
-from mailrail.tables.flights import Flights
 from mailrail.tables.settings import AskedSettings
 from mailrail.tables.turns import Turns
 

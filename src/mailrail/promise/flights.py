@@ -1,10 +1,11 @@
-"""Floor 2 · tables — one question at a time about the same thing, however many wait for its answer."""
+"""Floor 0 · promise — one question at a time about the same thing, however many wait for its answer.
+
+What DNS, a table, a directory or a next hop is asked, many may want to know at the same moment: the first of them asks.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
-
-from mailrail.model import MailrailError
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
@@ -20,7 +21,7 @@ class Flights(Generic[K, T]):
         """Return what *ask* finds out about *key*, or what somebody else hears who asks that already.
 
         Raises:
-            MailrailError: as *ask* raised it; to all who waited.
+            Exception: as *ask* raised it; to all who waited.
 
         *Cancel-safe:* yes; if it is the one who asks, one of those who waited asks anew.
         """
@@ -31,7 +32,7 @@ class Flights(Generic[K, T]):
         flight = self._flying[key] = asyncio.get_running_loop().create_future()
         try:
             answer = await ask()
-        except MailrailError as error:
+        except Exception as error:
             flight.set_exception(error)
             flight.exception()  # seen: there may be nobody else who waits for it
             raise
