@@ -14,7 +14,7 @@ from mailrail.addresses import (
     local_domains,
 )
 from mailrail.config import MailrailSettings
-from mailrail.directory import Directory, DirectoryError, login_name
+from mailrail.directory import Directory, DirectoryError, Residents, login_name
 from mailrail.model import Address, parse_address
 from mailrail.observe import Bus
 from mailrail.sasl import PreparationError
@@ -24,13 +24,13 @@ from mailrail.tables import Tables
 class Logins:
     """Who has a mailbox because he has a login."""
 
-    def __init__(self, directory: Directory) -> None:
-        self._directory = directory
+    def __init__(self, residents: Residents) -> None:
+        self._residents = residents
 
     async def has(self, name: str) -> bool:
         """Tell whether there is a user *name*."""
         try:
-            return await self._directory.find(login_name(name)) is not None
+            return await self._residents.has(login_name(name))
         except PreparationError:
             return False
         except DirectoryError as error:
@@ -69,7 +69,7 @@ def open_addresses(
     named = settings.report.postmaster
     # RFC 5321 §4.5.1: where a domain has only aliases, somebody at another one.
     reader = parse_address(named) if named else next(readers, None)
-    people = None if directory is None else Logins(directory)
+    people = None if directory is None else Logins(Residents(directory, settings.users.mailbox_cache_s))
     addresses = Addresses(
         Expander(domains, ours, bounds, reader, rewriting),
         Sources(

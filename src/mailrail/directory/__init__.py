@@ -5,6 +5,7 @@ from mailrail.directory.directory import Asker, Directory, able_mechanisms
 from mailrail.directory.hashes import HashError, make_hash, scheme_of
 from mailrail.directory.opening import check_users, open_directory
 from mailrail.directory.records import QUOTAS, Users, remove_user, write_user
+from mailrail.directory.residents import Residents
 from mailrail.directory.settings import UsersSettings
 from mailrail.directory.source_file import checked, have_keys
 from mailrail.directory.user import User, login_name, sender_entry
@@ -16,6 +17,7 @@ __all__ = [
     "Directory",
     "DirectoryError",
     "HashError",
+    "Residents",
     "Source",
     "User",
     "Users",

@@ -80,6 +80,10 @@ class Directory:
         """
         return None if self._source is None else await self._source.find(name)
 
+    def version(self) -> object:
+        """Return what is another when the users have changed, as far as that can be known at once."""
+        return None if self._source is None else self._source.version()
+
     async def by_token(self, user: str, token: str) -> User | Refusal:
         """Return the user whose *token* is, or why it lets nobody in.
 

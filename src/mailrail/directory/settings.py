@@ -224,6 +224,17 @@ class UsersSettings(Settings):
         le=600,
     )
 
+    mailbox_cache_s: Duration = setting(
+        10,
+        "How long it is remembered who is a user and who is not, for recipients, where users are the mailboxes of a domain: the last "
+        "10,000 names. So long may a new user's mail be refused still, and that of one who is gone be taken, where the source cannot tell that it has "
+        "changed (PostgreSQL, a directory); a reload forgets. Logins are always looked up. 0: not.",
+        unit="s",
+        source="practice",
+        ge=0,
+        le=600,
+    )
+
     @model_validator(mode="after")
     def _is_one_source(self) -> Self:
         if sum(self._sources.values()) > 1:

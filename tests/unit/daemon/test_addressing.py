@@ -11,7 +11,7 @@ from tests.unit.addresses.golden import text_of
 from mailrail.addresses import Expansion, Resolved
 from mailrail.config import MailrailSettings
 from mailrail.daemon.addressing import Logins, open_addresses
-from mailrail.directory import Directory, DirectoryError, User, open_directory, write_user
+from mailrail.directory import Directory, DirectoryError, Residents, User, open_directory, write_user
 from mailrail.model import Address, Recipient, SystemClock, parse_address, system_rng
 from mailrail.net import SocketNetwork
 from mailrail.observe import Bus
@@ -82,7 +82,35 @@ def test_a74_users_who_cannot_be_known_now_are_later() -> None:
 
     directory = Down(None, secret=b"", cache_s=0, rng=system_rng())
     with pytest.raises(NotKnownNowError, match="the database is down"):
-        asyncio.run(Logins(directory).has("ann"))
+        asyncio.run(Logins(Residents(directory, 10)).has("ann"))
+
+
+def test_users_are_asked_for_once_for_many_recipients_and_anew_after_a_reload() -> None:
+    class Users(Directory):
+        knows_names = True
+        asked: list[str]
+
+        async def find(self, name: str) -> User | None:
+            self.asked.append(name)
+            return User(name)
+
+    async def main() -> None:
+        settings = MailrailSettings.model_validate(
+            {"hostname": "mx.example.org", "domain": {"here.example": {"deliver": "maildir"}}}
+        )
+        directory = Users(None, secret=b"", cache_s=0, rng=system_rng())
+        directory.asked = []
+        tables = open_tables(settings.table, Doors(Bus(), SocketNetwork(settings.net)))
+        ann = Recipient(parse_address("Ann@here.example"))
+        for books in (1, 2):  # a reload makes a second one of all that decides
+            addresses, _ = open_addresses(settings, tables, directory, Unasked(), Bus())
+            for _ in range(3):
+                answer = addresses.resolve(ann)
+                resolved = await answer if isinstance(answer, Awaitable) else answer
+                assert isinstance(resolved, Expansion)
+            assert directory.asked == ["ann@here.example"] * books
+
+    asyncio.run(main())
 
 
 ONLY_ALIASES = {"names.example": {"alias": {"info": "x@example.net"}}}
