@@ -19,39 +19,46 @@ class Bus:
 
     def __init__(self) -> None:
         self._listeners: list[tuple[Listener, frozenset[type[Event]] | None, Level]] = []
-        # Worked out when a type is first met, thrown away when a listener comes.
-        self._by_type: dict[type[Event], tuple[Listener, ...]] = {}
+        self._of = _ByType(self._listeners_of)
 
     def listen(
         self, listener: Listener, types: Iterable[type[Event]] | None = None, *, level: Level = Level.DEBUG
     ) -> None:
         """Call *listener* with every event, or with those of *types*, that are at least as loud as *level*."""
         self._listeners.append((listener, None if types is None else frozenset(types), level))
-        self._by_type.clear()
+        self._of.clear()
 
     def tune(self, listener: Listener, level: Level) -> None:
         """Call *listener* from now on with what is at least as loud as *level*."""
         self._listeners = [
             (one, types, level if one is listener else its) for one, types, its in self._listeners
         ]
-        self._by_type.clear()
+        self._of.clear()
 
     def wants(self, event_type: type[Event]) -> bool:
         """Tell whether anybody listens to *event_type*."""
-        listeners = self._by_type.get(event_type)
-        return bool(self._listeners_of(event_type) if listeners is None else listeners)
+        return self._of[event_type] != ()
 
     def emit(self, event: Event) -> None:
         """Hand *event* to its listeners."""
-        event_type = type(event)
-        listeners = self._by_type.get(event_type)
-        for listener in self._listeners_of(event_type) if listeners is None else listeners:
+        for listener in self._of[type(event)]:
             listener(event)
 
     def _listeners_of(self, event_type: type[Event]) -> tuple[Listener, ...]:
-        found = self._by_type[event_type] = tuple(
+        return tuple(
             listener
             for listener, types, level in self._listeners
             if event_type.level >= level and (types is None or event_type in types)
         )
+
+
+class _ByType(dict[type[Event], tuple[Listener, ...]]):
+    """Who listens to a type: worked out when it is first met, thrown away when a listener comes."""
+
+    def __init__(self, listeners_of: Callable[[type[Event]], tuple[Listener, ...]]) -> None:
+        super().__init__()
+        self._listeners_of = listeners_of
+
+    def __missing__(self, event_type: type[Event]) -> tuple[Listener, ...]:
+        found = self[event_type] = self._listeners_of(event_type)
         return found

@@ -21,7 +21,7 @@ from mailrail.observe.settings import LogSettings
 FIELD_CHARS: Final = 1024  # ours; A78: a peer's megabyte is not worth more of our disk
 LINE_BYTES: Final = 4096  # PIPE_BUF of Linux (pipe(7)): up to here a write to a pipe is in one piece
 _MARK_BYTES: Final = 16  # of them for the number of the worker
-PENDING_BYTES: Final = 1 << 20  # ours; a log that takes nothing may not eat the memory
+PENDING_LINES: Final = 256  # ours: at most 1 MiB; a log that takes nothing may not eat the memory
 _MICROS_DIGITS: Final = 6
 _MANY: Final = 20  # elements of a list that a line shows
 _COLOURS: Final = {Level.DEBUG: "\x1b[2m", Level.INFO: "", Level.WARNING: "\x1b[33m", Level.ERROR: "\x1b[31m"}
@@ -63,7 +63,7 @@ class Log:
     """
 
     __slots__ = (
-        "_call_soon", "_clock", "_line", "_pending", "_pending_bytes", "_write", "level", "lost_lines",
+        "_call_soon", "_clock", "_line", "_pending", "_write", "level", "lost_lines",
     )  # fmt: skip
 
     def __init__(
@@ -79,28 +79,24 @@ class Log:
         self._line = line
         self._clock = clock
         self.level = level
-        self._call_soon = call_soon
+        self._call_soon = call_soon or _call_now
         self._pending: list[bytes] = []
-        self._pending_bytes = 0
         self.lost_lines = 0
 
     def __call__(self, event: Event) -> None:
         """Write *event*, now or in the loop's next turn."""
         if event.level < self.level:
             return
-        line = self._line(event, self._clock.now_us())
-        if self._pending_bytes + len(line) > PENDING_BYTES:
-            self.flush()
-        if self._call_soon is not None and not self._pending:
+        pending = self._pending
+        pending.append(self._line(event, self._clock.now_us()))
+        if len(pending) == 1:
             self._call_soon(self.flush)
-        self._pending.append(line)
-        self._pending_bytes += len(line)
-        if self._call_soon is None:
+        elif len(pending) >= PENDING_LINES:
             self.flush()
 
     def flush(self) -> None:
         """Write what waits; call it once more before the process ends."""
-        lines, self._pending, self._pending_bytes = self._pending, [], 0
+        lines, self._pending = self._pending, []
         if not lines:
             return
         lost = self.lost_lines
@@ -113,6 +109,10 @@ class Log:
             self.lost_lines = lost + len(lines) - bool(lost)
         else:
             self.lost_lines = 0
+
+
+def _call_now(callback: Callable[[], object], /) -> None:
+    callback()
 
 
 class LogLinesLost(Event, frozen=True, kw_only=True):
@@ -184,7 +184,9 @@ def json_line(event: Event, now_us: int) -> bytes:
     if not fields or len(fields) > FIELD_CHARS:
         room = LINE_BYTES - _MARK_BYTES - _MICROS_DIGITS - len(opening) - len(kind)
         fields = _fitting(lambda chars: _encode(_record(event, chars)), room)
-    return b"".join((opening, b"%06d" % micros, kind, b"," if len(fields) > 2 else b"", fields[1:], b"\n"))
+    if fields == b"{}":
+        return b"%b%06d%b}\n" % (opening, micros, kind)
+    return b"%b%06d%b,%b\n" % (opening, micros, kind, fields[1:])
 
 
 def text_line(*, colours: bool = False) -> Format:

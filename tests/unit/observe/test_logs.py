@@ -17,7 +17,7 @@ from mailrail.observe import Event, Level
 from mailrail.observe.logs import (
     FIELD_CHARS,
     LINE_BYTES,
-    PENDING_BYTES,
+    PENDING_LINES,
     Format,
     Log,
     json_line,
@@ -170,10 +170,11 @@ def test_what_is_too_quiet_is_not_written() -> None:
 def test_gathered_lines_are_bounded() -> None:
     loop, sink = Loop(), Sink()
     log = Log(sink.write, json_line, NoonClock(), call_soon=loop.call_soon)
-    for _ in range(PENDING_BYTES // FIELD_CHARS + 10):
+    for _ in range(PENDING_LINES + 10):
         log(Knock(peer="x" * FIELD_CHARS))
     assert len(sink.writes) == 1
-    assert len(sink.writes[0]) <= PENDING_BYTES
+    assert sink.writes[0].count(b"\n") == PENDING_LINES
+    assert len(sink.writes[0]) <= 1 << 20
 
 
 @pytest.mark.parametrize(
