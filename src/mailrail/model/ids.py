@@ -7,6 +7,7 @@ with Postfix's long-id alphabet (no vowels, so no words), at a fixed width, and
 therefore sorts as text in the order of time.
 """
 
+from functools import lru_cache
 from typing import Final, NewType
 
 from mailrail.model.clock import Clock
@@ -21,17 +22,16 @@ _VALUES: Final = {letter: value for value, letter in enumerate(ALPHABET)}
 _PAIRS: Final = tuple(high + low for high in ALPHABET for low in ALPHABET)
 _PAIR_VALUES: Final = {pair: value for value, pair in enumerate(_PAIRS)}
 _BASE2: Final = len(_PAIRS)
+_TAIL: Final = _BASE2**3  # six letters, which come round in five seconds: those in front are worked out once
 
 
 def format_id(number: int) -> QueueId:
     """Write *number* (0 to 52**11 - 1) as a queue id."""
     # Two letters a step: an id is made for every message.
-    number, a = divmod(number, _BASE2)
-    number, b = divmod(number, _BASE2)
-    number, c = divmod(number, _BASE2)
-    number, d = divmod(number, _BASE2)
-    first, e = divmod(number, _BASE2)
-    return QueueId(ALPHABET[first] + _PAIRS[e] + _PAIRS[d] + _PAIRS[c] + _PAIRS[b] + _PAIRS[a])
+    front, number = divmod(number, _TAIL)
+    number, last = divmod(number, _BASE2)
+    first, middle = divmod(number, _BASE2)
+    return QueueId(f"{_front(front)}{_PAIRS[first]}{_PAIRS[middle]}{_PAIRS[last]}")
 
 
 def parse_id(text: str) -> int:
@@ -44,11 +44,23 @@ def parse_id(text: str) -> int:
         raise ValueError(f"{text!r} is not a queue id: it has {len(text)} letters, not {WIDTH}")
     two, base = _PAIR_VALUES, _BASE2
     try:
-        number = _VALUES[text[0]] * base + two[text[1:3]]
-        number = (number * base + two[text[3:5]]) * base + two[text[5:7]]
-        return (number * base + two[text[7:9]]) * base + two[text[9:11]]
+        number = _front_number(text[:5]) * base + two[text[5:7]]
+        return (number * base + two[text[7:9]]) * base + two[text[9:]]
     except KeyError:
         raise ValueError(f"{text!r} is not a queue id: it has a letter that is not in its alphabet") from None
+
+
+@lru_cache(maxsize=64)
+def _front(number: int) -> str:
+    """Write the letters in front of the last six."""
+    number, low = divmod(number, _BASE2)
+    first, high = divmod(number, _BASE2)
+    return ALPHABET[first] + _PAIRS[high] + _PAIRS[low]
+
+
+@lru_cache(maxsize=64)
+def _front_number(text: str) -> int:
+    return (_VALUES[text[0]] * _BASE2 + _PAIR_VALUES[text[1:3]]) * _BASE2 + _PAIR_VALUES[text[3:5]]
 
 
 def id_time_us(queue_id: QueueId) -> int:
@@ -74,7 +86,11 @@ class QueueIds:
 
     def make(self) -> QueueId:
         """Return an id that this node never returned before."""
-        now_us = self._clock.now_us() - EPOCH_US
+        return self.make_at(self._clock.now_us())
+
+    def make_at(self, now_us: int) -> QueueId:
+        """Return one for who has read the clock already, microseconds since 1970 UTC."""
+        now_us -= EPOCH_US
         # A step back of the wall clock, or two messages in one microsecond.
         if now_us <= self._last_us:
             now_us = self._last_us + 1
