@@ -55,7 +55,8 @@ class RouteTable:
         """Return the route of *recipient*: that of its address, unless an alias named something else."""
         if recipient.target:
             return _to_target(recipient.target)
-        return self.route(recipient.forward_path)
+        path = recipient.forward_path
+        return self._remembered.get(path.domain) or self.route(path)
 
     def _find(self, domain: str) -> Route:
         hop = self._relay_to.get(domain)

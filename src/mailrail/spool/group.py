@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
+from itertools import islice
 from typing import Final, Protocol
 
 from mailrail.model import StoreError, StoreTrouble
@@ -81,7 +82,7 @@ class GroupCommit:
         self._write = write
         self._thread = thread
         self._troubles = troubles
-        self._pending: deque[Operation] = deque()
+        self._pending: list[Operation] = []
         self._running: list[Operation] = []
         self._is_scheduled = False
         self._idle: asyncio.Future[None] | None = None
@@ -130,10 +131,11 @@ class GroupCommit:
         if self._running or not self._pending:
             return  # an answer of the last batch has submitted more, and that is on its way
         taken: list[Operation] = []
-        while self._pending and len(taken) < _BATCH_OPERATIONS:
-            taken.append(self._pending.popleft())
-            if taken[-1].is_last:
+        for operation in islice(self._pending, _BATCH_OPERATIONS):
+            taken.append(operation)
+            if operation.is_last:
                 break
+        del self._pending[: len(taken)]
         self._run(taken)
 
     def _run(self, operations: list[Operation]) -> None:

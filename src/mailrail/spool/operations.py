@@ -28,14 +28,14 @@ class CommitOperation(Promise[Committed]):
     """A new message, and the promise that it is stored.
 
     Args:
-        body: its content, or None when that is in a file.
+        content: its content, whole unless it is in a file.
         crc: CRC-32 of the content.
         lease: hand the items to the caller.
         give_back: takes the leases of a caller that does not wait for them any more.
     """
 
     __slots__ = (
-        "_body", "_content", "_crc", "_give_back", "_items", "_lease", "_leases", "_message", "_number",
+        "_content", "_crc", "_give_back", "_items", "_lease", "_leases", "_message", "_number",
     )  # fmt: skip
 
     is_last = False
@@ -45,7 +45,6 @@ class CommitOperation(Promise[Committed]):
         message: Message,
         items: Sequence[Item],
         content: Content,
-        body: bytes | None,
         crc: int,
         lease: bool,
         leases: Leases,
@@ -56,7 +55,6 @@ class CommitOperation(Promise[Committed]):
         self._message = message
         self._items = items
         self._content = content
-        self._body = body
         self._crc = crc
         self._lease = lease
         self._leases = leases
@@ -65,7 +63,7 @@ class CommitOperation(Promise[Committed]):
     def enter(self, batch: Batch) -> None:
         """Add the rows."""
         number, message = self._number, self._message
-        batch.messages += (number, encode_message(message, self._crc), self._body)
+        batch.messages += (number, encode_message(message, self._crc), self._content.whole)
         for item in self._items:
             if self._lease and not item.held:
                 batch.items += item_row(number, message, item, LEASED)
@@ -117,7 +115,7 @@ class SettleOperation(Promise[Settled]):
     def _notice(self, new: NewMessage) -> CommitOperation:
         content, crc = BytesContent(new.content), zlib.crc32(new.content)
         return CommitOperation(
-            new.message, new.items, content, new.content, crc, self._lease_new, self._leases, self._give_back
+            new.message, new.items, content, crc, self._lease_new, self._leases, self._give_back
         )
 
     def enter(self, batch: Batch) -> None:

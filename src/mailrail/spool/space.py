@@ -18,17 +18,17 @@ class Space:
         self._disk = disk
         self._directory = directory
         self._settings = settings
-        self._asked_at = float("-inf")
+        self._good_until_s = float("-inf")
         self._spare_bytes = 0
 
     def allows(self, size_bytes: int, now_s: float) -> bool:
         """Tell whether a message of *size_bytes* leaves the reserve untouched.
 
         Args:
-            now_s: the loop's time.
+            now_s: the loop's time, which never goes back.
         """
-        if not 0 <= now_s - self._asked_at < _GOOD_FOR_S:
-            self._asked_at = now_s
+        if now_s >= self._good_until_s:
+            self._good_until_s = now_s + _GOOD_FOR_S
             self._spare_bytes = self._ask()
         return size_bytes * _COPIES <= self._spare_bytes
 

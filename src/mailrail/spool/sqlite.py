@@ -145,7 +145,7 @@ class SqliteSpool:
         if self._holds:
             items = hold_back(self._holds, message, items)
         operation = CommitOperation(
-            message, items, BytesContent(body), body, zlib.crc32(body), lease, self._leases, self.give_back
+            message, items, BytesContent(body), zlib.crc32(body), lease, self._leases, self.give_back
         )
         self._group.submit(operation)
         return operation
@@ -368,7 +368,7 @@ class SqliteSpool:
             await file.finish()
             items = hold_back(self._holds, message, items)
             operation = CommitOperation(
-                message, items, content, None, file.crc, lease, self._leases, self.give_back
+                message, items, content, file.crc, lease, self._leases, self.give_back
             )
             self._group.submit(operation)
             committed = await operation
