@@ -8,8 +8,8 @@ sorted into items. Our 250 follows the commit, never the other way round (DESIGN
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import Protocol
+from operator import attrgetter
+from typing import Final, Protocol
 
 from mailrail.addresses import NotKnownNowError
 from mailrail.intake.events import AcceptFailed, MessageAccepted, MessageRefused
@@ -130,20 +130,30 @@ class Intake:
         Raises:
             StoreError: the spool takes no mail now.
         """
-        named = written_to or envelope.recipients
-        incoming = Incoming(self, origin, envelope, treatment, tls, named, queue_id or self.ids.make())
-        if asked_us:
-            incoming.asked_us = asked_us
-        return incoming
+        now_us = self.clock.now_us()
+        return Incoming(
+            self,
+            origin,
+            envelope,
+            treatment,
+            tls,
+            written_to or envelope.recipients,
+            queue_id or self.ids.make_at(now_us),
+            now_us,
+            asked_us,
+        )
 
 
-class Incoming:
-    """One message on its way in."""
+class Incoming(Promise[Reply]):
+    """One message on its way in, and the promise of the reply to it."""
 
     __slots__ = (
-        "_began_us", "_draft", "_envelope", "_has_begun", "_held", "_intake", "_is_plain", "_origin",
-        "_refusal", "_tls", "_treatment", "_watch", "_written_to", "asked_us", "queue_id",
+        "_asked_us", "_began_us", "_draft", "_envelope", "_held", "_intake", "_is_plain", "_message", "_origin",
+        "_refusal", "_tls", "_treatment", "_watch", "_written_to", "queue_id",
     )  # fmt: skip
+
+    _is_plain: bool  # from `finish` on
+    _message: Message  # from the commit on
 
     def __init__(
         self,
@@ -154,7 +164,10 @@ class Incoming:
         tls: str,
         written_to: Sequence[Recipient],
         queue_id: QueueId,
+        began_us: int,
+        asked_us: int,
     ) -> None:
+        Promise.__init__(self)
         self.queue_id = queue_id
         self._intake = intake
         self._origin = origin
@@ -162,15 +175,13 @@ class Incoming:
         self._treatment = treatment
         self._tls = tls
         self._watch = HeaderWatch(intake.limits.header_bytes, intake.limits.header_lines)
-        self._began_us = intake.clock.now_us()
-        self.asked_us = self._began_us  # from when on the time counts that its sender gives it
-        self._draft = intake.spool.begin(self.queue_id)
+        self._began_us = began_us
+        self._asked_us = asked_us
+        self._draft = intake.spool.begin(queue_id)
         # What waits until our own lines can be written in front of it: where fields may be added, all of the header.
-        self._held: list[bytes] = []
-        self._has_begun = False
+        self._held: list[bytes] | None = []
         self._refusal: Reply | None = None
         self._written_to = written_to
-        self._is_plain = False
 
     def write(self, content: bytes) -> Awaitable[None] | None:
         """Take content; an awaitable makes the sender wait."""
@@ -178,24 +189,22 @@ class Incoming:
         watch.feed(content)
         if watch.is_too_big:
             return None
-        if self._has_begun:
+        held = self._held
+        if held is None:
             return self._draft.write(content)
-        self._held.append(content)
-        if self._treatment.completes and not watch.is_complete:
-            return None
-        return self._begin()
+        if self._treatment.completes:
+            held.append(content)
+            return self._begin(held) if watch.is_complete else None
+        self._held = None
+        return self._draft.write(self._opening(content))
 
-    def _begin(self) -> Awaitable[None] | None:
+    def _begin(self, held: list[bytes]) -> Awaitable[None] | None:
         """Write what has come so far behind what we put in front of it."""
-        self._has_begun = True
-        content = b"".join(self._held)
-        self._held.clear()
-        rewrite = self._treatment.rewrite
-        return (
-            self._draft.write(self._opening(content))
-            if rewrite is None
-            else self._rewritten(content, rewrite)
-        )
+        self._held = None
+        content, rewrite = b"".join(held), self._treatment.rewrite
+        if rewrite is None:
+            return self._draft.write(self._opening(content))
+        return self._rewritten(content, rewrite)
 
     async def _rewritten(self, content: bytes, rewrite: Callable[[bytes], Awaitable[bytes]]) -> None:
         header = self._watch.header
@@ -210,20 +219,14 @@ class Incoming:
     def _opening(self, content: bytes) -> bytes:
         # A first line that begins with a space is no field: it must not become a continuation of ours.
         has_no_header = content.startswith((b" ", b"\t"))
-        most = self._treatment.most_priority
+        treatment, origin, tls, written_to = self._treatment, self._origin, self._tls, self._written_to
+        most = treatment.most_priority
         if most is not None and not has_no_header and (wished := self._watch.priority) is not None:
             self._envelope = replace(self._envelope, priority=min(wished, most))
-        ours = self._trace()
-        if self._treatment.completes:
-            ours += self._missing_fields(has_no_header=has_no_header)
-        return ours + (b"\r\n" if has_no_header else b"") + content
-
-    def _trace(self) -> bytes:
-        origin, tls, written_to = self._origin, self._tls, self._written_to
-        if self._treatment.hides_client:
+        if treatment.hides_client:
             # DEVIATES RFC 5321 §4.4: no "from", because an address says where somebody lives. The event has it.
             origin, tls = replace(origin, client="", helo=""), ""
-        return received_line(
+        ours = received_line(
             origin,
             self._intake.hostname,
             self.queue_id,
@@ -232,6 +235,9 @@ class Incoming:
             recipient=written_to[0].forward_path if len(written_to) == 1 else None,
             priority=self._envelope.priority,
         )
+        if treatment.completes:
+            ours += self._missing_fields(has_no_header=has_no_header)
+        return ours + b"\r\n" + content if has_no_header else ours + content
 
     def _missing_fields(self, *, has_no_header: bool) -> bytes:
         """Return the fields that a submission should have had (RFC 6409 §8.1 to §8.3)."""
@@ -255,8 +261,8 @@ class Incoming:
         if refusal is not None:
             return self._refuse(refusal)
         self._is_plain = is_plain and self._treatment.rewrite is None
-        if not self._has_begun:  # all header, or no content at all
-            begun = self._begin()
+        if self._held is not None:  # all header, or no content at all
+            begun = self._begin(self._held)
             if self._treatment.rewrite is not None and begun is not None:
                 return self._finish_later(begun)
         return self._commit()
@@ -267,26 +273,35 @@ class Incoming:
         return reply if isinstance(reply, Reply) else await reply
 
     def _commit(self) -> Reply | Awaitable[Reply]:
-        message = self._message()
-        taker = self._intake.taker
-        items = items_of(message, self._intake.route)
-        is_held = message.envelope.hold is not None and message.release_us > message.arrived_us
-        places, is_urgent = [item.destination for item in items], message.envelope.priority > 0
-        is_wanted = not is_held and taker.has_room(places, is_urgent=is_urgent)
+        intake, watch, envelope, draft = self._intake, self._watch, self._envelope, self._draft
+        message = self._message = Message(
+            self.queue_id,
+            intake.clock.now_us(),
+            envelope,
+            draft.size_bytes,
+            watch.has_8bit,
+            self._origin,
+            is_tls_optional=intake.heeds_tls_required and watch.is_tls_optional and not envelope.requiretls,
+            is_plain=self._is_plain,
+        )
+        items = items_of(message, intake.route)
+        is_held = envelope.hold is not None and message.release_us > message.arrived_us
+        is_wanted = not is_held and intake.taker.has_room(
+            map(_destination, items), is_urgent=envelope.priority > 0
+        )
         try:
-            commit = self._draft.commit(message, items, lease=is_wanted)
+            commit = draft.commit(message, items, lease=is_wanted)
         except StoreError as error:
-            self._draft.discard()
+            draft.discard()
             return self._failed(error)
-        done: Promise[Reply] = Promise()
-        commit.add_done_callback(partial(self._committed, done, message))
-        return done
+        commit.add_done_callback(self._committed)
+        return self
 
     def _judge_in_time(self) -> Reply | None:
         """Take off what has passed since MAIL of the time that the sender gives (RFC 2852 §4)."""
         by = self._envelope.deliver_by
         assert by is not None
-        by = by.after(self._intake.clock.now_us() - self.asked_us)
+        by = by.after(self._intake.clock.now_us() - (self._asked_us or self._began_us))
         self._envelope = replace(self._envelope, deliver_by=by)
         return say.EXPIRED if by.returns and by.is_over else self._judge()
 
@@ -294,7 +309,7 @@ class Incoming:
         watch = self._watch
         if watch.is_too_big:
             return say.HEADER_TOO_BIG
-        if watch.header_has_nul:
+        if watch.has_nul and watch.header_has_nul:
             return say.NUL_IN_DATA
         if watch.received_count >= self._intake.limits.hops:
             return say.LOOP
@@ -306,55 +321,42 @@ class Incoming:
             return treatment.judge_authors(watch.header)
         return fault
 
-    def _message(self) -> Message:
-        return Message(
-            self.queue_id,
-            self._intake.clock.now_us(),
-            self._envelope,
-            self._draft.size_bytes,
-            self._watch.has_8bit,
-            self._origin,
-            is_tls_optional=self._intake.heeds_tls_required
-            and self._watch.is_tls_optional
-            and not self._envelope.requiretls,
-            is_plain=self._is_plain,
-        )
-
-    def _committed(self, done: Promise[Reply], message: Message, committed: Promise[Committed]) -> None:
+    def _committed(self, committed: Promise[Committed]) -> None:
         error = committed.exception()
-        reply = _queued_reply(self.queue_id) if error is None else self._failed(error)
+        reply = say.QUEUED.with_text(f"Queued as {self.queue_id}") if error is None else self._failed(error)
         try:
             if error is None:
-                self._hand_on(message, committed.result())
+                self._hand_on(committed.result())
         finally:  # whatever came of that, this is true; and what the session does next is told behind it
-            if not done.done():
-                done.set_result(reply)
+            if not self._is_over:
+                self.set_result(reply)
 
-    def _hand_on(self, message: Message, result: Committed) -> None:
+    def _hand_on(self, result: Committed) -> None:
         """Tell of a message that is ours now, and offer it for delivery."""
         intake = self._intake
         if intake.bus.wants(MessageAccepted):
-            intake.bus.emit(self._accepted(message))
+            intake.bus.emit(self._accepted())
         if result.leases:
             intake.taker.offer(result.leases, result.content)
-        elif message.envelope.hold is not None:
-            intake.taker.expect_at(message.release_us)
+        elif self._envelope.hold is not None:
+            intake.taker.expect_at(self._message.release_us)
 
-    def _accepted(self, message: Message) -> MessageAccepted:
-        sender = message.envelope.reverse_path
+    def _accepted(self) -> MessageAccepted:
+        origin, envelope = self._origin, self._envelope
+        sender = envelope.reverse_path
         return MessageAccepted(
-            session=self._origin.session_id,
+            session=origin.session_id,
             queue_id=self.queue_id,
-            client=self._origin.client,
-            hello=self._origin.helo,
-            protocol=self._origin.protocol,
+            client=origin.client,
+            hello=origin.helo,
+            protocol=origin.protocol,
             sender="<>" if sender is None else sender.text,
-            recipients=len(message.envelope.recipients),
-            size=message.size_bytes,
+            recipients=len(envelope.recipients),
+            size=self._message.size_bytes,
             seconds=(self._intake.clock.now_us() - self._began_us) / SECOND_US,
-            user=self._origin.user,
+            user=origin.user,
             tls=self._tls,
-            priority=message.envelope.priority,
+            priority=envelope.priority,
         )
 
     def _failed(self, error: BaseException) -> Reply:
@@ -384,7 +386,10 @@ class Incoming:
     def discard(self) -> None:
         """Forget the message."""
         self._draft.discard()
-        self._held.clear()
+        self._held = None
+
+
+_destination: Final = attrgetter("destination")
 
 
 def refusal_for(error: BaseException) -> Reply:
@@ -392,10 +397,6 @@ def refusal_for(error: BaseException) -> Reply:
     if isinstance(error, StoreError):
         return say.STORE_FULL if error.trouble is StoreTrouble.FULL else say.STORE_FAILED
     return say.INTERNAL_ERROR
-
-
-def _queued_reply(queue_id: str) -> Reply:
-    return say.QUEUED.with_text(f"Queued as {queue_id}")
 
 
 def items_of(message: Message, route: Callable[[Recipient], str]) -> tuple[Item, ...]:

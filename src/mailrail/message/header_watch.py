@@ -66,26 +66,24 @@ class HeaderWatch:
 
     def _feed_header(self, chunk: bytes) -> None:
         seen = len(self._head)
-        is_pair_cut = chunk.startswith(b"\n") and self._head.endswith(b"\r")
         if not seen:
-            self._head = chunk
+            head: bytes | bytearray = chunk
         else:
-            if isinstance(self._head, bytes):
-                self._head = bytearray(self._head)  # one octet a chunk must not cost a copy each
-            self._head += chunk
-        self._lower = None
-        head = self._head
+            # One octet a chunk must not cost a copy each.
+            head = bytearray(self._head) if isinstance(self._head, bytes) else self._head
+            head += chunk
+            self._lower = None
+        end = head.find(b"\r\n\r\n", seen - 3 if seen > 3 else 0)
         if head.startswith(b"\r\n"):  # no field at all
-            self.is_complete, self._head = True, b""
-            return
-        end = head.find(b"\r\n\r\n", max(0, seen - 3))
-        if end >= 0:
-            self.is_complete, self._head = True, bytes(head[: end + 2])
-            self._lines = self._head.count(b"\r\n")
+            self.is_complete, head = True, b""
+        elif end >= 0:
+            self.is_complete, head = True, head[: end + 2]
+            self._lines = head.count(b"\r\n")
         else:
             # Only what is new: to count the whole anew for each octet that comes alone would be O(n²).
-            self._lines += chunk.count(b"\r\n") + is_pair_cut
-        if len(self._head) > self._max_bytes or self._lines > self._max_lines:
+            self._lines += head[seen - 1 if seen else 0 :].count(b"\r\n")
+        self._head = head
+        if len(head) > self._max_bytes or self._lines > self._max_lines:
             self.is_too_big = True
             self._head = b""
 

@@ -61,7 +61,7 @@ def received_line(
     protocol = origin.protocol
     opening = _opening(origin.helo, origin.client, hostname, protocol, tls)
     whom = ""
-    if recipient is not None and (protocol[:4] == "UTF8" or not recipient.needs_smtputf8):
+    if recipient is not None and (recipient.text.isascii() or protocol[:4] == "UTF8"):
         whom = f"{_FOLD}for <{recipient.text}>"
     if priority:
         whom += f"{_FOLD}PRIORITY {priority}"

@@ -58,9 +58,8 @@ class Address:
     def __post_init__(self) -> None:
         # Written down half a dozen times a message: in commands, rows, trace and log.
         local_part = quote_local_part(self.local_part)
-        text = f"{local_part}@{self.domain}" if self.domain else local_part
-        object.__setattr__(self, "text", text)
-        object.__setattr__(self, "folded", f"{self.local_part}@{self.domain}".lower())
+        self.text = f"{local_part}@{self.domain}" if self.domain else local_part  # type: ignore[misc]  # frozen for others
+        self.folded = f"{self.local_part}@{self.domain}".lower()  # type: ignore[misc]  # as above
 
     @property
     def needs_smtputf8(self) -> bool:

@@ -51,6 +51,7 @@ class Message:
             `requiretls`.
         is_plain: the content is known to have only CRLF line ends and no line that begins with a dot, because it was looked
             through when it came in. Never stored, so never believed of what lay on a disk.
+        release_us: when it may leave, microseconds UTC: from here on its age counts (RFC 4865).
     """
 
     queue_id: QueueId
@@ -62,12 +63,11 @@ class Message:
     is_notice: bool = False
     is_tls_optional: bool = False
     is_plain: bool = field(default=False, compare=False)
+    release_us: int = field(init=False, compare=False, repr=False)
 
-    @property
-    def release_us(self) -> int:
-        """When it may leave: from here on its age counts (RFC 4865)."""
-        hold = self.envelope.hold
-        return self.arrived_us if hold is None else hold.release_us(self.arrived_us)
+    def __post_init__(self) -> None:
+        hold, now_us = self.envelope.hold, self.arrived_us
+        self.release_us = now_us if hold is None else hold.release_us(now_us)  # type: ignore[misc]  # frozen for others
 
     @property
     def deliver_by_us(self) -> int:

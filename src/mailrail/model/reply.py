@@ -12,6 +12,7 @@ from mailrail.model.value import value
 
 # RFC 5321 §4.5.3.1.5: a reply line, code and CRLF included, has at most 512 octets.
 LINE_OCTETS: Final = 512
+_SHORT: Final = LINE_OCTETS - 100  # of a text that is surely not too long, whatever stands before it
 _UNPRINTABLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
@@ -42,7 +43,14 @@ class Reply:
     wire: bytes = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "wire", self._encode())
+        text, code = self.text, self.enhanced_code
+        if (
+            len(text) <= _SHORT and text.isascii() and text.isprintable()
+        ):  # one line as it is, like nearly all
+            wire = f"{self.code} {code} {text}\r\n" if code else f"{self.code} {text}\r\n"
+            self.wire = wire.encode()  # type: ignore[misc]  # frozen for others
+        else:
+            self.wire = self._encode()  # type: ignore[misc]  # as above
 
     def _encode(self) -> bytes:
         prefix = f"{self.enhanced_code} " if self.enhanced_code else ""
@@ -77,8 +85,8 @@ class Reply:
         return Reply(self.code, self.enhanced_code, text, self.source)
 
     def __str__(self) -> str:
-        words = self.text.replace("\n", " / ")
-        return f"{self.code} {self.enhanced_code + ' ' if self.enhanced_code else ''}{words}"
+        words, enhanced_code = self.text.replace("\n", " / "), self.enhanced_code
+        return f"{self.code} {enhanced_code} {words}" if enhanced_code else f"{self.code} {words}"
 
 
 # --- The register -------------------------------------------------------------------

@@ -7,6 +7,7 @@ anybody who uses `mailrail.Server`.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Final
 
 from mailrail.addresses import Addresses, NotKnownNowError, Refusal, Resolved, Returned, Rewriter, SignedPaths
 from mailrail.directory import User
@@ -18,6 +19,8 @@ from mailrail.policy import Member, PriorityRight, RelayRules
 from mailrail.receive.events import MailReturned
 from mailrail.receive.login import Doorkeeper, Login
 from mailrail.server import Answer, EndAnswer, Handler, SessionFacts, Transaction
+
+_NO_RIGHT: Final = PriorityRight.NONE  # bound once: an Enum takes its time to look it up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,27 +139,27 @@ class Reception(Handler):
 
     def mail(self, transaction: Transaction) -> Answer:
         """Let in whom the listener is for, while there is space (A69)."""
+        duty, wishes = self._duty, transaction.parameters
         self._expansions.clear()
-        if self._duty.needs_tls and self.session.tls is None:
+        if duty.needs_tls and self.session.tls is None:
             return say.TLS_REQUIRED
-        if self._duty.is_members_only and not self._may_relay:
-            return self._duty.refusal_of_strangers(is_tls=self.session.tls is not None)
+        if duty.is_members_only and not self._may_relay:
+            return duty.refusal_of_strangers(is_tls=self.session.tls is not None)
         if self._member is not None:
             refusal = self._member.judge_mail(transaction.reverse_path)
             if refusal is not None:
                 return refusal
-        spool = self._duty.intake.spool
-        if not spool.has_space(transaction.parameters.size_bytes or 0):
+        spool = duty.intake.spool
+        if not spool.has_space(wishes.size_bytes or 0):
             return say.STORE_FULL
         if not spool.has_place():
             return say.QUEUE_FULL
-        is_urgent = transaction.parameters.deliver_by is not None
-        self._asked_us = self._duty.intake.clock.now_us() if is_urgent else 0
-        reply = say.SENDER_OK if transaction.parameters.priority <= 0 else self._prioritised(transaction)
-        rewriter, sender = self._duty.rewriter, transaction.reverse_path
-        if rewriter is None or sender is None:
+        self._asked_us = 0 if wishes.deliver_by is None else duty.intake.clock.now_us()
+        reply = say.SENDER_OK if wishes.priority <= 0 else self._prioritised(transaction)
+        sender = transaction.reverse_path
+        if duty.rewriter is None or sender is None:
             return reply
-        written = rewriter.sender(sender)
+        written = duty.rewriter.sender(sender)
         if isinstance(written, Awaitable):
             return _rewritten_later(transaction, reply, written)
         _rename(transaction, written)
@@ -171,24 +174,32 @@ class Reception(Handler):
 
     def rcpt(self, transaction: Transaction, recipient: Recipient) -> Answer:
         """Apply the relay rule."""
-        path = recipient.forward_path
-        if not path.domain and self._duty.postmaster is None:
-            return say.NO_SUCH_USER.with_text(
-                "No postmaster is named here; write to postmaster at the domain"
+        duty, path, named, may_relay = self._duty, recipient.forward_path, recipient, self._may_relay
+        if not path.domain:
+            if duty.postmaster is None:
+                return say.NO_SUCH_USER.with_text(
+                    "No postmaster is named here; write to postmaster at the domain"
+                )
+            named = replace(recipient, forward_path=duty.postmaster)
+        if duty.signed_paths is not None:
+            found = duty.signed_paths.arriving(
+                path, is_notice=transaction.reverse_path is None, is_trusted=may_relay
             )
-        named, may_relay = self._named(recipient), self._may_relay
-        if (signed_paths := self._duty.signed_paths) is not None:
-            found = signed_paths.arriving(
-                path, is_notice=transaction.reverse_path is None, is_trusted=self._may_relay
-            )
-            if isinstance(found, Reply):
-                return found
             if found is not None:
+                if isinstance(found, Reply):
+                    return found
                 named, may_relay = self._whose(recipient, found), may_relay or found.leads_out
-        refusal = self._duty.rules.decide(named.forward_path, may_relay=may_relay).refusal
+        refusal = duty.rules.decide(named.forward_path, may_relay=may_relay).refusal
         if refusal is None and self._member is not None:
             refusal = self._member.judge_recipients(len(transaction.recipients) + 1)
-        return refusal or self._resolve(transaction, recipient, named)
+        if refusal is not None:
+            return refusal
+        addresses = duty.addresses
+        if addresses is not None and addresses.concerns(named.forward_path):
+            return self._resolve(addresses, transaction, recipient, named)
+        if named is not recipient:
+            self._expansions[recipient] = (named,)
+        return say.RECIPIENT_OK
 
     def _whose(self, recipient: Recipient, found: Returned) -> Recipient:
         """Return whose reverse-path of ours *recipient* is."""
@@ -199,13 +210,10 @@ class Reception(Handler):
             bus.emit(MailReturned(session=session, client=self._client, address=path, goes_to=goes_to))
         return replace(recipient, forward_path=found.address)
 
-    def _resolve(self, transaction: Transaction, recipient: Recipient, named: Recipient) -> Answer:
-        """Find out whom mail for *recipient*, who is *named*, goes to, where that is a question."""
-        addresses = self._duty.addresses
-        if addresses is None or not addresses.concerns(named.forward_path):
-            if named is not recipient:
-                self._expansions[recipient] = (named,)
-            return say.RECIPIENT_OK
+    def _resolve(
+        self, addresses: Addresses, transaction: Transaction, recipient: Recipient, named: Recipient
+    ) -> Answer:
+        """Find out whom mail for *recipient*, who is *named*, goes to."""
         answer = addresses.resolve(
             named, has_sender=transaction.reverse_path is not None, session=self.session.session_id
         )
@@ -229,32 +237,32 @@ class Reception(Handler):
             self._expansions[recipient] = found
         return say.RECIPIENT_OK
 
-    def _named(self, recipient: Recipient) -> Recipient:
-        """Return *recipient*, the bare postmaster as who that is."""
-        postmaster = self._duty.postmaster
-        if recipient.forward_path.domain or postmaster is None:
-            return recipient
-        return replace(recipient, forward_path=postmaster)
-
     def data(self, transaction: Transaction) -> Answer:
         """Open a draft."""
+        duty, tls, recipients = self._duty, self.session.tls, transaction.recipients
         # All messages come from the same until the client says anew who it is; SMTPUTF8 makes another protocol.
-        origin = self._origin
+        origin, treatment = self._origin, self._treatment
         if origin is None or transaction.parameters.smtputf8:
             origin = self._origin_now()
+        if duty.priority_right is not _NO_RIGHT:
+            treatment = self._treatment_of(transaction, duty.priority_right)
+        if len(recipients) == 1 and recipients[0].forward_path.domain and not self._expansions:
+            envelope = transaction.envelope()
+        else:
+            envelope = self._envelope(transaction)
         try:
-            self._incoming = self._duty.intake.begin(
+            self._incoming = duty.intake.begin(
                 origin,
-                self._envelope(transaction),
-                treatment=self._treatment_of(transaction),
-                tls=_tls_words(self.session.tls),
-                written_to=transaction.recipients,
+                envelope,
+                treatment=treatment,
+                tls="" if tls is None else _tls_words(tls),
+                written_to=recipients,
                 asked_us=self._asked_us,
             )
         except StoreError as error:
             return refusal_for(error)
         if self._member is not None:
-            self._member.count(len(transaction.recipients))
+            self._member.count(len(recipients))
         return say.START_DATA
 
     def _origin_now(self) -> Origin:
@@ -272,22 +280,19 @@ class Reception(Handler):
             self._origin = origin
         return origin
 
-    def _treatment_of(self, transaction: Transaction) -> Treatment:
+    def _treatment_of(self, transaction: Transaction, right: PriorityRight) -> Treatment:
         """Let the header section say a priority where it may and MAIL does not (RFC 6758 §3.1)."""
-        right, treatment = self._duty.priority_right, self._treatment
-        if right is PriorityRight.NONE or "MT-PRIORITY" in transaction.parameters.requested:
+        treatment = self._treatment
+        if "MT-PRIORITY" in transaction.parameters.requested:
             return treatment
         may_raise = right.may_raise(self.session.user, may_relay=self._may_relay)
         return replace(treatment, most_priority=9 if may_raise else 0) if treatment.completes else treatment
 
     def _envelope(self, transaction: Transaction) -> Envelope:
         """Return the envelope with those whom the recipients stand for, each once."""
-        recipients, expansions = transaction.recipients, self._expansions
-        if len(recipients) == 1 and recipients[0].forward_path.domain and not expansions:
-            return transaction.envelope()
         resolved: list[Recipient] = []
-        for recipient in recipients:
-            resolved += expansions.get(recipient) or (recipient,)
+        for recipient in transaction.recipients:
+            resolved += self._expansions.get(recipient) or (recipient,)
         envelope, addresses = transaction.envelope(), self._duty.addresses
         if addresses is None:
             return replace(envelope, recipients=tuple(dict.fromkeys(resolved)))
@@ -328,10 +333,8 @@ async def _rewritten_later(transaction: Transaction, reply: Reply, written: Awai
     return reply
 
 
-def _tls_words(tls: TlsInfo | None) -> str:
+def _tls_words(tls: TlsInfo) -> str:
     """Say for the trace and the log what the session's TLS was, and who the client proved to be by it."""
-    if tls is None:
-        return ""
     words = f"{tls.version} with cipher {tls.cipher}"
     identity = tls.peer_identity
     return words if identity is None else f"{words}, client certificate of {identity}"
