@@ -6,6 +6,7 @@ line with its reason. mailrail runs on its defaults.
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -61,6 +62,7 @@ class Plan:
     hold: bool = False  # accept and keep; deliver nothing
     tls: bool = False  # offer STARTTLS, with the same kind of certificate
     workers: int = 0  # mailrail only; 0: its default
+    cores: frozenset[int] = frozenset()  # mailrail only: where it may run; empty: anywhere
     limits: Mapping[str, int] | None = None  # mailrail only: [limits] other than the defaults
 
 
@@ -115,6 +117,8 @@ def start_mailrail(
     settings.write_text(_toml(plan, folder, port))
     command = [sys.executable, "-m", "mailrail", "serve", "--config", str(settings)]
     program = Program(under(command), folder / "output", environment=environment)
+    if plan.cores:
+        os.sched_setaffinity(program.pid, plan.cores)  # and so will its threads and workers, which come later
     try:
         wait_for_port(program, "127.0.0.1", port, START_TIMEOUT_S)
         yield Subject("mailrail", "127.0.0.1", port, program)
