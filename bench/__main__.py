@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import accept, depth, domains, large, relay, tls, workers
+from bench import accept, depth, domains, large, relay, syncs, tls, workers
 from bench.plot import write_plot
 from bench.results import Results, filesystem_of, machine, table, write_json
 from bench.run import Run
@@ -32,6 +32,7 @@ SCENARIOS: dict[str, Callable[[Run], None]] = {
     "large": large.measure,
     "huge": large.measure_huge,
     "workers": workers.measure,
+    "syncs": syncs.measure,
     "depth": depth.measure,
     "tls": tls.measure,
 }
