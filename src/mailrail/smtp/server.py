@@ -22,7 +22,6 @@ from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from enum import Enum
-from functools import lru_cache
 from typing import Final, Literal
 
 from mailrail.model import Body, LocalProtocolError, Reply
@@ -58,6 +57,7 @@ _OTHER_PROTOCOLS: Final = frozenset(
 _OVERSHOOT: Final = 1000
 _REFUSALS: Final = 31  # kept beside the newest; a shell that tells them takes them after each batch
 _BDAT_DIGITS: Final = 12  # a terabyte; a longer number is garbage, and what follows it unknowable
+_SHORT_LINE: Final = 512  # octets
 _NO_KEYWORDS: Final[frozenset[str]] = frozenset()
 # The same each time, so made once.
 _DATA_START: Final = events.DataStart(is_chunking=False)
@@ -71,6 +71,7 @@ class _Again(Enum):
 
 AGAIN: Final = _Again.AGAIN
 Read = events.Event | Literal[_Again.AGAIN] | None
+Command = tuple[Callable[["ServerConnection", str, str], Read], str, str]
 
 
 class ServerConnection:
@@ -309,6 +310,13 @@ class ServerConnection:
 
     def _read_command(self) -> Read:
         buffer = self._buffer
+        found = _KNOWN.get(buffer)
+        if found is not None and self._at == 0 and not (self._is_refused or self._is_run_on):
+            # What was read is one line, as another session has said it: nearly always.
+            self._at = len(buffer)
+            self.is_dry = True
+            command, verb, rest = found
+            return command(self, verb, rest)
         end = buffer.find(b"\n", self._at) + 1
         if end == 0:
             if self._at < len(buffer):
@@ -321,7 +329,7 @@ class ServerConnection:
             return self._read_broken_line(line)
         if len(line) > self._line_bytes:
             return self._error(say.LINE_TOO_LONG)
-        command, verb, rest = _known_command(line) if line[0] in COMES_AGAIN else _command(line)
+        command, verb, rest = _command(line)
         if not is_last and verb in _COMMANDS and self._runs_ahead(verb):
             self.close_with(say.EARLY_TALKER)
             return None
@@ -779,16 +787,24 @@ _COMMANDS: Final[dict[str, Callable[[ServerConnection, str, str], Read]]] = {
 }
 
 
-def _command(line: bytes) -> tuple[Callable[[ServerConnection, str, str], Read], str, str]:
+# Lines that came lately; at most 512 KiB. None is longer than every listener has to take (RFC 5321 §4.5.3.1.4).
+_KNOWN: Final[dict[bytes, Command]] = {}
+
+
+def _command(line: bytes) -> Command:
     """Find who deals with *line*, which ends with CRLF, and what it is told: the verb in capitals, and its arguments."""
-    words = command_words(line)
-    if isinstance(words, str):
-        return ServerConnection._garbled, words, "bare" if line.find(b"\r", 0, -2) >= 0 else ""
-    return _COMMANDS.get(words[0], ServerConnection._unknown), *words
+    found = _KNOWN.get(line)
+    if found is None:
+        words = command_words(line)
+        if isinstance(words, str):
+            return ServerConnection._garbled, words, "bare" if line.find(b"\r", 0, -2) >= 0 else ""
+        found = _COMMANDS.get(words[0], ServerConnection._unknown), *words
+        if line[0] in COMES_AGAIN and len(line) <= _SHORT_LINE:
+            if len(_KNOWN) >= KEPT:
+                _KNOWN.clear()
+            _KNOWN[line] = found
+    return found
 
-
-# The same lines come again and again.
-_known_command: Final = lru_cache(maxsize=KEPT)(_command)
 
 _ANSWERS: Final[dict[Accepted, Callable[[ServerConnection, Accepted, Reply], None]]] = {
     A_MAIL: ServerConnection._answer,
