@@ -17,6 +17,7 @@ from mailrail.daemon.events import DaemonStopping, SessionsBounded
 from mailrail.daemon.handing import opened, passed, put_away
 from mailrail.daemon.hearsay import pairs
 from mailrail.daemon.leftover import begin_spool, end_spool, take_over_holds
+from mailrail.daemon.loop import Loop
 from mailrail.daemon.processes import Born, SystemProcesses
 from mailrail.daemon.supervisor import Supervisor
 from mailrail.daemon.worker import ALONE, Worker
@@ -100,8 +101,13 @@ def _runner() -> Callable[[Coroutine[Any, Any, None]], None]:
     try:
         import uvloop  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415 -- an extra; most do without
     except ImportError:
-        return asyncio.run
+        return _run
     return uvloop.run  # type: ignore[no-any-return,unused-ignore]
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(main)
 
 
 async def _serve(settings: MailrailSettings, reread: Reread | None, worker: Worker, handed: Handed) -> None:
