@@ -85,7 +85,7 @@ class Manager:
         )  # fmt: skip
         self._feeder = Feeder(
             spool, clock, bus, self._jumps, poll_s=settings.poll_s,
-            want=self._want, accept=self._enqueue_all, tidy=self._destinations.tidy,
+            want=self._want, accept=self.offer, tidy=self._destinations.tidy,
         )  # fmt: skip
 
     # --- The door ---------------------------------------------------------------------
@@ -146,14 +146,22 @@ class Manager:
         """Look into the spool at *due_us*: something was stored for then."""
         self._feeder.expect_at(due_us)
 
-    def offer(self, leases: Sequence[Lease], content: Content) -> None:
-        """Take just-accepted mail while `run` runs; what there is no room for goes back to the spool."""
-        kept: Content | None = content
-        if content.whole is None:
+    def offer(self, leases: Sequence[Lease], content: Content | None = None) -> None:
+        """Take leased mail while `run` runs; what there is no room for goes back to the spool.
+
+        Args:
+            content: of all of them, just accepted; None: to be read when their turn comes.
+        """
+        if content is not None and content.whole is None:
             # It is in a file: opened when its turn comes, so that waiting costs no descriptor.
             content.close()
-            kept = None
-        self._enqueue_all(leases, kept)
+            content = None
+        back = []
+        for lease in leases:
+            if not self._enqueue(lease, content):
+                back.append(lease)  # noqa: PERF401 -- a comprehension is one more call in Python 3.11
+        if back:
+            self._give_back(back)
 
     def wake(self) -> None:
         """Look for due mail soon: something was stored without a lease, or changed by the operator."""
@@ -206,14 +214,6 @@ class Manager:
     def _want(self) -> Want:
         room = 0 if self._is_stopping else self._room.for_claims()
         return Want(min(room, BATCH), self._room.share(), frozenset(self._destinations.full))
-
-    def _enqueue_all(self, leases: Sequence[Lease], content: Content | None = None) -> None:
-        back = []
-        for lease in leases:
-            if not self._enqueue(lease, content):
-                back.append(lease)  # noqa: PERF401 -- a comprehension is one more call in Python 3.11
-        if back:
-            self._give_back(back)
 
     def _enqueue(self, lease: Lease, content: Content | None) -> bool:
         """Take *lease* into memory; False when there is no room for it."""
@@ -443,7 +443,7 @@ class Manager:
         if decision.left is not None and not decision.left.held:
             self._feeder.expect_at(decision.left.due_us)
         if leases:
-            self._enqueue_all(leases)
+            self.offer(leases)
 
     def _free(self, work: Work) -> None:
         if self._room.free(work.held_bytes):
