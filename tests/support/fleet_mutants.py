@@ -14,14 +14,14 @@ import pytest
 
 from mailrail.delivery import classify
 from mailrail.intake import intake
-from mailrail.model import Address, Attempt, Delivered, Item, Message, Outcome, Reply
+from mailrail.model import Address, Attempt, Delivered, Message, Outcome, Reply
 from mailrail.net import Endpoint
 from mailrail.queue import decide as deciding
-from mailrail.queue import manager
 from mailrail.queue.decide import Decision
 from mailrail.queue.destination import Work
 from mailrail.queue.lanes import Lane
 from mailrail.queue.settings import RetrySettings
+from mailrail.queue.settler import Settler
 from mailrail.report.owed import owed_finals
 from mailrail.report.writer import NoticeWriter
 from mailrail.sim import Link, faults, seeded, simulate
@@ -163,15 +163,15 @@ def give_up_a_try_early(patch: Patch) -> None:
 
 
 def deliver_again_after_the_last_word(patch: Patch) -> None:
-    delivered = deciding.delivered
+    settle = Settler.settle
 
-    def again(item: Item, outcomes: Sequence[Outcome]) -> Decision | None:
-        decision = delivered(item, outcomes)
-        if decision is not None and item.attempts == 0:
-            return Decision(replace(item, attempts=1, due_us=item.due_us + 300_000_000), decision.finals)
-        return decision
+    def again(self: Settler, work: Work, decision: Decision) -> None:
+        item = work.lease.item
+        if decision is deciding.DONE and item.attempts == 0:
+            decision = Decision(replace(item, attempts=1, due_us=item.due_us + 300_000_000), decision.finals)
+        settle(self, work, decision)
 
-    patch.setattr(manager, "delivered", again)
+    patch.setattr(Settler, "settle", again)
 
 
 def mix_up_the_replies(patch: Patch) -> None:

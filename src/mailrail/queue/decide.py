@@ -6,6 +6,7 @@ every other deferral the schedule of `retry` says when, and old age when no more
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Final
 
 from mailrail.model import (
     SECOND_US,
@@ -27,7 +28,7 @@ from mailrail.queue.retry import Uniform, is_expired, next_wait_s, vary
 from mailrail.queue.settings import RetrySettings
 from mailrail.spool import Lease
 
-_NONE: tuple[tuple[int, Outcome], ...] = ()
+_NONE: Final[tuple[tuple[int, Outcome], ...]] = ()
 
 
 @value
@@ -62,16 +63,18 @@ class Moment:
     not_before_s: float = 0.0
 
 
-def delivered(item: Item, outcomes: Sequence[Outcome]) -> Decision | None:
-    """Return what becomes of *item* when every recipient was delivered; None: somebody was not, `decide`."""
+# An item that is over, and of whose end nobody is to hear: nearly every one. One for all, for making a value is dear.
+DONE: Final = Decision(None, _NONE)
+
+
+def delivered(item: Item, outcomes: Sequence[Outcome]) -> tuple[tuple[int, Outcome], ...] | None:
+    """Return the final outcomes of *item* when every recipient was delivered; None: somebody was not, `decide`."""
     for outcome in outcomes:
         if type(outcome) is not Delivered:
             return None
     if len(outcomes) == 1:  # nearly every item
-        return Decision(None, ((item.pending[0].index, outcomes[0]),))
-    return Decision(
-        None, tuple((one.index, outcome) for one, outcome in zip(item.pending, outcomes, strict=True))
-    )
+        return ((item.pending[0].index, outcomes[0]),)
+    return tuple((one.index, outcome) for one, outcome in zip(item.pending, outcomes, strict=True))
 
 
 def decide(

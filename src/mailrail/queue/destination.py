@@ -8,7 +8,9 @@ a priority senders take turns, so that one sender's thousand messages do not sta
 from collections import deque
 from typing import Final, Protocol
 
-from mailrail.model import Deferred, value
+from msgspec import Struct
+
+from mailrail.model import Deferred
 from mailrail.queue.rate import Bucket
 from mailrail.queue.settings import WindowSettings
 from mailrail.queue.window import Window
@@ -18,8 +20,7 @@ GIVES_WAY: Final = 8  # of so many turns the last is not for the highest priorit
 REMEMBERED_S: Final = 3600.0  # longer than any rest between two tries of young mail
 
 
-@value
-class Work:
+class Work(Struct, frozen=True):
     """One due item in memory; *content* is None until its turn where it must be read from disk."""
 
     lease: Lease
@@ -265,11 +266,6 @@ class Destination:
     def wait_s(self, now_s: float) -> float:
         """Return how long the rate limit makes the next message wait."""
         return self._bucket.wait_s(now_s) if self._bucket is not None else 0.0
-
-    def may_go_ahead(self) -> bool:
-        """Tell whether the next work may be begun while another is tried: it waits neither for the disk nor for a rate."""
-        waiting = self.waiting
-        return waiting.size > 0 and not self.has_rate and waiting.first().content is not None
 
     def take(self) -> Work:
         """Take the next work for a try; something waits and `wait_s` said 0."""

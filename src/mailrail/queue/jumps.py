@@ -37,7 +37,8 @@ class ClockJumps:
 
     def age_s(self, arrived_us: int, now_us: int) -> float:
         """Return the age at *now_us* of what arrived at *arrived_us*, never negative."""
-        return max(now_us - arrived_us - self.stepped_us(arrived_us), 0) / SECOND_US
+        stepped_us = self.stepped_us(arrived_us) if self._steps else 0
+        return max(now_us - arrived_us - stepped_us, 0) / SECOND_US
 
     def stepped_us(self, arrived_us: int) -> int:
         """Return by how much the clock was stepped since *arrived_us* came, microseconds; negative: back."""

@@ -15,24 +15,17 @@ Each method decides and acts on plain state; waiting is done in lanes, settler a
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Final
 
 from mailrail.model import Attempt, Blame, Clock, Deferred, Reply, Rng, StoreError, reply
 from mailrail.observe import Bus
 from mailrail.queue.api import Courier, Notifier
 from mailrail.queue.chores import Chores
-from mailrail.queue.decide import Decision, Moment, condemned, decide, delivered, trouble
+from mailrail.queue.decide import DONE, Decision, Moment, condemned, decide, delivered, trouble
 from mailrail.queue.destination import Destination, Work
 from mailrail.queue.destinations import Destinations
 from mailrail.queue.ends import Ends, ItemKey
-from mailrail.queue.events import (
-    AttemptCrashed,
-    DestinationAsleep,
-    DestinationAwake,
-    MessageDamaged,
-    RecipientDelivered,
-)
+from mailrail.queue.events import AttemptCrashed, DestinationAsleep, DestinationAwake, RecipientDelivered
 from mailrail.queue.feeder import BATCH, Feeder
 from mailrail.queue.idle import IdleLanes
 from mailrail.queue.jumps import ClockJumps
@@ -135,9 +128,8 @@ class Manager:
         """
         if self._tasks is None or self._is_stopping:
             return False
-        if self._room.has_any() and (
-            not self._destinations.full or is_urgent or self._destinations.full.isdisjoint(destinations)
-        ):
+        full = self._destinations.full
+        if self._room.has_any() and (not full or is_urgent or full.isdisjoint(destinations)):
             return True
         self._feeder.expect()
         return False
@@ -222,11 +214,7 @@ class Manager:
         key = lease.item.destination
         destination = self._destinations.by_key.get(key) or self._destinations.make(key)
         waiting = destination.waiting.size
-        if (
-            waiting >= LEAST_SHARE
-            and waiting >= self._room.share()
-            and not self._makes_way(destination, lease)
-        ):
+        if waiting >= LEAST_SHARE and not self._has_place(destination, lease):
             return False
         held_bytes = 0 if content is None else content.size_bytes
         work = Work(lease, content, held_bytes)
@@ -247,11 +235,12 @@ class Manager:
             self._pump(destination)
         return True
 
-    def _makes_way(self, destination: Destination, lease: Lease) -> bool:
-        """Take note that *destination* is full; tell whether what waits there makes way for *lease*."""
+    def _has_place(self, destination: Destination, lease: Lease) -> bool:
+        """Tell whether *lease* has its place at *destination*, or what waits there makes way for it."""
+        if destination.waiting.size < self._room.share():
+            return True
         self._destinations.fill(destination)
-        least = destination.waiting.make_way(lease.message.envelope.priority)
-        if least is None:
+        if (least := destination.waiting.make_way(lease.message.envelope.priority)) is None:
             return False
         self._give_back([least.lease])
         self._free(least)
@@ -326,7 +315,10 @@ class Manager:
 
     def work_ahead(self, destination: Destination) -> Work | None:
         """Return what may be begun before the try that runs has ended (see `lanes.Desk`)."""
-        return self.next_work(destination) if destination.may_go_ahead() else None
+        waiting = destination.waiting
+        if not waiting.size or destination.has_rate or waiting.first().content is None:
+            return None  # what waits for the disk or for a rate is not to keep the lane waiting
+        return self.next_work(destination)
 
     def may_try(self, destination: Destination) -> bool:
         """Tell whether a lane may begin another try (see `lanes.Desk`)."""
@@ -351,15 +343,16 @@ class Manager:
     def tried(self, destination: Destination, work: Work, attempt: Attempt) -> None:
         """Take the result of a try (see `lanes.Desk`)."""
         destination.running -= 1
-        decision = delivered(work.lease.item, attempt.outcomes)
-        if decision is not None and destination.last is None and not self._ends.verdicts:
+        lease, settler = work.lease, self._settler
+        finals = delivered(lease.item, attempt.outcomes)
+        if finals is not None and destination.last is None and not self._ends.verdicts:
             # What becomes of nearly every message: there is nothing to decide.
             destination.window.succeeded()
-            lease = work.lease
             if self._bus.wants(RecipientDelivered):
                 age_s = self._jumps.age_s(lease.message.release_us, self._clock.now_us())
                 tell_delivered(self._bus, lease, attempt, age_s)
-            self._settler.settle(work, decision)
+            is_owed = settler.notifier.is_owed(lease.message, finals)
+            settler.settle(work, Decision(None, finals) if is_owed else DONE)
         else:
             self._learn(destination, trouble(attempt.outcomes))
             sleeping_s = 0.0 if destination.last is None else destination.sleeping_s(self._loop.time())
@@ -420,10 +413,8 @@ class Manager:
 
     def damaged(self, destination: Destination, work: Work, error: StoreError) -> None:
         """Hold a message that cannot be read back (see `lanes.Desk`)."""
-        item = work.lease.item
         destination.running -= 1
-        self._bus.emit(MessageDamaged(queue_id=item.queue_id, destination=item.destination, error=str(error)))
-        self._settler.settle(work, Decision(replace(item, held=True), ()))
+        self._settler.hold(work, error)
 
     def _end(self, work: Work) -> bool:
         """End *work* without a try if the operator said so, or its sender's time is over."""

@@ -72,6 +72,11 @@ class Settler:
         else:
             stored.add_done_callback(partial(self._stored, work, decision))
 
+    def hold(self, work: Work, error: StoreError) -> None:
+        """Keep *work*, whose content cannot be read, for the operator."""
+        self._damaged(work.lease.item, error)
+        self.settle(work, Decision(replace(work.lease.item, held=True), ()))
+
     async def give_back(self, leases: Sequence[Lease]) -> None:
         """End *leases* without a try, however long the disk takes."""
         retry_s = FIRST_RETRY_S
@@ -141,8 +146,11 @@ class Settler:
     def _without_notices(self, work: Work, decision: Decision, error: StoreError) -> Decision:
         """Hold what cannot be told to its sender, because the original cannot be read, for the operator."""
         item = work.lease.item
-        self._bus.emit(MessageDamaged(queue_id=item.queue_id, destination=item.destination, error=str(error)))
+        self._damaged(item, error)
         return Decision(held_item(item, decision), ())
+
+    def _damaged(self, item: Item, error: StoreError) -> None:
+        self._bus.emit(MessageDamaged(queue_id=item.queue_id, destination=item.destination, error=str(error)))
 
     def _tell(self, item: Item, error: BaseException, retry_s: float) -> None:
         self._bus.emit(
