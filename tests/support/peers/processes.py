@@ -1,6 +1,7 @@
 """Starting foreign programs and ending them: each by the id we got, none by name."""
 
 import contextlib
+import itertools
 import os
 import shutil
 import signal
@@ -14,6 +15,10 @@ from pathlib import Path
 START_TIMEOUT_S = 20.0  # Exim and Postfix need under a second; a loaded CI machine gets more
 STOP_TIMEOUT_S = 10.0
 PAUSE_S = 0.02
+FIRST_PORT = 10_000
+LEAST_PORTS = 10_000  # where the kernel is told to give away nearly all
+PORTS_A_PROCESS = 200  # so far apart the processes of one test run begin, whose ids follow one another
+_turns = itertools.count()
 
 
 class PeerError(RuntimeError):
@@ -21,10 +26,22 @@ class PeerError(RuntimeError):
 
 
 def free_port(host: str = "127.0.0.1") -> int:
-    """Ask the kernel for a port nobody listens on."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
+    """Find a port nobody listens on, and nobody will until the test does: a daemon that is down must get it again.
+
+    Not one of those that the kernel gives to who asks for any: it may give them to the next who asks, and to the near end
+    of each connection. A client that tries one of them again and again while its server is away ends up connected to itself.
+    """
+    first_of_the_kernel = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    span = max(first_of_the_kernel - FIRST_PORT, LEAST_PORTS)
+    for turn in itertools.islice(_turns, span):
+        port = FIRST_PORT + (os.getpid() * PORTS_A_PROCESS + turn) % span
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            # As servers do: connections that were ended a moment ago are nobody's.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((host, port))
+                return port
+    raise PeerError(f"none of {span} ports of {host} from {FIRST_PORT} on is free")
 
 
 @contextlib.contextmanager
