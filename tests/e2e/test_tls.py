@@ -103,17 +103,16 @@ def test_a_client_certificate_opens_the_door_that_asks_for_one_and_stands_in_the
             f"mail from:<{ANN}>",
             f"rcpt to:<{BOB}>",
             "data",
-            "subject: x",
-            ".",
+            "subject: x\n.",
             "quit",
         ]
         done = s_client(f"127.0.0.1:{port}", "-cert", str(shown), "-key", str(shown), lines=lines)
         assert "Queued as" in done
         (mail,) = receiver.wait_for(1)
         assert b"client certificate of CN=app,OU=" in mail.header.replace(b"?", b"")
-        (accepted,) = daemon.events("MessageAccepted")
+        (accepted,) = daemon.wait_for("MessageAccepted")
         assert "client certificate of CN=app" in accepted["tls"]
-        (secured,) = daemon.events("SessionSecured")
+        (secured,) = daemon.wait_for("SessionSecured")
         assert secured["client_certificate"].startswith("CN=app")
 
 
@@ -140,8 +139,8 @@ def test_one_mailrail_shows_its_certificate_to_another_and_verifies_it_by_its_ow
         send(first)
         send(first)
         receiver.wait_for(2)
-        (opened, *_) = first.events("SessionOpenedOut")
+        (opened, *_) = first.wait_for("SessionOpenedOut")
         assert opened["verified"]
-        secured = second.events("SessionSecured")
+        secured = second.wait_for("SessionSecured")
         assert secured[0]["server_name"] == "localhost"
         assert "O=trustme" in secured[0]["client_certificate"]
