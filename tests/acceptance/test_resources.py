@@ -80,7 +80,7 @@ def test_a39_a73_a_crowd_leaves_enough_descriptors_for_queued_mail_to_go_out(tmp
         Receiver() as receiver,
         running(tmp_path, under=("prlimit", "--nofile=128:128"), route=[to(receiver.address)]) as daemon,
     ):
-        (told,) = daemon.events("SessionsBounded")
+        (told,) = daemon.wait_for("SessionsBounded")
         assert (told["asked"], told["most"], told["descriptors"]) == (10_000, 64, 128)
         honest = RawClient(daemon.host, daemon.port)
         crowd = [RawClient(daemon.host, daemon.port) for _ in range(63)]
@@ -102,9 +102,9 @@ def test_a39_a73_a_crowd_leaves_enough_descriptors_for_queued_mail_to_go_out(tmp
 def test_a73_settings_that_are_read_again_have_the_bound_of_the_start(tmp_path: Path) -> None:
     """Else `limits.connections`, which nobody touched, would be told as changed and waiting for a restart."""
     with running(tmp_path, under=("prlimit", "--nofile=128:128")) as daemon:
-        assert daemon.events("SessionsBounded")
+        assert daemon.wait_for("SessionsBounded")
         assert daemon.command("reload").returncode == 0
-        (told,) = daemon.events("SettingsReloaded")
+        (told,) = daemon.wait_for("SettingsReloaded")
         assert not told.get("waiting")
         daemon.stop()
 

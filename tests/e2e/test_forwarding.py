@@ -69,13 +69,13 @@ def test_a_bounce_by_postfix_comes_back_to_who_sent_what_we_forwarded(tmp_path: 
         send(daemon, sender=SUE, to=BOB, mail=("RET=HDRS", "ENVID=E1"), rcpt=("NOTIFY=FAILURE,DELAY",))
         (bounce,) = home.wait_for(1)
         assert senders([bounce]) == {SUE: ""}
-        (told,) = daemon.events("ReversePathRewritten")
+        (told,) = daemon.wait_for("ReversePathRewritten")
         assert (told["sender"], bool(SRS.fullmatch(told["leaves_as"]))) == (SUE, True)
-        assert f"from=<{told['leaves_as']}>" in hop.log()
+        hop.wait_for_log(f"from=<{told['leaves_as']}>")
         assert "Original-Envelope-Id: E1" in bounce.content.decode(), "the sender's wishes went on"
         assert f"Final-Recipient: rfc822; {AWAY}" in bounce.content.decode()
         assert f"To: {told['leaves_as']}" in bounce.content.decode()
-        (returned,) = daemon.events("MailReturned")
+        (returned,) = daemon.wait_for("MailReturned")
         assert (returned["address"], returned["goes_to"]) == (told["leaves_as"], SUE)
         daemon.wait_for_empty_queue()
         daemon.stop()
@@ -129,7 +129,7 @@ def test_forged_addresses_are_refused_and_a_new_key_lets_the_old_ones_live(tmp_p
         assert done.stdout.endswith("; 2 keys verify\n"), done
         assert (daemon.spool / "signing-keys").stat().st_mode & 0o777 == 0o600
         assert daemon.command("reload").returncode == 0
-        assert {event["worker"] for event in daemon.events("SigningKeysChanged")} == {0, 1}
+        assert {event["worker"] for event in daemon.wait_for("SigningKeysChanged", 2)} == {0, 1}
         assert daemon.command("srs", "reverse", address).stdout == f"{SUE}\n"
         forged = address.replace("=sue@", "=eve@")
         done = daemon.command("srs", "reverse", forged)

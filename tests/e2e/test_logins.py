@@ -347,10 +347,11 @@ def test_tokens_of_an_issuer_log_in_by_both_mechanisms_and_those_of_others_do_no
             assert send_with(house, Login("", token=site.token(ANN))).accepted
             assert daemon.wait_for("LoggedIn", mechanism="OAUTHBEARER", user=ANN)
             assert site.asked == ["/keys"]
-            for token, word in ((site.token(ANN, aud="web"), "somebody else"), ("forged", "no signed token")):
+            wrong = ((site.token(ANN, aud="web"), "somebody else"), ("forged", "no signed token"))
+            for number, (token, word) in enumerate(wrong, 1):
                 with pytest.raises(SendError):
                     send_with(house, Login(ANN, token=token))
-                refused = daemon.events("LoginRefused")
+                refused = daemon.wait_for("LoginRefused", number)
                 assert word in refused[-1]["reason"]
                 assert token not in json.dumps(refused)
 

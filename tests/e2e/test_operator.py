@@ -43,7 +43,8 @@ def test_the_queue_of_a_running_server_is_seen_and_changed(tmp_path: Path) -> No
         assert daemon.command("queue", "release", "--all").stdout == "Released: 1 item.\n"
         assert daemon.command("queue", "delete", "--sender", "<>", "--yes").stdout == "Deleted: 1 item.\n"
         assert len(daemon.queue()) == 1
-        assert {event["verb"] for event in daemon.events("OperatorActed")} == {"hold", "release", "delete"}
+        acted = daemon.wait_for("OperatorActed", 3)
+        assert {event["verb"] for event in acted} == {"hold", "release", "delete"}
 
 
 def test_a_bounce_becomes_a_notice_to_the_sender(tmp_path: Path) -> None:

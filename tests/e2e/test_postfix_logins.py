@@ -105,7 +105,7 @@ def test_we_log_in_to_postfix_as_a_smarthost(tmp_path: Path) -> None:
             send(daemon)
             (kept,) = server.wait_for_mail(1)
             assert b"ESMTPSA" in kept
-            assert f"sasl_method=PLAIN, sasl_username={ANN}" in server.log()
+            server.wait_for_log(f"sasl_method=PLAIN, sasl_username={ANN}")
             assert daemon.wait_for("RecipientDelivered")
 
 

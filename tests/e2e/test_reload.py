@@ -58,7 +58,7 @@ def test_a76_a_renewed_certificate_is_shown_after_sighup_and_running_sessions_go
             daemon.wait_for("CertificatesLoaded", 2)
             assert shown(daemon) != before
             assert session.noop()[0] == 250
-        assert daemon.events("SettingsReloaded")
+        assert daemon.wait_for("SettingsReloaded")
         daemon.stop()
         assert daemon.errors() == []
 
@@ -152,7 +152,7 @@ def test_a_daemon_without_a_certificate_offers_tls_by_one_of_its_own(tmp_path: P
         with smtplib.SMTP_SSL(daemon.host, ports[1], context=context) as client:
             client.send_message(message)
         assert all(b"with ESMTPS" in mail.header for mail in receiver.wait_for(3))
-        (told,) = daemon.events("SelfSignedInUse")
+        (told,) = daemon.wait_for("SelfSignedInUse")
         assert told["names"] == [HOST]
         assert "[[tls.certificate]]" in told["advice"]
         status = daemon.command("status").stdout

@@ -119,7 +119,7 @@ def test_users_limits_and_the_log_change_under_way(tmp_path: Path) -> None:
             with smtplib.SMTP(daemon.host, daemon.port) as late:
                 late.ehlo()
                 assert not late.has_extn("auth")
-        assert daemon.events("LoggedIn", user=ANN), "told by now"
+        assert daemon.wait_for("LoggedIn", user=ANN)
         daemon.stop()
         assert daemon.errors() == []
 
@@ -167,6 +167,6 @@ def test_nothing_is_lost_or_sent_twice_by_reloads_under_load(tmp_path: Path, wor
         assert len(client.load.taken) >= 300
         assert {f"TO:<n{number}@receiver.example>" for number in client.load.taken} <= set(arrived)
         assert set(arrived.values()) == {1}
-        assert len(daemon.events("SettingsReloaded")) == 8 * workers
+        assert len(daemon.wait_for("SettingsReloaded", 8 * workers)) == 8 * workers
         daemon.stop()
         assert daemon.errors() == []

@@ -90,8 +90,8 @@ def test_requiretls_goes_from_one_of_us_to_the_other_under_verified_tls(tmp_path
         second.wait_for("MessageAccepted")
         (row,) = second.queue()
         assert row["requiretls"] is True, "the second knows what the sender demands"
-        assert second.events("SessionSecured")
-        (opened,) = first.events("SessionOpenedOut")
+        assert second.wait_for("SessionSecured")
+        (opened,) = first.wait_for("SessionOpenedOut")
         assert opened["verified"]
         assert home.mail == []
 

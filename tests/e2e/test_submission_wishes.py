@@ -68,7 +68,7 @@ def test_priority_and_time_reach_the_last_hop_by_two_of_us_and_the_trace_tells_t
         assert found is not None
         assert 3500 < int(found[1]) <= 3600
         assert letter.header.count(b"PRIORITY 5;") == 2
-        (accepted,) = front.events("MessageAccepted", sender=ANN)
+        (accepted,) = front.wait_for("MessageAccepted", sender=ANN)
         assert accepted["priority"] == 5
         notices = [mail for mail in mails if mail is not letter]
         assert len(notices) == 2, "both of us tell that we passed it on"
@@ -76,7 +76,7 @@ def test_priority_and_time_reach_the_last_hop_by_two_of_us_and_the_trace_tells_t
             assert b"Action: relayed\r\n" in notice.content
             assert b"\r\nDeliver-by-date: " in notice.content
             assert notice.sender.endswith(" MT-PRIORITY=5"), "a notice has the priority of what it tells of"
-        assert back.events("MessageAccepted", sender=ANN)[0]["priority"] == 5
+        assert back.wait_for("MessageAccepted", sender=ANN)[0]["priority"] == 5
 
 
 def test_what_is_not_offered_is_refused_by_our_own_client_and_nothing_is_sent(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_swaks_sends_and_the_message_arrives_octet_for_octet_below_our_received_
         assert "by mail.test.example" in trace
         assert "with ESMTP" in trace
         parsedate_to_datetime(trace.rpartition(";")[2].strip())
-        (accepted,) = daemon.events("MessageAccepted")
+        (accepted,) = daemon.wait_for("MessageAccepted")
         assert accepted["queue_id"] in trace
         assert f"Queued as {accepted['queue_id']}" in dialogue.transcript
         daemon.stop()
