@@ -59,7 +59,7 @@ def from_postgres() -> Iterator[Source]:
             """
         )
         query = "SELECT hash AS password, senders AS may_send_as FROM people WHERE login = :name"
-        sql = {"url": server.url, "password_file": server.password_file, "query": query, "timeout_s": "2s"}
+        sql = {"url": server.url, "password_file": server.password_file, "query": query, "timeout_s": "5s"}
         yield Source(server, {"sql": sql}, "PostgreSQL at 127.0.0.1")
 
 
@@ -70,7 +70,7 @@ def from_ldap(**way: object) -> Iterator[Source]:
             "servers": [server.url],
             "ca_file": server.ca_file,
             "senders": "mail",
-            "timeout_s": "2s",
+            "timeout_s": "5s",
             **way,
         }
         if "user_dn" not in way:
@@ -153,7 +153,7 @@ def test_a_table_that_is_down_is_451_at_rcpt_and_an_unknown_name_550_a74(tmp_pat
             "url": server.url,
             "password_file": server.password_file,
             "query": "SELECT target FROM aliases WHERE address = :key",
-            "timeout_s": "2s",
+            "timeout_s": "5s",
         }
         settings: dict[str, Any] = {
             "table": {"site": table},

@@ -12,7 +12,7 @@ from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from tests.support.daemon import running, to
 from tests.support.letters import ANN, BOB, letter, send, wire
-from tests.support.peers.processes import free_port
+from tests.support.peers.processes import START_TIMEOUT_S, free_port
 from tests.support.receiver import Receiver
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -45,7 +45,7 @@ class _Controller(UnixSocketController):
 @contextlib.contextmanager
 def mailboxes(path: Path) -> Iterator[Mailboxes]:
     seen = Mailboxes()
-    controller = _Controller(seen, str(path))
+    controller = _Controller(seen, str(path), ready_timeout=START_TIMEOUT_S)
     controller.start()
     try:
         yield seen

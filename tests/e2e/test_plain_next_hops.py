@@ -13,7 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from tests.support.daemon import running, to
 from tests.support.letters import ANN, BOB, letter, send, wire
 from tests.support.peers.exim import exim
-from tests.support.peers.processes import free_port
+from tests.support.peers.processes import START_TIMEOUT_S, free_port
 from tests.support.raw_client import RawClient
 from tests.support.receiver import Receiver
 
@@ -41,7 +41,7 @@ class Kept:
 @contextlib.contextmanager
 def aiosmtpd(kept: Kept) -> Iterator[str]:
     port = free_port()  # it cannot tell which one the kernel gave it
-    controller = Controller(kept, hostname="127.0.0.1", port=port)
+    controller = Controller(kept, hostname="127.0.0.1", port=port, ready_timeout=START_TIMEOUT_S)
     controller.start()
     try:
         yield f"127.0.0.1:{port}"

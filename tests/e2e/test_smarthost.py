@@ -12,7 +12,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from tests.support.daemon import running, to
 from tests.support.letters import BOB, letter, send
 from tests.support.peers.certificates import Certificate, make_certificate
-from tests.support.peers.processes import free_port
+from tests.support.peers.processes import START_TIMEOUT_S, free_port
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -49,6 +49,7 @@ def smarthost(certificate: Certificate, *, implicit_tls: bool = False) -> Iterat
     if implicit_tls:
         # aiosmtpd knows of no TLS but STARTTLS: it must be told that AUTH is all right.
         options = {"ssl_context": context, "auth_require_tls": False}
+    options["ready_timeout"] = START_TIMEOUT_S
     controller = Controller(seen, hostname="127.0.0.1", port=port, authenticator=seen.check, **options)
     controller.start()
     try:

@@ -137,12 +137,12 @@ def test_a_server_that_hears_and_never_answers_keeps_nobody_waiting_a74(server: 
         with server.frozen():
             for key in ("info", "other"):  # on the kept connection, and on a new one
                 began_s = asyncio.get_running_loop().time()
-                with pytest.raises(TableError, match=r"no answer in 0.5 s"):
+                with pytest.raises(TableError, match=r"no answer in 2 s"):
                     await table.look_up(key)
-                assert asyncio.get_running_loop().time() - began_s < 3  # psycopg by itself takes ten more
+                assert asyncio.get_running_loop().time() - began_s < 8  # psycopg by itself takes ten more
         assert await table.look_up("info")
 
-    run(server, test, timeout_s=0.5)
+    run(server, test, timeout_s=2)
 
 
 def test_a_server_is_verified_by_its_certificate_and_name(server: Postgres, tmp_path: Path) -> None:
