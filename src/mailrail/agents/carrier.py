@@ -86,6 +86,14 @@ class AgentCarrier:
     async def close(self) -> None:
         """Have nothing to end."""
 
+    def begins(self, parcel: Parcel, ahead: Callable[[], object], came: Callable[[], None], /) -> bool:
+        """Begin nothing: it is carried."""
+        return False
+
+    def attempt(self) -> Attempt | None:
+        """Have nothing that was begun."""
+        return None
+
     async def carry(self, parcel: Parcel, ahead: Callable[[], object] | None = None) -> Attempt:
         """Try *parcel* once.
 

@@ -1,12 +1,12 @@
 """Floor 2 · client — a session with a next hop: opened once, used for one message after another.
 
 A message costs two writes and two reads where the peer offers PIPELINING, one of each with
-CHUNKING, and one future that is waited for. A session is used again only after every reply it
+CHUNKING, and one future that is waited for, or, for one in memory, a call-back. A session is used again only after every reply it
 was owed has come; after any error it is done.
 
 Where a message goes by DATA and another one waits, that one may be *announced*: its envelope leaves in the write
 of the content before it, so that it takes one write and one read as well. It is then sent next, or, if the session
-ends before, was never tried.
+ends before, was never tried. On a session at rest that is how a message begins for which nobody waits in a coroutine.
 """
 
 from collections.abc import Callable, Sequence
@@ -171,12 +171,12 @@ class ClientSession:
         body: Body,
         is_plain: bool = False,
     ) -> bool:
-        """Send the envelope of the message to come next behind the content of the one under way.
+        """Send the envelope of the message to come next, behind the content of the one under way if there is one.
 
-        Only while `send` or `send_announced` calls its *behind*; then `send_announced` comes next.
+        Only on a usable session, or while it calls *behind*; then `send_announced` or `start_announced` comes next.
 
         Returns:
-            False: it must wait for its turn, nothing was sent.
+            False: it must wait for its turn, or takes more than one transaction; nothing was sent.
         """
         protocol, whole = self._wire.protocol, content.whole
         running, extensions = protocol.transaction, protocol.extensions
@@ -213,6 +213,33 @@ class ClientSession:
         return _result(ended) or await self._in_rounds(
             announced.envelope, tuple(announced.targets), content, announced.body, ended
         )
+
+    def start_announced(self, came: Callable[[], None], *, behind: Callable[[], None] | None = None) -> bool:
+        """Begin what `send_announced` does, without a coroutine, for a message to one recipient.
+
+        Args:
+            came: called once, from the loop: `ended` tells what came of it.
+
+        Returns:
+            False: nothing was begun, its end is there already, or that of the session.
+        """
+        wire = self._wire
+        if wire.error is not None or wire.has_event():
+            return False
+        assert self._announced is not None
+        self._announced = None
+        wire.start(came, behind, self._settings.transaction_s)
+        return True
+
+    def ended(self) -> SendResult:
+        """Return what came of what `start_announced` began; with one recipient one transaction says it all.
+
+        Raises:
+            SessionFailed: as with `send`.
+        """
+        event = self._wire.next_event()
+        assert isinstance(event, Ended), event
+        return event
 
     async def close(self) -> None:
         """Say QUIT and wait a little for the answer; never raises, idempotent.

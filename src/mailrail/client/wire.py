@@ -1,4 +1,4 @@
-"""Floor 2 · client — one ClientConnection on one net Connection: bytes both ways, one timer, one waiter.
+"""Floor 2 · client — one ClientConnection on one net Connection: bytes both ways, one timer, one who waits.
 
 No task and no timer per command: the one timer is moved on by setting a number, and looks when it
 rings whether it was meant. Whatever goes wrong ends the session for good: what a broken session
@@ -25,7 +25,7 @@ _MAY_QUIT: Final = frozenset(
 
 
 class Wire:
-    """Receives for a ClientConnection; one coroutine at a time waits for its events.
+    """Receives for a ClientConnection; one coroutine at a time waits for its events, or one call-back for the next.
 
     Attributes:
         protocol: the session's core.
@@ -37,7 +37,7 @@ class Wire:
     """
 
     __slots__ = (
-        "_deadline", "_events", "_latest", "_loop", "_rings", "_stage", "_timer", "_waiter", "_waits",
+        "_came", "_deadline", "_events", "_latest", "_loop", "_rings", "_stage", "_timer", "_waiter", "_waits",
         "behind", "connection", "error", "is_full", "protocol", "tls",
     )  # fmt: skip
 
@@ -53,6 +53,7 @@ class Wire:
         self._stage = Stage.CONNECT
         self._events: deque[ClientEvent] = deque()
         self._waiter: asyncio.Future[None] | None = None
+        self._came: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._rings = _NEVER  # when the timer does
         self._deadline = _NEVER
@@ -98,6 +99,24 @@ class Wire:
             await self._waiting()
         return self._events.popleft()
 
+    def start(self, came: Callable[[], None], behind: Callable[[], None] | None, seconds: float) -> None:
+        """Go on, and call *came* once, from the loop: `next_event` has something to tell. The rest is as `limit` and `behind` say."""
+        self._came, self.behind = came, behind
+        self._latest = self._loop.time() + seconds
+        self.go_on()
+
+    def next_event(self) -> ClientEvent:
+        """Return the event of which `start` told.
+
+        Raises:
+            SessionError: there is none, for the session is over.
+        """
+        self.behind = None
+        if self._events:
+            return self._events.popleft()
+        assert self.error is not None, "only an event or the end is told of"
+        raise self.error
+
     async def answer(self) -> Reply:
         """Wait for the reply to a command outside a transaction."""
         event = await self.event()
@@ -134,6 +153,7 @@ class Wire:
     def abort(self) -> None:
         """Close now; nothing more is received."""
         self._stop_timer()
+        self._came = None
         self.connection.abort()
         self.error = self.error or SessionFailed(self._stage, None, "the session was aborted")
 
@@ -159,15 +179,20 @@ class Wire:
                 self._events.append(event)
         except RemoteProtocolError as error:
             self._fail(None, str(error))
-        else:
-            # With the end of one message came the go-ahead for the next: whoever waits for that end takes note
-            # of it first, and goes on with the next, and its content, by `go_on`.
-            if not (self._events and protocol.may_follow()):
-                self.go_on()
-        if self._events:
-            if protocol.state is _OVER:
-                self.abort()
-            self._wake()
+            return
+        if not self._events:
+            self.go_on()
+            return
+        # With the end of one message came the go-ahead for the next: whoever waits for that end takes note
+        # of it first, and goes on with the next, and its content, by `go_on`. Who is called does so at once.
+        came = self._came
+        if came is not None:
+            self._deadline = _NEVER
+        elif not protocol.may_follow():
+            self.go_on()
+        if protocol.state is _OVER:
+            self.abort()
+        self._tell(came)
 
     def writable(self) -> None:
         """Go on writing."""
@@ -193,6 +218,14 @@ class Wire:
         self._waiter = waiter = self._loop.create_future()
         return waiter
 
+    def _tell(self, came: Callable[[], None] | None) -> None:
+        """Let whoever waits for an event know that there is one, or will be none."""
+        self._came = None
+        if came is None:
+            self._wake()
+        else:
+            came()
+
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
@@ -205,8 +238,9 @@ class Wire:
             replies = tuple(transaction.replies) if transaction else ()
             stages = tuple(transaction.stages) if transaction else ()
             self.error = SessionFailed(self._stage, trouble, text, replies, stages)
+        came = self._came
         self.abort()
-        self._wake()
+        self._tell(came)
 
     def _arm(self) -> None:
         """Set the deadline for what is awaited now; the timer is only touched when it would ring too late."""

@@ -9,7 +9,7 @@ from itertools import islice
 from mailrail.addresses import NotKnownNowError
 from mailrail.client import SessionError, SessionFailed, SessionTerms
 from mailrail.delivery import classify
-from mailrail.delivery.carrier import Dispatch
+from mailrail.delivery.dispatch import Dispatch
 from mailrail.delivery.events import AddressAsked
 from mailrail.delivery.fallback import may_do_without_tls, plain
 from mailrail.model import Address, Envelope, Failed, Recipient, Reply

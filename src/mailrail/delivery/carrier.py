@@ -7,30 +7,29 @@ where TLS is only wished for, when no other host is left. A session that went wr
 
 The parcel to come next may go *ahead*: its envelope leaves behind the content of the one before (`ClientSession.announce`).
 It is carried next in any case; when the session has ended meanwhile, as if nothing had been.
+
+There are two roads. Nearly every parcel is for one recipient, in memory, fits the session at hand as it is, and is taken: it goes by the
+short one (`begins`, `attempt`), which is call-backs and makes nothing that such a parcel does not need. `carry` is the long one, for all else and
+for whatever does not end well on the short one: it takes over where that stands. A carrier that failed by a fault of ours is closed.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
-from typing import Final, Protocol
+from typing import Final
 
 from mailrail.client import ClientSession, SendResult, SessionError, SessionFailed, SessionTerms
 from mailrail.delivery import classify, demands, reverse_paths
+from mailrail.delivery.dispatch import Dispatch
 from mailrail.delivery.fallback import may_do_without_tls, plain
 from mailrail.delivery.fit import Fit, as_it_is, cleaned, fit
-from mailrail.delivery.parcel import Parcel, Progress, part_of
-from mailrail.delivery.plans import DeadEndpoints
-from mailrail.delivery.settings import DeliverySettings
+from mailrail.delivery.parcel import Parcel, Progress, in_order, part_of, pending_of
 from mailrail.model import (
-    Address,
     Attempt,
     Blame,
-    Clock,
     Deferred,
-    Delivered,
     Failed,
     LocalProtocolError,
-    Message,
     Outcome,
     Recipient,
     Reply,
@@ -38,58 +37,9 @@ from mailrail.model import (
 from mailrail.model import reply as say
 from mailrail.net import Endpoint
 from mailrail.routing import Host, Plan, Route
-from mailrail.smtp import Extensions, Stage
+from mailrail.smtp import Stage
 
 _NOBODY_ASKED: Final = Deferred(Blame.HOST, say.NO_HOST_ANSWERS)
-
-
-class Hand(Protocol):
-    """As much of any carrier as is needed to hand something over."""
-
-    async def carry(self, parcel: Parcel, /) -> Attempt:
-        """Try *parcel* once."""
-        ...
-
-    async def close(self) -> None:
-        """End its session."""
-        ...
-
-
-class Dispatch(Protocol):
-    """What a carrier asks of its courier."""
-
-    settings: DeliverySettings
-    dead: DeadEndpoints
-    leaves_as: reverse_paths.LeavesAs
-    clock: Clock
-
-    def route(self, recipient: Recipient) -> Route:
-        """Return where *recipient* goes by the settings."""
-        ...
-
-    def rewritten(self, message: Message, leaves_as: Address) -> None:
-        """Tell that some of *message* leaves with another reverse-path."""
-        ...
-
-    def carrier_for(self, route: Route) -> Hand:
-        """Return a new carrier for *route*, which may lead to an agent on this machine."""
-        ...
-
-    async def plan(self, route: Route) -> Plan | Deferred | Failed:
-        """Return the hosts of *route*."""
-        ...
-
-    def terms(self, route: Route, host: Host, endpoint: Endpoint) -> SessionTerms:
-        """Return what a session with *host* is to be like."""
-        ...
-
-    async def open(self, route: Route, host: Host, endpoint: Endpoint, terms: SessionTerms) -> ClientSession:
-        """Open a session."""
-        ...
-
-    def fell_back(self, route: Route, host: Host, error: SessionFailed) -> None:
-        """Tell that TLS failed and the session goes on in the clear."""
-        ...
 
 
 class SmtpCarrier:
@@ -104,7 +54,9 @@ class SmtpCarrier:
         self._opened_s = 0.0
         self._facts = ("", "", "")  # of the session: the host's name, its address, TLS
         self._ahead: Callable[[], Parcel | None] | None = None
-        self._gone_ahead: Progress | None = None  # of the parcel whose envelope the session has announced
+        self._gone_ahead: Parcel | None = None  # whose envelope the session has announced
+        self._begun: Parcel | None = None  # by the short road
+        self._unfinished: Progress | None = None  # what did not end there
 
     @property
     def is_open(self) -> bool:
@@ -124,8 +76,79 @@ class SmtpCarrier:
         if session is not None:
             await session.close()
 
+    # --- The short road -----------------------------------------------------------------
+
+    def begins(
+        self, parcel: Parcel, ahead: Callable[[], Parcel | None] | None, came: Callable[[], None]
+    ) -> bool:
+        """Begin to try *parcel* over the session at hand, if all is as it nearly always is.
+
+        Args:
+            ahead: as for `carry`.
+            came: called once, from the loop: now ask `attempt`.
+
+        Returns:
+            False: `carry` it.
+        """
+        session = self._session
+        if session is None or len(parcel.lease.item.pending) != 1:
+            return False
+        if not (session.has_announced or (self.is_open and self._announce(parcel, session))):
+            return False
+        gone_ahead, self._gone_ahead = self._gone_ahead, None  # the next may go ahead at once
+        assert gone_ahead is not None
+        assert gone_ahead.lease is parcel.lease, "what went ahead is carried next"
+        self._ahead = ahead
+        if not session.start_announced(came, behind=self._go_ahead):
+            self._gone_ahead = gone_ahead
+            return False
+        self._begun = parcel
+        return True
+
+    def attempt(self) -> Attempt | None:
+        """Return what came of the parcel that `begins` began; None: it is not over, `carry` it."""
+        parcel, session = self._begun, self._session
+        assert parcel is not None
+        assert session is not None
+        self._begun = None
+        result: SendResult | SessionFailed
+        try:
+            result = session.ended()
+            reply = result.replies[0]
+            if reply.code < 400:
+                host, remote, tls = self._facts
+                taken = classify.taken(reply, host, session.extensions, self._route.lmtp)
+                return Attempt((taken,), host, remote, tls)
+        except SessionFailed as error:
+            result = error
+        progress = Progress(parcel)
+        progress.host, progress.remote, progress.tls = self._facts
+        self._note(progress, session, result, is_reused=True)
+        if not progress.open:
+            return progress.attempt(_NOBODY_ASKED)
+        self._unfinished = progress
+        return None
+
+    def _announce(self, parcel: Parcel, session: ClientSession) -> bool:
+        """Send the envelope of *parcel* over *session*, if all of it can go there, as it is."""
+        message = parcel.lease.message
+        fitted = as_it_is(message, parcel.content, session.extensions)
+        if fitted is None or reverse_paths.has_others(parcel, self._dispatch.leaves_as):
+            return False
+        if self._astray(parcel) or self._route_for(parcel) is not self._route:
+            return False
+        recipients = pending_of(parcel)
+        if not session.announce(
+            fitted.envelope, fitted.source, recipients=recipients, body=fitted.body, is_plain=fitted.is_plain
+        ):
+            return False
+        self._gone_ahead = parcel
+        return True
+
+    # --- The long road ------------------------------------------------------------------
+
     async def carry(self, parcel: Parcel, ahead: Callable[[], Parcel | None] | None = None) -> Attempt:
-        """Try *parcel* once.
+        """Try *parcel* once, or to its end what `begins` began.
 
         Args:
             ahead: gives the parcel that is to be carried next, None if there is none; asked at most once, when it
@@ -136,21 +159,25 @@ class SmtpCarrier:
 
         *Cancel-safe:* yes: the session is aborted, the message may have been taken by the peer.
         """
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:  # *ahead* was asked there, if at all
+            return await self._finish(unfinished, is_open=False)
         gone_ahead, self._gone_ahead, self._ahead = self._gone_ahead, None, ahead
         if gone_ahead is not None and self.has_gone_ahead:
-            assert gone_ahead.message is parcel.lease.message, "what went ahead is carried next"
-            progress, is_open = gone_ahead, True
-        elif reverse_paths.has_others(parcel, self._dispatch.leaves_as):
+            assert gone_ahead.lease is parcel.lease, "what went ahead is carried next"
+            return await self._finish(Progress(parcel), is_open=True)
+        if reverse_paths.has_others(parcel, self._dispatch.leaves_as):
             return await self._carry_split(parcel)
-        elif astray := self._astray(parcel):
+        if astray := self._astray(parcel):
             return await self._carry_astray(parcel, astray)
-        elif (route := self._route_for(parcel)) is not self._route:
+        if (route := self._route_for(parcel)) is not self._route:
             attempt = await self._carry_apart(parcel, route)
             if not demands.may_relent(parcel.lease.message, attempt.outcomes):
                 return attempt
-            progress, is_open = Progress(parcel), self.is_open
-        else:
-            progress, is_open = Progress(parcel), self.is_open
+        return await self._finish(Progress(parcel), is_open=self.is_open)
+
+    async def _finish(self, progress: Progress, *, is_open: bool) -> Attempt:
+        """Try until nobody is left whom another host could help, over the session at hand first if it *is_open*."""
         try:
             if is_open:
                 await self._hand_over(progress, is_reused=True)
@@ -232,20 +259,7 @@ class SmtpCarrier:
         if ahead is None or session is None or not self._may_go_on(session) or (parcel := ahead()) is None:
             return
         self._ahead = None  # another host may ask again
-        progress = Progress(parcel)
-        fitted = as_it_is(progress.message, progress.content, session.extensions)
-        if fitted is None or reverse_paths.has_others(parcel, self._dispatch.leaves_as):
-            return
-        if self._astray(parcel) or self._route_for(parcel) is not self._route:
-            return
-        if session.announce(
-            fitted.envelope,
-            fitted.source,
-            recipients=progress.recipients,
-            body=fitted.body,
-            is_plain=fitted.is_plain,
-        ):
-            self._gone_ahead = progress
+        self._announce(parcel, session)
 
     async def _hand_over(self, progress: Progress, *, is_reused: bool) -> None:
         """Send to every open recipient over the session and note what came of it."""
@@ -257,10 +271,9 @@ class SmtpCarrier:
             if lack is not None:
                 progress.note_all(lack, goes_on=True)
                 return
-        host, extensions = progress.host, session.extensions
         if progress.message.envelope.deliver_by is not None:
             now_us = self._dispatch.clock.now_us() - progress.stepped_us
-            late = demands.lack_of_time(progress.message, self._route, session, host, now_us)
+            late = demands.lack_of_time(progress.message, self._route, session, progress.host, now_us)
             if late is not None:
                 progress.note_all(late)
                 return
@@ -270,22 +283,15 @@ class SmtpCarrier:
             if len(places) == len(progress.recipients)
             else tuple(progress.recipients[place] for place in places)
         )
+        result: SendResult | SessionFailed | Reply
         try:
             result = await self._send(progress, session, recipients)
         except SessionFailed as error:
-            self._abort()
-            if is_reused and is_stale(error):
-                return
-            self._note_failure(progress, error, host, extensions, len(places))
-            return
+            result = error
         if isinstance(result, Reply):
-            progress.note_all(Failed(Blame.MESSAGE, result, host))
-            return
-        if is_reused and was_dismissed(result):
-            self._abort()
-            return
-        outcomes = self._outcomes(result.replies, result.stages, host, extensions)
-        progress.note(outcomes, goes_on=is_hosts_fault)
+            progress.note_all(Failed(Blame.MESSAGE, result, progress.host))
+        else:
+            self._note(progress, session, result, is_reused=is_reused)
 
     async def _send(
         self, progress: Progress, session: ClientSession, recipients: Sequence[Recipient]
@@ -313,33 +319,40 @@ class SmtpCarrier:
             fitted = await cleaned(fitted, session.extensions)
         return fitted if isinstance(fitted, Reply) else await send(session, fitted, recipients)
 
-    def _outcomes(
+    def _note(
         self,
-        replies: Sequence[Reply | None],
-        stages: Sequence[Stage],
-        host: str,
-        extensions: Extensions,
-        lost: Deferred | None = None,
-    ) -> list[Outcome]:
-        return classify.from_replies(
-            replies,
-            stages,
-            host,
-            passed_dsn=extensions.has_dsn,
-            passed_by="DELIVERBY" in extensions.keywords,
+        progress: Progress,
+        session: ClientSession,
+        result: SendResult | SessionFailed,
+        *,
+        is_reused: bool,
+    ) -> None:
+        """Note what became of every open recipient over *session*; nothing, if that was gone before it was used."""
+        if isinstance(result, SessionFailed):
+            self._abort()
+            if not (is_reused and classify.is_stale(result)):
+                self._note_failure(progress, session, result)
+        elif is_reused and classify.was_dismissed(result):
+            self._abort()
+        else:
+            outcomes = classify.from_replies(
+                result.replies, result.stages, progress.host, session.extensions, is_final=self._route.lmtp
+            )
+            progress.note(outcomes, goes_on=classify.is_hosts_fault)
+
+    def _note_failure(self, progress: Progress, session: ClientSession, error: SessionFailed) -> None:
+        lost = classify.from_failure(error, progress.host)
+        count = len(progress.open)
+        outcomes = classify.from_replies(
+            error.replies or (None,) * count,
+            error.stages or (error.stage,) * count,
+            progress.host,
+            session.extensions,
             is_final=self._route.lmtp,
             lost=lost,
         )
-
-    def _note_failure(
-        self, progress: Progress, error: SessionFailed, host: str, extensions: Extensions, count: int
-    ) -> None:
-        lost = classify.from_failure(error, host)
-        replies = error.replies or (None,) * count
-        stages = error.stages or (error.stage,) * count
-        outcomes = self._outcomes(replies, stages, host, extensions, lost)
         is_over = classify.may_have_arrived(error)
-        progress.note(outcomes, goes_on=lambda one: not is_over and is_hosts_fault(one))
+        progress.note(outcomes, goes_on=lambda one: not is_over and classify.is_hosts_fault(one))
 
     def _leave(self) -> None:
         """End the session in good order without waiting for the peer."""
@@ -386,9 +399,10 @@ class SmtpCarrier:
         """Group the recipients by route if some goes elsewhere by now; empty as long as none does."""
         item, recipients = parcel.lease.item, parcel.lease.message.envelope.recipients
         key, route_of = self._route.destination, self._dispatch.route
-        if len(recipients) == 1 and route_of(recipients[0]).destination == key:
-            return {}
-        if all(route_of(recipients[one.index]).destination == key for one in item.pending):
+        for one in item.pending:
+            if route_of(recipients[one.index]).destination != key:
+                break
+        else:
             return {}
         groups: dict[str, tuple[Route, list[int]]] = {}
         for place, one in enumerate(item.pending):
@@ -410,12 +424,6 @@ class SmtpCarrier:
         return in_order(outcomes, attempt)
 
 
-def in_order(outcomes: dict[int, Outcome], last: Attempt) -> Attempt:
-    """Return one attempt for several: *outcomes* by place; *last* tells whom we talked to last."""
-    ordered = tuple(outcomes[place] for place in sorted(outcomes))
-    return Attempt(ordered, last.host, last.remote, last.tls)
-
-
 def send(
     session: ClientSession,
     fitted: Fit,
@@ -431,18 +439,3 @@ def send(
         is_plain=fitted.is_plain,
         behind=behind,
     )
-
-
-def is_hosts_fault(outcome: Outcome) -> bool:
-    """Tell whether another host may do better."""
-    return not isinstance(outcome, Delivered) and outcome.blame is Blame.HOST
-
-
-def is_stale(error: SessionFailed) -> bool:
-    """Tell whether a kept session was gone before it was used: nothing of this message was answered."""
-    return error.stage is Stage.MAIL and all(reply is None for reply in error.replies)
-
-
-def was_dismissed(result: SendResult) -> bool:
-    """Tell whether a kept session was ended by the peer in place of an answer to MAIL (RFC 5321 §3.8)."""
-    return result.stages[0] is Stage.MAIL and result.replies[0].code == 421

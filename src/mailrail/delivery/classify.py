@@ -11,10 +11,10 @@ Sources: RFC 5321 §4.2.1 (the first digit decides), §3.8 (421 anywhere), §4.5
 from collections.abc import Sequence
 from typing import Final
 
-from mailrail.client import SessionError, SessionFailed, SessionRefused
+from mailrail.client import SendResult, SessionError, SessionFailed, SessionRefused
 from mailrail.model import Blame, Deferred, Delivered, Failed, NetTrouble, Outcome, Reply
 from mailrail.model import reply as say
-from mailrail.smtp import Stage
+from mailrail.smtp import Extensions, Stage
 
 # What a session is lost for, in words; the network's own words follow.
 _LOST: Final[dict[NetTrouble | None, Reply]] = {
@@ -94,24 +94,43 @@ def may_have_arrived(error: SessionFailed) -> bool:
     return error.stage is Stage.END
 
 
+def taken(reply: Reply, host: str, extensions: Extensions, is_final: bool) -> Delivered:
+    """Return what a positive reply means for a recipient; the rest is as for `from_replies`."""
+    return Delivered(reply, host, extensions.has_dsn, is_final, passed_by="DELIVERBY" in extensions.keywords)
+
+
+def is_hosts_fault(outcome: Outcome) -> bool:
+    """Tell whether another host may do better."""
+    return not isinstance(outcome, Delivered) and outcome.blame is Blame.HOST
+
+
+def is_stale(error: SessionFailed) -> bool:
+    """Tell whether a kept session was gone before it was used: nothing of this message was answered."""
+    return error.stage is Stage.MAIL and all(reply is None for reply in error.replies)
+
+
+def was_dismissed(result: SendResult) -> bool:
+    """Tell whether a kept session was ended by the peer in place of an answer to MAIL (RFC 5321 §3.8)."""
+    return result.stages[0] is Stage.MAIL and result.replies[0].code == 421
+
+
 def from_replies(
     replies: Sequence[Reply | None],
     stages: Sequence[Stage],
     host: str,
+    extensions: Extensions,
     *,
-    passed_dsn: bool,
     is_final: bool,
-    passed_by: bool = False,
     lost: Deferred | None = None,
 ) -> list[Outcome]:
     """Return an outcome for each recipient of a transaction.
 
     Args:
         replies: what settled each recipient; None: nothing did.
-        lost: the outcome of those whom nothing settled.
-        passed_dsn: the hop took over the sender's wishes for notices.
+        extensions: what the hop offers: with DSN it took over the sender's wishes for notices; with DELIVERBY it was
+            told by when to deliver, if anything was to be told.
         is_final: the hop is the mailbox itself (LMTP).
-        passed_by: the hop was told by when to deliver, if anything was to be told.
+        lost: the outcome of those whom nothing settled.
     """
     outcomes: list[Outcome] = []
     for reply, stage in zip(replies, stages, strict=True):
@@ -119,7 +138,7 @@ def from_replies(
             assert lost is not None, "only a lost session leaves a recipient open"
             outcomes.append(lost)
         elif reply.code < 400:
-            outcomes.append(Delivered(reply, host, passed_dsn, is_final, passed_by=passed_by))
+            outcomes.append(taken(reply, host, extensions, is_final))
         else:
             outcomes.append(from_reply(reply, stage, host))
     return outcomes

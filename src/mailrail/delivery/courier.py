@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from mailrail.client import ClientSession, ClientSettings, SessionFailed, SessionTerms
-from mailrail.delivery.carrier import Hand, SmtpCarrier
+from mailrail.delivery.carrier import SmtpCarrier
+from mailrail.delivery.dispatch import Hand
 from mailrail.delivery.events import ReversePathRewritten, SessionOpenedOut, TlsFellBack
 from mailrail.delivery.plans import DeadEndpoints, Plans
 from mailrail.delivery.reverse_paths import LeavesAs, as_it_came

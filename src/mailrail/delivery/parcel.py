@@ -45,6 +45,20 @@ def part_of(parcel: Parcel, places: Sequence[int]) -> Part:
     return Part(Lease(lease.message, item, lease.fence), parcel.content, parcel.stepped_us)
 
 
+def pending_of(parcel: Parcel) -> tuple[Recipient, ...]:
+    """Return the pending recipients of *parcel*, in the item's order."""
+    recipients, pending = parcel.lease.message.envelope.recipients, parcel.lease.item.pending
+    if len(pending) == 1:  # nearly every item
+        return (recipients[pending[0].index],)
+    return tuple([recipients[one.index] for one in pending])
+
+
+def in_order(outcomes: dict[int, Outcome], last: Attempt) -> Attempt:
+    """Return one attempt for several: *outcomes* by place; *last* tells whom we talked to last."""
+    ordered = tuple(outcomes[place] for place in sorted(outcomes))
+    return Attempt(ordered, last.host, last.remote, last.tls)
+
+
 class Progress:
     """One try in the making.
 
@@ -68,8 +82,7 @@ class Progress:
         self.message: Message = lease.message
         self.content = parcel.content
         self.stepped_us = parcel.stepped_us
-        recipients = lease.message.envelope.recipients
-        self.recipients: tuple[Recipient, ...] = tuple([recipients[one.index] for one in lease.item.pending])
+        self.recipients = pending_of(parcel)
         self.open = list(range(len(self.recipients)))
         self.host = self.remote = self.tls = ""
         self.is_unclean = False

@@ -38,6 +38,22 @@ class Carrier(Protocol):
         """
         ...
 
+    def begins(self, job: Job, ahead: Callable[[], Job | None], came: Callable[[], None]) -> bool:
+        """Begin to try *job* over the session at hand, if it needs no more than that; no task waits for it.
+
+        Args:
+            ahead: as for `carry`.
+            came: called once, from the loop and not from here: now ask `attempt`.
+
+        Returns:
+            False: `carry` it.
+        """
+        ...
+
+    def attempt(self) -> Attempt | None:
+        """Return what came of the job that `begins` began; None: it is not over, `carry` it."""
+        ...
+
     @property
     def is_open(self) -> bool:
         """Tell whether a session stands ready for the next message."""

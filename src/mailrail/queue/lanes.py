@@ -2,8 +2,11 @@
 
 A lane asks its desk, synchronously, for the next work, lets the carrier try it, and hands the
 result back without waiting for the disk: the next message goes out while the last one's result
-is being committed. With nothing to do it waits on one future and keeps its session open; there is
-no task and no timer per message.
+is being committed. With nothing to do it keeps its session open.
+
+Its task is there for what there is to wait for: the first message, which needs a session, and whatever does not go the short
+road of its carrier. Work that does is begun and concluded by call-backs, one after another, while the task waits on
+one future; there is no task, no coroutine and no timer per message.
 
 While one work is tried the carrier may ask for the next: a lane holds two at most. The one taken *ahead* is
 concluded only by a try of its own. If its session ended before that it was never tried: it is, at once and anew, or goes
@@ -107,23 +110,71 @@ class Lane:
     def give(self, work: Work | None) -> None:
         """End its idleness with *work*, or with None: close."""
         self.work = work
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if work is None or not self._begins(work):
+            self._wake()
 
     async def run(self) -> None:
         """Carry the first work and what follows, until the desk has no more and the idle time is over."""
-        desk = self._desk
         try:
             while self.work is not None:
                 await self._try(self.work)
                 self.work = self._following()
-                # Only an open session is worth keeping: with none, a new lane is as quick.
-                if self.work is None and self._is_open() and not self._is_outdated() and desk.may_rest(self):
-                    self._waiter = self._loop.create_future()
-                    await self._waiter
+                self._waiter = waiter = self._loop.create_future()
+                if self._goes_on():
+                    await waiter
         finally:
             await self._close()
+
+    def _goes_on(self) -> bool:
+        """Begin the next work, or rest; False: there is something for the task to do."""
+        if self.work is not None:
+            return self._begins(self.work)
+        # Only an open session is worth keeping: with none, a new lane is as quick.
+        return self._is_open() and not self._is_outdated() and self._desk.may_rest(self)
+
+    def _begins(self, work: Work) -> bool:
+        """Begin *work* by the short road, if it can go there."""
+        carrier, content = self._carrier, work.content
+        if carrier is None or content is None:
+            return False
+        try:
+            return carrier.begins(self._job(work.lease, content), self._take_ahead, self._came)
+        except (
+            Exception
+        ):  # the same boundary as in `_try`; told later, for here others may be in the midst of things
+            self._loop.call_soon(self._crashed, traceback.format_exc())
+            return True
+
+    def _came(self) -> None:
+        """Conclude what went the short road, and go on."""
+        work, carrier = self.work, self._carrier
+        assert work is not None
+        assert carrier is not None
+        try:
+            attempt = carrier.attempt()
+            if attempt is not None:
+                _check(attempt, work)
+                self.work = None
+                self._desk.tried(self.destination, work, attempt)
+                self.work = self._following()
+            if attempt is None or not self._goes_on():
+                self._wake()
+        except Exception:  # the same boundary
+            self._crashed(traceback.format_exc())
+
+    def _crashed(self, stack: str) -> None:
+        """End the lane after a fault of our own; what it had begun ahead goes back."""
+        if self._waiter is None or self._waiter.done():  # it was ended meanwhile, and its work given back
+            return
+        work, self.work = self.work, None
+        self._desk.crashed(self.destination, work, stack)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let the task go on: with `work`, or to the end."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def _take_ahead(self) -> Job | None:
         """Take the next work for the carrier, while it tries another."""

@@ -11,6 +11,8 @@ from mailrail.delivery import DeliverySettings, SmtpCarrier
 from mailrail.delivery.parcel import Part
 from mailrail.model import Attempt, Deferred, Delivered, Failed, Recipient, parse_address
 
+pytestmark = pytest.mark.usefixtures("road")
+
 Make = Callable[[World], tuple[Part, Part]]
 
 

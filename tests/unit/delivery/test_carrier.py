@@ -49,6 +49,7 @@ def test_a_message_goes_to_the_best_mx() -> None:
     assert two.heard == []
 
 
+@pytest.mark.usefixtures("road")
 def test_one_session_carries_many_messages() -> None:
     server = ToyServer()
 
@@ -129,6 +130,7 @@ def test_what_is_forwarded_leaves_with_a_reverse_path_of_its_own_and_all_wishes_
     ]
 
 
+@pytest.mark.usefixtures("road")
 def test_a_session_is_given_up_after_enough_messages_and_when_it_is_old() -> None:
     server = ToyServer()
 
@@ -146,6 +148,7 @@ def test_a_session_is_given_up_after_enough_messages_and_when_it_is_old() -> Non
     run(World({ONE: server}, settings=DeliverySettings(session_messages=2)), scenario)
 
 
+@pytest.mark.usefixtures("road")
 @pytest.mark.parametrize("end", [CUT, "421 4.3.2 idle too long"])
 def test_a_session_that_was_closed_while_it_rested_is_no_failure(end: str) -> None:
     server = ToyServer()

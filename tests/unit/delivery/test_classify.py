@@ -5,7 +5,7 @@ import pytest
 from mailrail.client import SessionFailed, SessionRefused
 from mailrail.delivery import classify
 from mailrail.model import Blame, Deferred, Delivered, Failed, NetTrouble, Reply
-from mailrail.smtp import Stage
+from mailrail.smtp import Extensions, Stage
 
 HOST = "mx.example.org"
 
@@ -109,7 +109,7 @@ def test_each_recipient_gets_the_outcome_of_its_own_reply() -> None:
         Deferred(Blame.HOST, Reply(451, "", "")),
     )
     outcomes = classify.from_replies(
-        [ok, never, None], [Stage.END, Stage.RCPT, Stage.RCPT], HOST,
-        passed_dsn=True, is_final=False, lost=lost,
+        [ok, never, None], [Stage.END, Stage.RCPT, Stage.RCPT], HOST, Extensions(frozenset({"DSN"})),
+        is_final=False, lost=lost,
     )  # fmt: skip
     assert outcomes == [Delivered(ok, HOST, passed_dsn=True), Failed(Blame.RECIPIENT, never, HOST), lost]

@@ -22,6 +22,7 @@ class Carriage:
 
     answer: Answer = lambda job: mail.OK
     takes_s: float = 0.1
+    has_short_road: bool = True  # over a session that is open
     goes_ahead: bool = False  # asks for the next job while it carries one
     went_ahead: list[QueueId] = field(default_factory=list)
     carried: list[tuple[float, str, QueueId]] = field(default_factory=list)
@@ -38,28 +39,67 @@ class FakeCarrier:
         self._destination = destination
         self.is_open = False
         self.has_gone_ahead = False
+        self._begun: Job | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._unfinished: Attempt | None = None
+
+    def begins(self, job: Job, ahead: Callable[[], Job | None], came: Callable[[], None]) -> bool:
+        if not (self.is_open and self._carriage.has_short_road):
+            return False
+        self._start(job)
+        self._begun = job
+        loop = asyncio.get_running_loop()
+        self._timers = [
+            loop.call_later(0.0, self._ask, ahead),
+            loop.call_later(self._carriage.takes_s, came),
+        ]
+        return True
+
+    def attempt(self) -> Attempt | None:
+        job, self._begun = self._begun, None
+        assert job is not None
+        try:
+            attempt = self._attempt(job)
+        finally:
+            self._carriage.running[self._destination] -= 1
+        if self.is_open:
+            return attempt
+        self._unfinished = attempt  # the session broke, and what is to become of the job needs another
+        return None
 
     async def carry(self, job: Job, ahead: Callable[[], Job | None]) -> Attempt:
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:
+            return unfinished
         carriage, key = self._carriage, self._destination
-        self.has_gone_ahead = False
         if not self.is_open:
             carriage.opened.append(key)
         self.is_open = True
-        carriage.running[key] = carriage.running.get(key, 0) + 1
-        carriage.most[key] = max(carriage.most.get(key, 0), carriage.running[key])
-        loop = asyncio.get_running_loop()
-        carriage.carried.append((loop.time(), key, job.lease.item.queue_id))
+        self._start(job)
         try:
-            if carriage.goes_ahead and (following := ahead()) is not None:
-                carriage.went_ahead.append(following.lease.item.queue_id)
-                self.has_gone_ahead = True
+            self._ask(ahead)
             await asyncio.sleep(carriage.takes_s)
-            answer = carriage.answer(job)
+            return self._attempt(job)
         except asyncio.CancelledError:
             self.is_open = False
             raise
         finally:
             carriage.running[key] -= 1
+
+    def _start(self, job: Job) -> None:
+        carriage, key = self._carriage, self._destination
+        self.has_gone_ahead = False
+        carriage.running[key] = carriage.running.get(key, 0) + 1
+        carriage.most[key] = max(carriage.most.get(key, 0), carriage.running[key])
+        carriage.carried.append((asyncio.get_running_loop().time(), key, job.lease.item.queue_id))
+
+    def _ask(self, ahead: Callable[[], Job | None]) -> None:
+        if self._carriage.goes_ahead and (following := ahead()) is not None:
+            self._carriage.went_ahead.append(following.lease.item.queue_id)
+            self.has_gone_ahead = True
+
+    def _attempt(self, job: Job) -> Attempt:
+        answer = self._carriage.answer(job)
         if isinstance(answer, Sequence):
             return Attempt(tuple(answer), "mx.example.org")
         if isinstance(answer, Deferred) and answer.blame in (Blame.HOST, Blame.DESTINATION):
@@ -68,6 +108,11 @@ class FakeCarrier:
 
     async def close(self) -> None:
         self.is_open = False
+        for timer in self._timers:
+            timer.cancel()
+        if self._begun is not None:
+            self._begun = None
+            self._carriage.running[self._destination] -= 1
 
 
 class FakeCourier:

@@ -4,7 +4,8 @@ import asyncio
 from collections import Counter
 from itertools import pairwise
 
-from tests.unit.queue.bench import Carriage, bench
+import pytest
+from tests.unit.queue.bench import Carriage, FakeCarrier, bench
 from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS, item, message
 
 from mailrail.model import SECOND_US, Blame, Deferred, Failed, Reply, StoreTrouble
@@ -350,6 +351,51 @@ def test_a_fault_of_our_own_in_a_try_keeps_the_mail_and_is_told_with_its_stack()
             assert isinstance(event, AttemptCrashed)
             assert "ZeroDivisionError" in event.stack
             assert queue.stored()[0].attempts == 0
+
+    simulate(main())
+
+
+@pytest.mark.parametrize("where", ["begins", "attempt"])
+def test_a_fault_of_our_own_on_the_short_road_keeps_the_mail_and_ends_the_lane(
+    where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with bench() as queue:
+            await queue.accept()
+            await asyncio.sleep(1)
+            assert queue.stored() == []
+
+            def fault(*_: object) -> None:
+                raise ZeroDivisionError("a fault")
+
+            with monkeypatch.context() as patch:
+                patch.setattr(FakeCarrier, where, fault)
+                await queue.accept()
+                await asyncio.sleep(1)
+            (event,) = queue.told(AttemptCrashed)
+            assert isinstance(event, AttemptCrashed)
+            assert "ZeroDivisionError" in event.stack
+            assert queue.stored()[0].attempts == 0
+            await queue.accept()
+            await asyncio.sleep(1)
+            assert len(queue.stored()) == 1
+            assert queue.carriage.opened == ["mx:example.org"] * 2, "by a lane of its own"
+
+    simulate(main())
+
+
+def test_work_on_the_short_road_is_given_back_when_the_grace_is_over() -> None:
+    async def main() -> None:
+        carriage = Carriage(takes_s=1.0)
+        async with bench(carriage=carriage) as queue:
+            await queue.accept()
+            await asyncio.sleep(2)
+            carriage.takes_s = 60.0
+            await queue.accept()
+            await asyncio.sleep(1)
+            await queue.manager.stop(5)
+            assert [item.attempts for item in queue.stored()] == [0]
+            assert carriage.running == {"mx:example.org": 0}
 
     simulate(main())
 
