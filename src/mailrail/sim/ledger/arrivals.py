@@ -13,6 +13,8 @@ from mailrail.sim.strangers import SMUGGLED, Handover
 
 _TRACE: Final = re.compile(rb"(?:(?:Received|Return-Path):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*")
 _QUEUE_ID: Final = re.compile(rb"\bid ([0-9A-Za-z]{11})\b")
+_SRS: Final = re.compile(r"SRS0=[^=]+=[A-Z2-7]{2}=([^=]+)=(.+)@[^@]+")
+_BATV: Final = re.compile(r"prvs=[0-9]{4}[0-9A-Fa-f]{6}=(.+@[^@]+)")
 _MESSAGE_ID: Final = re.compile(rb"^Message-ID:\s*<([^>]*)>", re.IGNORECASE | re.MULTILINE)
 
 
@@ -21,7 +23,7 @@ class Arrivals:
 
     def __init__(self, books: Books) -> None:
         self._books = books
-        self._notices: defaultdict[str, list[Handover]] = defaultdict(list)
+        self._notices: defaultdict[str, list[tuple[Handover, str]]] = defaultdict(list)
 
     def took(self, handover: Handover, content: bytes) -> None:
         """Judge one message that a stranger keeps."""
@@ -51,7 +53,7 @@ class Arrivals:
         copy.note(books.now_s(), f"{handover.host} took it for {paths} ({queue_id} from {handover.client})")
         if copy.answered is Answered.REFUSED:
             books.break_rule("refused", f"delivered to {paths} although its client was told no", copy)
-        if any(handover.reverse_path != _sender_for(copy, path) for path, _ in handover.recipients):
+        if not all(_is_sender(handover.reverse_path, copy, path) for path, _ in handover.recipients):
             books.break_rule("sender", f"arrived from <{handover.reverse_path}>", copy)
         if fault := _compare(content, copy):
             books.break_rule("altered", f"at {handover.host}: {fault}", copy)
@@ -65,7 +67,7 @@ class Arrivals:
             return
         if fortune.handovers:
             books.counts["duplicates"] += 1
-            if self._is_known(fortune, queue_id):
+            if self._is_known(fortune.handovers, queue_id):
                 books.break_rule(
                     "duplicate", f"delivered again to {path}, though the first reply was read", copy
                 )
@@ -77,13 +79,13 @@ class Arrivals:
             books.break_rule("both", f"delivered to {path} after it was returned", copy)
         fortune.handovers.append((handover, queue_id))
 
-    def _is_known(self, fortune: Fortune, queue_id: str) -> bool:
-        """Tell whether some node that handed it over before knew so, and should not have done it again."""
+    def _is_known(self, before: list[tuple[Handover, str]], queue_id: str) -> bool:
+        """Tell whether some node that handed it over *before* knew so, and should not have done it again."""
         books = self._books
-        same = [one for one, its_id in fortune.handovers if its_id == queue_id]
+        same = [one for one, its_id in before if its_id == queue_id]
         if same:
             return any(books.is_sure(one, queue_id) for one in same)
-        return any(books.is_upstream_sure(its_id) for _, its_id in fortune.handovers)
+        return any(books.is_upstream_sure(its_id) for _, its_id in before)
 
     # --- notices
 
@@ -94,12 +96,14 @@ class Arrivals:
         found = _MESSAGE_ID.search(content)
         name = found[1].decode() if found else ""
         is_new = name not in self._notices
-        own_id = name.partition("@")[0]
-        if any(books.is_sure(one, own_id) for one in self._notices[name]):
+        # That of the last mailrail it passed, or where it was made.
+        ids = _QUEUE_ID.findall(_head(content))
+        queue_id = ids[0].decode() if ids else name.partition("@")[0]
+        if self._is_known(self._notices[name], queue_id):
             books.break_rule(
                 "duplicate", f"notice {name} was delivered again, though the first reply was read", copy
             )
-        self._notices[name].append(handover)
+        self._notices[name].append((handover, queue_id))
         for one in told:
             path = one.final_recipient.partition(";")[2]
             copy.note(books.now_s(), f"{handover.host} took the notice {name}: {path} {one.action.value}")
@@ -149,10 +153,21 @@ class Arrivals:
         fortune.bounces[name] = queue_id
 
 
-def _sender_for(copy: Copy, path: str) -> str:
-    """Return with which reverse-path mail reaches *path*: a list has its own, but not for what came from nobody."""
-    fortune = copy.fortunes.get(path)
-    return (fortune.sender if fortune and copy.posting.sender else "") or copy.posting.sender
+def _is_sender(reverse_path: str, copy: Copy, path: str) -> bool:
+    """Tell whether mail may reach *path* with *reverse_path*: a list has its own, but not for what came from nobody."""
+    fortune, writer = copy.fortunes.get(path), copy.posting.sender
+    if fortune is None or not writer:
+        return reverse_path == writer
+    wanted = fortune.sender or writer
+    return (_led_back(reverse_path) if fortune.leads_back else reverse_path) == wanted
+
+
+def _led_back(reverse_path: str) -> str:
+    """Return whose a signed reverse-path is, by its form alone; "" where it is none. Read here by itself, as all that is judged."""
+    if found := _SRS.fullmatch(reverse_path):
+        return f"{found[2]}@{found[1]}"
+    found = _BATV.fullmatch(reverse_path)
+    return found[1] if found else ""
 
 
 def _head(content: bytes) -> bytes:

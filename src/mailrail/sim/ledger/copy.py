@@ -49,12 +49,14 @@ class Meant:
         sender: reverse-path with which the mail reaches him; "": that of the message.
         told: who hears of trouble with him; "": the sender of the message.
         is_answered: only a notice is left of the address itself.
+        leads_back: the reverse-path is another, which leads back to that one: it is signed (SRS, BATV).
     """
 
     wanted: Wanted
     sender: str = ""
     told: str = ""
     is_answered: bool = False
+    leads_back: bool = False
 
 
 def as_written(wanted: Wanted) -> Iterable[Meant]:
@@ -76,7 +78,7 @@ class Fortune:
         deferrals: how often it was put off.
         waited_s: from the client's 250 to the first handover.
         is_gone: a node gave it to whoever keeps nothing.
-        sender, told: see `Meant`.
+        sender, told, leads_back: see `Meant`.
     """
 
     wanted: Wanted
@@ -91,11 +93,18 @@ class Fortune:
     is_gone: bool = False
     sender: str = ""
     told: str = ""
+    leads_back: bool = False
 
     @classmethod
     def of(cls, meant: Meant) -> "Fortune":
         """Return that of *meant*, to whom nothing has happened yet."""
-        return cls(meant.wanted, is_gone=meant.is_answered, sender=meant.sender, told=meant.told)
+        return cls(
+            meant.wanted,
+            is_gone=meant.is_answered,
+            sender=meant.sender,
+            told=meant.told,
+            leads_back=meant.leads_back,
+        )
 
     @property
     def is_over(self) -> bool:

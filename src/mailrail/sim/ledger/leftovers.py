@@ -56,10 +56,11 @@ async def _read(spool: Spool, row: Listed, now_us: int) -> Leftover:
         octets = await content.read(0, min(content.size_bytes, _READ_BYTES))
     finally:
         content.close()
-    report = parse_report(octets) if message.is_notice else None
+    # A notice that another made, and that only passes through here, too.
+    report = parse_report(octets) if message.envelope.reverse_path is None else None
     if report is not None:
         paths = tuple(one.final_recipient.partition(";")[2] for one in report.recipients)
     else:
         paths = tuple(str(message.envelope.recipients[one.index].forward_path) for one in item.pending)
     age_s = (now_us - message.arrived_us) / SECOND_US
-    return Leftover(key_of(octets) or "", paths, message.is_notice, age_s, item.destination)
+    return Leftover(key_of(octets) or "", paths, report is not None, age_s, item.destination)

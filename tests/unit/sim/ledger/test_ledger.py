@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.queue import mail
 
 from mailrail.message import Action, DeliveryStatus, RecipientStatus, Report, build_notice
 from mailrail.model import SECOND_US, Blame, QueueId, parse_address
@@ -21,10 +23,11 @@ from mailrail.queue.events import (
     ResultNotStored,
 )
 from mailrail.report.events import NoticeMade
-from mailrail.sim import simulate
-from mailrail.sim.ledger import Copy, Ledger, Leftover, Meant, NodeFacts, summarise
+from mailrail.sim import SimClock, simulate
+from mailrail.sim.ledger import Copy, Ledger, Leftover, Meant, NodeFacts, leftovers, summarise
 from mailrail.sim.posting import Posting, Wanted
 from mailrail.sim.strangers import SMUGGLED, Fate, Handover
+from mailrail.spool import MemorySpool
 from mailrail.spool.events import SpoolBroken
 
 NODE = "192.0.2.25"
@@ -133,6 +136,26 @@ def test_behind_a_list_mail_comes_from_its_owner_and_trouble_is_told_to_him(
     check(scenario, *rules)
 
 
+@pytest.mark.parametrize(
+    ("sender", "rules"),
+    [
+        ("SRS0=abc=XY=a.example=ann@b.example", []),
+        ("prvs=0123abcdef=ann@a.example", []),
+        (ANN, ["sender"]),
+        ("SRS0=abc=XY=a.example=eve@b.example", ["sender"]),
+        ("prvs=0123abcdef=ann@b.example", ["sender"]),
+        ("", ["sender"]),
+    ],
+)
+def test_mail_that_was_forwarded_leaves_by_a_path_that_leads_back(sender: str, rules: list[str]) -> None:
+    def scenario(desk: Desk) -> None:
+        desk.ledger.stands_for = lambda one: (Meant(one, leads_back=True),)
+        copy = desk.take()
+        desk.ledger.took(desk.handover(sender=sender), copy.posting.content(copy.trial))
+
+    check(scenario, *rules)
+
+
 def test_a_message_that_was_taken_and_is_nowhere_is_lost() -> None:
     check(lambda desk: desk.take(), "lost")
 
@@ -144,6 +167,19 @@ def test_a_message_that_waits_in_a_spool_is_not_lost() -> None:
         return desk.rules(Leftover("1.1", (BOB,), is_notice=False, age_s=1.0, destination="mx:b.example"))
 
     assert simulate(main()) == []
+
+
+def test_a_notice_that_waits_where_it_only_passes_through_is_one_that_is_still_to_come() -> None:
+    async def main() -> None:
+        spool, notice = MemorySpool(SimClock()), Desk().notice(Desk().take())
+        of = replace(mail.message(sender=None), size_bytes=len(notice), is_notice=False)
+        draft = spool.begin(of.queue_id)
+        draft.write(notice)
+        await draft.commit(of, [mail.item(of)], lease=False)
+        (left,) = await leftovers(spool, of.arrived_us)
+        assert (left.key, left.recipients, left.is_notice) == ("1.1", (BOB,), True)
+
+    simulate(main())
 
 
 def test_a_message_whose_answer_was_lost_may_be_lost() -> None:
@@ -271,6 +307,21 @@ def test_a_bounce_is_an_end_and_a_second_one_is_too_many() -> None:
         desk.bounce(copy, name=11)
 
     check(twice, "bounced twice")
+
+
+@pytest.mark.parametrize(("is_heard", "rules"), [(False, []), (True, ["duplicate"])])
+def test_a_notice_that_a_node_took_twice_is_excused_where_the_first_answer_was_lost(
+    is_heard: bool, rules: list[str]
+) -> None:
+    def scenario(desk: Desk) -> None:
+        notice = desk.notice(desk.take())
+        if is_heard:
+            desk.ledger.books.acknowledged[IDS[11]] = ("mx", 0.0)
+        for number in (11, 12):
+            trace = f"Received: from out\r\n\tby mx with ESMTP id {IDS[number]}; now\r\n".encode()
+            desk.ledger.took(desk.handover(ANN, sender=""), trace + notice)
+
+    check(scenario, *rules)
 
 
 def test_what_was_delivered_is_not_returned() -> None:
