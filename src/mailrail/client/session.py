@@ -19,7 +19,7 @@ from mailrail.client.settings import ClientSettings
 from mailrail.client.source import Source, WholeSource
 from mailrail.client.terms import SessionTerms
 from mailrail.client.wire import Wire
-from mailrail.model import Body, Envelope, LocalProtocolError, Recipient, Reply, value
+from mailrail.model import Body, Envelope, LocalProtocolError, Recipient, Reply
 from mailrail.model.reply import NEXT_HOP_TOO_SMALL, TOO_MANY_RECIPIENTS
 from mailrail.net import Endpoint, Network, TlsInfo
 from mailrail.smtp import ClientEvent, ClientState, ContentWanted, Ended, Extensions, Stage
@@ -34,14 +34,8 @@ _REUSABLE: Final = frozenset({ClientState.IDLE, ClientState.SPENT})
 SendResult = Ended  # how a message went, whether one transaction said it all or several did
 
 
-@value
-class Announced:
-    """A message whose envelope is on its way."""
-
-    envelope: Envelope
-    targets: Sequence[Recipient]
-    content: Source
-    body: Body
+# A message whose envelope is on its way; no class, for one is made for every message.
+Announced = tuple[Envelope, Sequence[Recipient], Source, Body]
 
 
 class ClientSession:
@@ -186,7 +180,7 @@ class ClientSession:
             or not fits_one_round(recipients, extensions)
             or (extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes)
             # Those whom the peer wants in a transaction of their own come first.
-            or (running is not None and any(reply and is_surplus(reply) for reply in running.replies))
+            or (running is not None and any(map(is_surplus, filter(None, running.replies))))
         ):
             return False
         try:
@@ -200,7 +194,7 @@ class ClientSession:
             )
         except LocalProtocolError:
             return False
-        self._announced = Announced(envelope, recipients, content, body)
+        self._announced = (envelope, recipients, content, body)
         self.sent += 1
         return True
 
@@ -208,11 +202,9 @@ class ClientSession:
         """Send the message that was announced; the rest is as with `send`."""
         announced, self._announced = self._announced, None
         assert announced is not None
-        content = announced.content
+        envelope, targets, content, body = announced
         ended = await self._conclude(content, behind)
-        return _result(ended) or await self._in_rounds(
-            announced.envelope, tuple(announced.targets), content, announced.body, ended
-        )
+        return _result(ended) or await self._in_rounds(envelope, tuple(targets), content, body, ended)
 
     def start_announced(self, came: Callable[[], None], *, behind: Callable[[], None] | None = None) -> bool:
         """Begin what `send_announced` does, without a coroutine, for a message to one recipient.

@@ -100,7 +100,7 @@ class Wire:
         return self._events.popleft()
 
     def start(self, came: Callable[[], None], behind: Callable[[], None] | None, seconds: float) -> None:
-        """Go on, and call *came* once, from the loop: `next_event` has something to tell. The rest is as `limit` and `behind` say."""
+        """Go on, and call *came* once, from the loop: `next_event` has something to tell; *behind* and *seconds* are those of `behind` and `limit`."""
         self._came, self.behind = came, behind
         self._latest = self._loop.time() + seconds
         self.go_on()

@@ -22,7 +22,7 @@ from mailrail.client import ClientSession, SendResult, SessionError, SessionFail
 from mailrail.delivery import classify, demands, reverse_paths
 from mailrail.delivery.dispatch import Dispatch
 from mailrail.delivery.fallback import may_do_without_tls, plain
-from mailrail.delivery.fit import Fit, as_it_is, cleaned, fit
+from mailrail.delivery.fit import Fit, as_it_is, body_as_it_is, cleaned, fit
 from mailrail.delivery.parcel import Parcel, Progress, in_order, part_of, pending_of
 from mailrail.model import (
     Attempt,
@@ -132,14 +132,14 @@ class SmtpCarrier:
     def _announce(self, parcel: Parcel, session: ClientSession) -> bool:
         """Send the envelope of *parcel* over *session*, if all of it can go there, as it is."""
         message = parcel.lease.message
-        fitted = as_it_is(message, parcel.content, session.extensions)
-        if fitted is None or reverse_paths.has_others(parcel, self._dispatch.leaves_as):
+        body = body_as_it_is(message, session.extensions)
+        if body is None or reverse_paths.has_others(parcel, self._dispatch.leaves_as):
             return False
         if self._astray(parcel) or self._route_for(parcel) is not self._route:
             return False
-        recipients = pending_of(parcel)
+        recipients, is_plain = pending_of(parcel), message.is_plain
         if not session.announce(
-            fitted.envelope, fitted.source, recipients=recipients, body=fitted.body, is_plain=fitted.is_plain
+            message.envelope, parcel.content, recipients=recipients, body=body, is_plain=is_plain
         ):
             return False
         self._gone_ahead = parcel

@@ -38,16 +38,22 @@ class Fit:
     is_plain: bool = False  # see `Message`
 
 
-def as_it_is(message: Message, source: Source, extensions: Extensions) -> Fit | None:
-    """Return *message* unchanged if it surely fits a hop that offers *extensions*; else ask `fit`."""
+def body_as_it_is(message: Message, extensions: Extensions) -> Body | None:
+    """Return what the content of *message* is, if that surely fits, unchanged, a hop that offers *extensions*; else ask `fit`."""
     envelope = message.envelope
     if (envelope.smtputf8 and not extensions.has_smtputf8) or envelope.body is _BINARY or envelope.requiretls:
         return None
     if envelope.deliver_by is not None or envelope.hold is not None:
         return None
     if not message.has_8bit:
-        return Fit(envelope, _SEVEN_BIT, source, message.is_plain)
-    return Fit(envelope, _EIGHT_BIT, source, message.is_plain) if extensions.has_8bitmime else None
+        return _SEVEN_BIT
+    return _EIGHT_BIT if extensions.has_8bitmime else None
+
+
+def as_it_is(message: Message, source: Source, extensions: Extensions) -> Fit | None:
+    """Return *message* unchanged if `body_as_it_is` has an answer."""
+    body = body_as_it_is(message, extensions)
+    return None if body is None else Fit(message.envelope, body, source, message.is_plain)
 
 
 async def fit(
