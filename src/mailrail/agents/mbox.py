@@ -21,6 +21,7 @@ Source: RFC 4155 (the format), qmail's mbox(5) (mboxrd), Postfix mailbox_deliver
 
 import contextlib
 import errno
+import os
 import re
 import stat
 from collections.abc import Iterator
@@ -208,7 +209,9 @@ class MboxDeposit:
             raise LockedError from None
         is_free = False
         try:
-            mark = _MARK.fullmatch(disk.read(fd, _MARK_OCTETS, 0))
+            # Where everybody may make files, what another wrote must not cut anybody's mailbox.
+            is_ours = disk.status(fd).st_uid == os.geteuid()
+            mark = _MARK.fullmatch(disk.read(fd, _MARK_OCTETS, 0)) if is_ours else None
             is_from_here = mark is not None and mark[2].decode() == self._order.machine
             is_free = (is_old or is_from_here) and (self._stay_alive(fd) or is_old) and self._is_there(fd)
         finally:

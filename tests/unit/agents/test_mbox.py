@@ -163,6 +163,20 @@ def test_a_process_on_another_machine_is_dead_when_its_lock_has_grown_old(tmp_pa
     assert path.read_bytes() == b"From a\n\n"
 
 
+def test_a_lock_that_another_user_made_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A70: where everybody may make files, somebody could have the last message of a mailbox cut off."""
+    path, me = tmp_path / "bob", os.geteuid()
+    killed(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: me + 1)
+        with pytest.raises(LockedError):
+            deposit(path, now_s=int(time.time())).begin()
+        later = deposit(path, now_s=int(time.time()) + 1000)
+        assert later.begin() is None
+        later.finish()
+    assert path.read_bytes() == b"From a\n\nFrom a\n\n"
+
+
 def test_who_takes_long_over_a_message_is_not_taken_for_dead_however_old_its_lock(tmp_path: Path) -> None:
     path = tmp_path / "bob"
     slow = deposit(path)
