@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from pathlib import Path
 
 from mailrail.model import (
@@ -119,6 +120,7 @@ def fill(path: Path, items: int, lanes: int) -> None:
     ids, rng, now_us = QueueIds(SystemClock()), random.Random(1), SystemClock().now_us()
     envelope = Envelope(Address("alice", "example.com"), (Recipient(Address("bob", "example.org")),))
     body = os.urandom(1024)
+    crc = zlib.crc32(body)  # with another it would count as damaged, and be held as soon as it is tried
     for start in range(0, items, 10_000):
         batch = Batch()
         for number in range(start, min(start + 10_000, items)):
@@ -128,7 +130,7 @@ def fill(path: Path, items: int, lanes: int) -> None:
             lane = DEAD if dead else f"mx:{rng.randrange(lanes)}.example"
             due_us = now_us - 1 if dead else now_us + rng.randrange(-60, 4 * 3600) * 1_000_000
             item = Item(queue_id, lane, (Pending(0, "451 4.4.1 no answer from the next hop"),), 3, due_us)
-            batch.messages += (parse_id(queue_id), encode_message(message, 0), body)
+            batch.messages += (parse_id(queue_id), encode_message(message, crc), body)
             batch.items += item_row(parse_id(queue_id), message, item, WAITING)
             batch.wait_for(lane, due_us)
         writer.write(batch)
