@@ -69,11 +69,11 @@ DONE: Final = Decision(None, _NONE)
 
 def delivered(item: Item, outcomes: Sequence[Outcome]) -> tuple[tuple[int, Outcome], ...] | None:
     """Return the final outcomes of *item* when every recipient was delivered; None: somebody was not, `decide`."""
-    for outcome in outcomes:
-        if type(outcome) is not Delivered:
-            return None
     if len(outcomes) == 1:  # nearly every item
-        return ((item.pending[0].index, outcomes[0]),)
+        outcome = outcomes[0]
+        return ((item.pending[0].index, outcome),) if type(outcome) is Delivered else None
+    if not all(type(outcome) is Delivered for outcome in outcomes):
+        return None
     return tuple((one.index, outcome) for one, outcome in zip(item.pending, outcomes, strict=True))
 
 
