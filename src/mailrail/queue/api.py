@@ -7,13 +7,14 @@ implements Notifier, and `daemon/assembly.py` joins them.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from mailrail.model import Attempt, Message, Outcome, value
+from msgspec import Struct
+
+from mailrail.model import Attempt, Message, Outcome
 from mailrail.spool import Content, Lease, NewMessage
 
 
-@value
-class Job:
-    """One try: a leased item and its content.
+class Job(Struct, frozen=True):
+    """One try: a leased item and its content. One object from when it comes into memory until its end is stored.
 
     Attributes:
         stepped_us: by how much the wall clock was stepped since the message may leave, microseconds; its age is less by that (A62).

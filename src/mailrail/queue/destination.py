@@ -11,21 +11,24 @@ from typing import Final, Protocol
 from msgspec import Struct
 
 from mailrail.model import Deferred
+from mailrail.queue.api import Job
 from mailrail.queue.rate import Bucket
 from mailrail.queue.settings import WindowSettings
 from mailrail.queue.window import Window
-from mailrail.spool import Content, Lease
+from mailrail.spool import Lease
 
 GIVES_WAY: Final = 8  # of so many turns the last is not for the highest priority; ours
 REMEMBERED_S: Final = 3600.0  # longer than any rest between two tries of young mail
 
 
-class Work(Struct, frozen=True):
-    """One due item in memory; *content* is None until its turn where it must be read from disk."""
+class Unread(Struct, frozen=True):
+    """An item whose content is read from disk when its turn comes."""
 
     lease: Lease
-    content: Content | None
-    held_bytes: int
+    content: None = None
+
+
+Work = Job | Unread  # one due item in memory
 
 
 class Resting(Protocol):

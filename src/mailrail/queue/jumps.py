@@ -15,10 +15,15 @@ _REMEMBERED: Final = 32  # steps; a clock that steps more often has no truth to 
 
 
 class ClockJumps:
-    """Tells how old something is, whatever the wall clock did meanwhile."""
+    """Tells how old something is, whatever the wall clock did meanwhile.
+
+    Attributes:
+        has_any: the clock was stepped while this has watched.
+    """
 
     def __init__(self, now_us: int, loop_s: float) -> None:
         self._offset_us = now_us - int(loop_s * SECOND_US)
+        self.has_any = False
         self._steps: deque[tuple[int, int]] = deque(maxlen=_REMEMBERED)
 
     def observe(self, now_us: int, loop_s: float) -> float:
@@ -33,16 +38,15 @@ class ClockJumps:
         if abs(step_us) < STEP_S * SECOND_US:
             return 0.0
         self._steps.append((now_us, step_us))
+        self.has_any = True
         return step_us / SECOND_US
 
     def age_s(self, arrived_us: int, now_us: int) -> float:
         """Return the age at *now_us* of what arrived at *arrived_us*, never negative."""
-        stepped_us = self.stepped_us(arrived_us) if self._steps else 0
+        stepped_us = self.stepped_us(arrived_us) if self.has_any else 0
         return max(now_us - arrived_us - stepped_us, 0) / SECOND_US
 
     def stepped_us(self, arrived_us: int) -> int:
         """Return by how much the clock was stepped since *arrived_us* came, microseconds; negative: back."""
-        if not self._steps:
-            return 0
         # It arrived before a step if its stamp is older than the clock's reading just before.
         return sum(step_us for at_us, step_us in self._steps if arrived_us <= at_us - step_us)

@@ -21,7 +21,7 @@ from mailrail.model import Attempt, Blame, Deferred, LocalProtocolError, StoreEr
 from mailrail.queue.api import Carrier, Courier, Job
 from mailrail.queue.destination import Destination, Work
 from mailrail.queue.jumps import ClockJumps
-from mailrail.spool import Content, Lease, Spool
+from mailrail.spool import Spool
 
 
 class Desk(Protocol):
@@ -134,11 +134,11 @@ class Lane:
 
     def _begins(self, work: Work) -> bool:
         """Begin *work* by the short road, if it can go there."""
-        carrier, content = self._carrier, work.content
-        if carrier is None or content is None:
+        carrier = self._carrier
+        if carrier is None or not isinstance(work, Job):
             return False
         try:
-            return carrier.begins(self._job(work.lease, content), self._take_ahead, self._came)
+            return carrier.begins(self._as_of_now(work), self._take_ahead, self._came)
         except (
             Exception
         ):  # the same boundary as in `_try`; told later, for here others may be in the midst of things
@@ -181,10 +181,13 @@ class Lane:
         if self._is_outdated():
             return None
         self.ahead = work = self._desk.work_ahead(self.destination)
-        return None if work is None or work.content is None else self._job(work.lease, work.content)
+        return self._as_of_now(work) if isinstance(work, Job) else None
 
-    def _job(self, lease: Lease, content: Content) -> Job:
-        return Job(lease, content, self._jumps.stepped_us(lease.message.release_us))
+    def _as_of_now(self, job: Job) -> Job:
+        """Return *job* with what the clock was stepped by until now: nearly always it was not."""
+        if not self._jumps.has_any:
+            return job
+        return Job(job.lease, job.content, self._jumps.stepped_us(job.lease.message.release_us))
 
     def _following(self) -> Work | None:
         """Return what is to be tried next."""
@@ -207,13 +210,13 @@ class Lane:
 
     async def _try(self, work: Work) -> None:
         desk, destination = self._desk, self.destination
-        content = work.content
+        job = work if isinstance(work, Job) else None
         try:
-            if content is None:
-                content = await self._spool.open(work.lease.item.queue_id)
+            if job is None:
+                job = Job(work.lease, await self._spool.open(work.lease.item.queue_id))
             if self._carrier is None:
                 self._carrier = self.courier.carrier(destination.key, work.lease)
-            attempt = await self._carrier.carry(self._job(work.lease, content), self._take_ahead)
+            attempt = await self._carrier.carry(self._as_of_now(job), self._take_ahead)
             _check(attempt, work)
         except StoreError as error:
             self.work = None
@@ -228,8 +231,8 @@ class Lane:
             self.work = None
             desk.tried(destination, work, attempt)
         finally:
-            if content is not None and content is not work.content:
-                content.close()
+            if job is not None and job is not work:
+                job.content.close()
 
     async def _close(self) -> None:
         if self._carrier is None:

@@ -19,10 +19,10 @@ from typing import Final
 
 from mailrail.model import Attempt, Blame, Clock, Deferred, Reply, Rng, StoreError, reply
 from mailrail.observe import Bus
-from mailrail.queue.api import Courier, Notifier
+from mailrail.queue.api import Courier, Job, Notifier
 from mailrail.queue.chores import Chores
 from mailrail.queue.decide import DONE, Decision, Moment, condemned, decide, delivered, trouble
-from mailrail.queue.destination import Destination, Work
+from mailrail.queue.destination import Destination, Unread, Work
 from mailrail.queue.destinations import Destinations
 from mailrail.queue.ends import Ends, ItemKey
 from mailrail.queue.events import AttemptCrashed, DestinationAsleep, DestinationAwake, RecipientDelivered
@@ -216,9 +216,8 @@ class Manager:
         waiting = destination.waiting.size
         if waiting >= LEAST_SHARE and not self._has_place(destination, lease):
             return False
-        held_bytes = 0 if content is None else content.size_bytes
-        work = Work(lease, content, held_bytes)
-        self._room.take(held_bytes)
+        work = Unread(lease) if content is None else Job(lease, content)
+        self._room.take(0 if content is None else content.size_bytes)
         if self._ends.verdicts and self._end(work):
             return True
         is_limited = destination.last is not None or destination.has_rate
@@ -303,8 +302,9 @@ class Manager:
         lane = self._lanes.pop(task)
         destination = lane.destination
         destination.lanes -= 1
-        for work in filter(None, (lane.work, lane.ahead)):  # cancelled in the middle of a try
-            self.untried(destination, work)
+        for work in (lane.work, lane.ahead):
+            if work is not None:  # cancelled in the middle of a try
+                self.untried(destination, work)
         self._pump(destination)
         if destination.is_forgettable(self._loop.time()):
             self._destinations.forget(destination)
@@ -351,8 +351,8 @@ class Manager:
             if self._bus.wants(RecipientDelivered):
                 age_s = self._jumps.age_s(lease.message.release_us, self._clock.now_us())
                 tell_delivered(self._bus, lease, attempt, age_s)
-            is_owed = settler.notifier.is_owed(lease.message, finals)
-            settler.settle(work, Decision(None, finals) if is_owed else DONE)
+            owes = settler.notifier.is_owed(lease.message, finals)
+            settler.settle(work, Decision(None, finals) if owes else DONE)
         else:
             self._learn(destination, trouble(attempt.outcomes))
             sleeping_s = 0.0 if destination.last is None else destination.sleeping_s(self._loop.time())
@@ -437,7 +437,7 @@ class Manager:
             self.offer(leases)
 
     def _free(self, work: Work) -> None:
-        if self._room.free(work.held_bytes):
+        if self._room.free(0 if work.content is None else work.content.size_bytes):
             self._feeder.wake()
         if self._is_stopping:
             self._quiet_now()

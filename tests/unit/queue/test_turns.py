@@ -9,13 +9,13 @@ from tests.unit.queue.bench import Carriage, bench
 from tests.unit.queue.mail import lease, message
 
 from mailrail.queue import QueueSettings, WindowSettings
-from mailrail.queue.destination import GIVES_WAY, Turns, Work
+from mailrail.queue.destination import GIVES_WAY, Turns, Unread, Work
 from mailrail.sim import simulate
 
 
 def work(number: int, priority: int = 0, sender: str = "alice") -> Work:
     """The one that came as the *number*th."""
-    return Work(lease(message(number, sender=sender, arrived_us=number, priority=priority)), None, 0)
+    return Unread(lease(message(number, sender=sender, arrived_us=number, priority=priority)))
 
 
 def drained(turns: Turns) -> list[int]:
