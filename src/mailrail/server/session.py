@@ -301,12 +301,12 @@ class Session:
     def _answer_came(self, waits: "asyncio.Future[Result] | Promise[Result]") -> None:
         is_late = self._waits is not waits
         event = self._waited_event
-        if waits.cancelled():
-            answer: Result = say.PROCESSING_TIMEOUT
-        elif (error := waits.exception()) is not None:
-            answer = self._failed(_name(event), error)  # told even if the client has gone meanwhile
-        else:
+        try:
             answer = waits.result()
+        except asyncio.CancelledError:
+            answer = say.PROCESSING_TIMEOUT
+        except Exception as error:
+            answer = self._failed(_name(event), error)  # told even if the client has gone meanwhile
         if is_late:
             return
         self._waits = self._waited_event = None
