@@ -316,10 +316,9 @@ class Incoming(Promise[Reply]):
         if self._refusal is not None:
             return self._refusal
         treatment = self._treatment
-        fault = header_fault(watch) if treatment.checks_header else None
-        if fault is None and treatment.judge_authors is not None:
-            return treatment.judge_authors(watch.header)
-        return fault
+        if treatment.checks_header and (fault := header_fault(watch)) is not None:
+            return fault
+        return None if treatment.judge_authors is None else treatment.judge_authors(watch.header)
 
     def _committed(self, committed: Promise[Committed]) -> None:
         error = committed.exception()
