@@ -321,24 +321,20 @@ class Incoming(Promise[Reply]):
         return None if treatment.judge_authors is None else treatment.judge_authors(watch.header)
 
     def _committed(self, committed: Promise[Committed]) -> None:
-        error = committed.exception()
+        intake, error = self._intake, committed.exception()
         reply = say.QUEUED.with_text(f"Queued as {self.queue_id}") if error is None else self._failed(error)
         try:
             if error is None:
-                self._hand_on(committed.result())
+                if intake.bus.wants(MessageAccepted):
+                    intake.bus.emit(self._accepted())
+                result = committed.result()
+                if result.leases:
+                    intake.taker.offer(result.leases, result.content)
+                elif self._envelope.hold is not None:
+                    intake.taker.expect_at(self._message.release_us)
         finally:  # whatever came of that, this is true; and what the session does next is told behind it
             if not self._is_over:
                 self.set_result(reply)
-
-    def _hand_on(self, result: Committed) -> None:
-        """Tell of a message that is ours now, and offer it for delivery."""
-        intake = self._intake
-        if intake.bus.wants(MessageAccepted):
-            intake.bus.emit(self._accepted())
-        if result.leases:
-            intake.taker.offer(result.leases, result.content)
-        elif self._envelope.hold is not None:
-            intake.taker.expect_at(self._message.release_us)
 
     def _accepted(self) -> MessageAccepted:
         origin, envelope = self._origin, self._envelope
