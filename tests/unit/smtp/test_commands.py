@@ -8,7 +8,7 @@ from tests.unit.smtp.server_harness import SmallLimits
 from mailrail.model import Address, Reply
 from mailrail.model import reply as say
 from mailrail.smtp import Auth, Offer, Offers, ServerConnection, server
-from mailrail.smtp.commands import command_words, read_mail, read_rcpt
+from mailrail.smtp.commands import KEPT, command_words, read_mail, read_rcpt
 
 OFFER = Offer("mx.example", 1000, 10, 10, auth_mechanisms=("PLAIN",))
 
@@ -39,6 +39,16 @@ def test_a_line_with_a_secret_is_not_kept(verb: bytes) -> None:
     core.receive(verb + b" " + base64.b64encode(secret) + b"\r\n")
     assert core.next_event() == Auth("PLAIN", secret)
     assert not [line for line in server._KNOWN if line.upper().startswith(b"AUTH")]
+
+
+def test_the_lines_that_are_kept_are_few_and_short() -> None:
+    for number in range(3 * KEPT):
+        core = ServerConnection(SmallLimits(), Offers.of(OFFER))
+        core.greet(say.GREETING)
+        core.receive(b"MAIL FROM:<%d@a.example>\r\nMAIL FROM:<%s@a.example>\r\n" % (number, b"x" * 600))
+        assert core.next_event() is None
+        assert len(server._KNOWN) <= KEPT
+    assert max(map(len, server._KNOWN)) <= 512
 
 
 def test_what_is_offered_decides_anew_though_the_words_are_known() -> None:
