@@ -12,7 +12,7 @@ _LINE_OCTETS: Final = 76
 _BASE64_IN: Final = 57  # octets that make one line of 76
 # Everything but printable ASCII without "=", and space or tab where a line ends. A "." or
 # "From " that begins a line is hidden too: some hops take them for something else.
-_TO_QUOTE: Final = re.compile(rb"[^\x20-\x3c\x3e-\x7e\t]|[ \t]$|^\.|^From ", re.MULTILINE)
+_TO_QUOTE: Final = re.compile(rb"[^\x20-\x3c\x3e-\x7e\t]|[ \t]$|^\.|^F(?=rom )", re.MULTILINE)
 _QUOTED: Final = tuple(b"=%02X" % octet for octet in range(256))
 
 
@@ -25,8 +25,7 @@ def quoted_printable(octets: bytes) -> bytes:
 
 
 def _quote(found: re.Match[bytes]) -> bytes:
-    octets = found[0]
-    return _QUOTED[octets[0]] + octets[1:]
+    return _QUOTED[found[0][0]]
 
 
 def _wrap(line: bytes) -> bytes:
