@@ -15,24 +15,22 @@ _HEADS: Final = ("HANDED IN", "SIZE", "AGE", "BY", "SENDER", "RECIPIENT")
 
 
 async def list_handed_in(queue: Queue, chosen: Wanted, limit: int, *, as_json: bool) -> int:
-    """Print what *chosen* means of it and return how many there were.
+    """Print what *chosen* means of it and return how many there are.
 
     Args:
-        limit: no more than so many; 0: all.
+        limit: print no more than so many; 0: all.
     """
-    shown, after = 0, ""
+    found, after = 0, ""
     while rows := await queue.handed_in(after, MAX_PAGE):
         after = rows[-1].place
-        meant = [row for row in rows if _is_meant(chosen, row)][: limit - shown if limit else None]
-        lines = (row.model_dump_json() for row in meant) if as_json else _lines(meant, is_first=not shown)
-        for line in lines:
+        meant = [row for row in rows if _is_meant(chosen, row)]
+        some = meant[: max(limit - found, 0) if limit else None]
+        for line in (row.model_dump_json() for row in some) if as_json else _lines(some, is_first=not found):
             click.echo(line)
-        shown += len(meant)
-        if shown == limit > 0:
-            break
-    if shown and not as_json:
+        found += len(meant)
+    if found and not as_json:
         click.echo()
-    return shown
+    return found
 
 
 def _is_meant(wanted: Wanted, row: HandedInRow) -> bool:

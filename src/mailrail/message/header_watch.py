@@ -66,13 +66,13 @@ class HeaderWatch:
 
     def _feed_header(self, chunk: bytes) -> None:
         seen = len(self._head)
+        self._lower = None
         if not seen:
             head: bytes | bytearray = chunk
         else:
             # One octet a chunk must not cost a copy each.
             head = bytearray(self._head) if isinstance(self._head, bytes) else self._head
             head += chunk
-            self._lower = None
         end = head.find(b"\r\n\r\n", seen - 3 if seen > 3 else 0)
         if head.startswith(b"\r\n"):  # no field at all
             self.is_complete, head = True, b""

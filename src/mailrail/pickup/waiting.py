@@ -5,7 +5,7 @@ found out when it is taken up; only an address without a domain gets the one tha
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from mailrail.pickup.reading import BLOCK_BYTES, owner_of
 from mailrail.spool import Disk
 
 ID_LETTERS: Final = 16  # of a name: nanoseconds in hexadecimal digits (sendmail/door.py)
-PAGE_BYTES: Final = 8 * 1024 * 1024  # ours; envelopes that are read for a page, so that a page has a bound
+PAGE_BYTES: Final = 8 * 1024 * 1024  # ours; recipients that are shown in a page, so that it has a bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class HandedIn:
         place: where it is in the maildrop, "new/NAME" or "taking/QUEUE-ID".
         user: login name of whoever handed it in, "" where that cannot be told.
         sender: reverse-path as text; None is the null one.
+        recipients: the first of them if they are more than a page has room for.
         size_bytes: of the content.
         arrived_us: when it was written, microseconds UTC.
         problem: why it will not be taken as it is, "" for nothing that is seen from outside; then it has no recipients.
@@ -100,18 +101,18 @@ class Waiting:
     def _read(self, after: str, most: int) -> tuple[list[HandedIn], str]:
         """Read a page; return with it the place of the last that was looked at, "" where there was none."""
         found: list[HandedIn] = []
-        read_bytes, last = 0, ""
+        shown_bytes, last = 0, ""
         for place in self._places():
             if place <= after:
                 continue
             last = place
             try:
-                one, head_bytes = self._look(place)
+                one = self._look(place)
             except FileNotFoundError:
                 continue  # taken up meanwhile
             found.append(one)
-            read_bytes += head_bytes
-            if len(found) == most or read_bytes > PAGE_BYTES:
+            shown_bytes += sum(map(len, one.recipients))
+            if len(found) == most or shown_bytes > PAGE_BYTES:
                 break
         return found, last
 
@@ -130,8 +131,8 @@ class Waiting:
         except FileNotFoundError:
             return []  # no server was ever started with it
 
-    def _look(self, place: str) -> tuple[HandedIn, int]:
-        """Read the envelope of a file; return with it how long that is."""
+    def _look(self, place: str) -> HandedIn:
+        """Read the envelope of a file."""
         path = self._path / place
         status = self._disk.status(path)
         arrived_us = int(status.st_mtime * SECOND_US)
@@ -141,18 +142,26 @@ class Waiting:
         except FileNotFoundError:
             raise
         except OSError as error:
-            return _bad(place, user, arrived_us, f"it cannot be read: {error.strerror}"), 0
+            return _bad(place, user, arrived_us, f"it cannot be read: {error.strerror}")
         try:
             owner_of(self._disk, fd)  # of what was opened: whoever made it may exchange it at any moment
             handed, content_at = parse_head(self._head(fd))
             size_bytes = max(self._disk.status(fd).st_size - content_at - TRAILER_BYTES, 0)
         except (DropError, OSError) as error:
-            return _bad(place, user, arrived_us, str(error)), 0
+            return _bad(place, user, arrived_us, str(error))
         finally:
             self._disk.close(fd)
-        recipients = tuple(map(self._qualified, handed.recipients))
-        sender = self._sender(handed, user)
-        return HandedIn(place, user, sender, recipients, size_bytes, arrived_us), content_at
+        recipients = self._shown(handed.recipients)
+        return HandedIn(place, user, self._sender(handed, user), recipients, size_bytes, arrived_us)
+
+    def _shown(self, recipients: Iterable[str]) -> tuple[str, ...]:
+        shown, shown_bytes = [], 0
+        for address in map(self._qualified, recipients):
+            shown_bytes += len(address)
+            if shown_bytes > PAGE_BYTES:
+                break
+            shown.append(address)
+        return tuple(shown)
 
     def _head(self, fd: int) -> bytes:
         head = bytearray()

@@ -58,8 +58,8 @@ _WAITING: Final = 1  # for the handler's answer
 _BEHIND: Final = 2  # for the other sessions to have their turn
 _STALLED: Final = 4  # for the client to read its replies
 _LATE: Final = 8  # for a delay that its mistakes have earned
-_NO_COMMANDS: Final = _WAITING | _BEHIND
-_SILENT: Final = _STALLED | _LATE
+_NO_COMMANDS: Final = _WAITING | _BEHIND  # nothing new is taken, but what was said may leave
+_SILENT: Final = _STALLED | _LATE  # nothing leaves either
 
 _NOBODY: Final = "0.0.0.0"  # noqa: S104 - a client whose address the proxy does not know: in nobody's network
 
@@ -222,7 +222,9 @@ class Session:
 
     def _pump(self) -> None:
         """Deal with what has arrived, as long as neither handler nor client must be waited for, for a turn."""
-        if self._holds & _SILENT:
+        if self._holds:
+            if not self._holds & _SILENT:
+                self._flush()
             return
         core = self.core
         for _ in _TURNS:
@@ -293,6 +295,7 @@ class Session:
         else:
             self._take(answer, event)
             return
+        assert self._waits is None, "one answer at a time"
         self._waits, self._waited_event = waits, event
         self._holds |= _WAITING
         self._waits_since = self._host.loop.time()
@@ -458,6 +461,7 @@ class Session:
     def _end_done(self) -> None:
         self.messages += 1
         self.transaction = None
+        self._errors_answered = 0  # the core forgives what came before a message
 
     def _on_refused(self, event: Refused) -> None:
         self._tell_refusal("content", event.reply)

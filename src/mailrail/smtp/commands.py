@@ -15,8 +15,6 @@ from mailrail.smtp.paths import parse_forward_path, parse_reverse_path, split_pa
 
 # Lines kept of each kind: what all sessions say within a second or so; at most 2 MiB, were all as long as they may be.
 KEPT: Final = 1024
-# The first octets of EHLO, HELO, LHLO, MAIL, RCPT, DATA, RSET and QUIT. Never of AUTH: a secret is forgotten once it was looked at.
-COMES_AGAIN: Final = frozenset(b"EeHhLlMmRrDdQq")
 
 
 def command_words(line: bytes) -> tuple[str, str] | str:

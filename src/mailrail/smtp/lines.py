@@ -78,6 +78,7 @@ class DotReader:
         """
         if (
             self._is_first
+            and self._held == CRLF  # and nothing of a first line is held back
             and data.endswith(END_OF_DATA)
             and data.find(_STUFFED) == len(data) - 5
             and data[0] != _DOT

@@ -6,7 +6,7 @@ so that a batch of pipelined commands costs one write. While an event waits for 
 nothing more is parsed, because the answer decides how the next command is to be taken.
 
 One reader is in charge at any moment (`_read`): of commands, of data, of a BDAT chunk or
-of a SASL answer. A reader returns an event, or None when it needs more bytes, or AGAIN when it
+of a SASL answer, or one that reads nothing, before the banner and behind the end. A reader returns an event, or None when it needs more bytes, or AGAIN when it
 has dealt with something by itself and wants to be called again.
 
 What the core refuses by itself (syntax, order, size, line ends) it answers by itself, with
@@ -27,7 +27,7 @@ from typing import Final, Literal
 from mailrail.model import Body, LocalProtocolError, Reply
 from mailrail.model import reply as say
 from mailrail.smtp import events
-from mailrail.smtp.commands import COMES_AGAIN, KEPT, command_words, read_mail, read_rcpt
+from mailrail.smtp.commands import KEPT, command_words, read_mail, read_rcpt
 from mailrail.smtp.content import ContentGate
 from mailrail.smtp.limits import Limits
 from mailrail.smtp.offer import Offers
@@ -299,7 +299,7 @@ class ServerConnection:
         return None
 
     def _read_first(self) -> Read:
-        """Read the first command, and know a TLS ClientHello that came to a plain port (A11)."""
+        """Read the first command; what stands first may be the ClientHello of TLS, come to a plain port (A11)."""
         if self._at >= len(self._buffer):
             return None
         if self._buffer.startswith(_TLS_HANDSHAKE, self._at):
@@ -335,9 +335,12 @@ class ServerConnection:
             return None
         return command(self, verb, rest)
 
-    def _garbled(self, why: str, bare: str) -> Read:
-        """Refuse a line of bytes that no command has; a CR among them is the worst fault (A1)."""
-        return self._error(say.BARE_LINE_END if bare else say.BAD_ARGUMENTS.with_text(why))
+    def _bare(self, verb: str, rest: str) -> Read:
+        return self._error(say.BARE_LINE_END)
+
+    def _garbled(self, verb: str, why: str) -> Read:
+        """Refuse a line of octets that no command has."""
+        return self._error(say.BAD_ARGUMENTS.with_text(why))
 
     def _read_broken_line(self, line: bytes) -> Read:
         """Refuse a line that ends with a bare LF, each time one comes, and all that stands up to the next CRLF."""
@@ -787,8 +790,11 @@ _COMMANDS: Final[dict[str, Callable[[ServerConnection, str, str], Read]]] = {
 }
 
 
-# Lines that came lately; at most 512 KiB. None is longer than every listener has to take (RFC 5321 §4.5.3.1.4).
+# Lines that came lately, for all sessions: what a line means depends on nothing else. A few MiB at the very most, and none
+# is longer than every listener has to take (RFC 5321 §4.5.3.1.4).
 _KNOWN: Final[dict[bytes, Command]] = {}
+# Never AUTH: a secret is forgotten once it was looked at.
+_COMES_AGAIN: Final = frozenset({"EHLO", "HELO", "LHLO", "MAIL", "RCPT", "DATA", "RSET", "QUIT"})
 
 
 def _command(line: bytes) -> Command:
@@ -797,9 +803,12 @@ def _command(line: bytes) -> Command:
     if found is None:
         words = command_words(line)
         if isinstance(words, str):
-            return ServerConnection._garbled, words, "bare" if line.find(b"\r", 0, -2) >= 0 else ""
+            # A CR among the octets is the worst fault (A1).
+            is_bare = line.find(b"\r", 0, -2) >= 0
+            return ServerConnection._bare if is_bare else ServerConnection._garbled, "", words
         found = _COMMANDS.get(words[0], ServerConnection._unknown), *words
-        if line[0] in COMES_AGAIN and len(line) <= _SHORT_LINE:
+        # Of commands only: behind an AUTH that was refused the client's secrets come as lines.
+        if words[0] in _COMES_AGAIN and len(line) <= _SHORT_LINE:
             if len(_KNOWN) >= KEPT:
                 _KNOWN.clear()
             _KNOWN[line] = found

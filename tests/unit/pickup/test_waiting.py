@@ -12,6 +12,7 @@ from tests.support.maildrops import ANN, BOB, LETTER, MAILDROP, Office, hand_in,
 from mailrail.maildrop import NEW, TAKING, Handed
 from mailrail.model import QueueId, StoreError, format_id
 from mailrail.pickup import HandedIn, Waiting
+from mailrail.pickup import waiting as waiting_room
 from mailrail.sim import Mount, SimDisk, simulate
 from mailrail.spool import Disk, SystemDisk
 
@@ -78,6 +79,16 @@ def test_many_envelopes_of_any_length_come_page_by_page_each_once(maildrop: Path
     found = waiting(SystemDisk(), maildrop, most=3)
     assert [one.place for one in found] == [f"new/{number:016x}-a" for number in range(7)]
     assert found[3].recipients == tuple(many.recipients)
+
+
+def test_a_page_has_room_for_so_much(maildrop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting_room, "PAGE_BYTES", 1000)
+    crowd = Handed(["a"] * 500)
+    for number in range(3):
+        hand_in(SystemDisk(), f"{number:016x}-a", crowd, LETTER, maildrop=maildrop)
+    found = waiting(SystemDisk(), maildrop, most=100)
+    assert [one.place for one in found] == [f"new/{number:016x}-a" for number in range(3)]
+    assert all(900 < sum(map(len, one.recipients)) <= 1000 for one in found)
 
 
 def test_what_is_being_taken_up_is_told_by_its_id_until_the_spool_has_it(maildrop: Path) -> None:

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.unit.server.lobby import LETTER, Lobby, make_lobby, play, turns
+from tests.unit.server.lobby import FRIEND, LETTER, Lobby, make_lobby, play, turns
 
 from mailrail.model import Recipient, Reply
 from mailrail.model import reply as say
-from mailrail.server import Answer, EndAnswer, Handler, LimitSettings, Session, Transaction
+from mailrail.server import Answer, EndAnswer, Handler, LimitSettings, Session, SessionFacts, Transaction
 from mailrail.server.events import SessionFailed
 from mailrail.smtp import ServerConnection
 
@@ -275,5 +275,52 @@ def test_a_greeting_that_puts_the_client_off_is_421() -> None:
         assert client.heard().startswith("421 4.3.1 ")
         assert client.is_closed
         await lobby.server.stop()
+
+    play(scenario)
+
+
+class Careful(Handler):
+    """Takes its time for each piece of content, and notes what it is asked."""
+
+    def __init__(self, session: SessionFacts) -> None:
+        super().__init__(session)
+        self.asked: list[str] = []
+
+    async def _keep(self, content: bytes) -> None:
+        self.asked.append("chunk begun")
+        await asyncio.sleep(10)
+        self._content.append(content)
+        self.asked.append("chunk kept")
+
+    def chunk(self, content: bytes) -> Awaitable[None] | None:
+        return self._keep(content)
+
+    def end(self, transaction: Transaction) -> EndAnswer:
+        self.asked.append("end")
+        return say.QUEUED
+
+
+@pytest.mark.parametrize("command", [b"DATA\r\nlong\r\n.\r\n", b"BDAT 6 LAST\r\nlong\r\n"])
+@pytest.mark.parametrize("why", ["it made mistakes", "it reads no replies"])
+def test_content_that_is_waited_for_is_kept_before_its_end_is_answered(command: bytes, why: str) -> None:
+    made: list[Careful] = []
+
+    def factory(session: SessionFacts) -> Handler:
+        made.append(Careful(session))
+        return made[-1]
+
+    async def scenario() -> None:
+        lobby = make_lobby(factory, limits=LimitSettings(soft_errors=1, error_delay_s=2))
+        client = lobby.arrive(FRIEND)
+        client.say(b"EHLO client.example\r\n")
+        client.is_full = why == "it reads no replies"
+        mistakes = b"" if client.is_full else b"BAD\r\n"
+        client.say(mistakes + b"MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n" + command)
+        await asyncio.sleep(5)
+        client.read_on()
+        await asyncio.sleep(30)
+        assert made[0].asked == ["chunk begun", "chunk kept", "end"]
+        assert client.last() == "250 2.0.0 Queued"
+        await lobby.server.stop(0)
 
     play(scenario)

@@ -226,6 +226,25 @@ def test_a41_mistakes_are_answered_late_then_ended() -> None:
     play(scenario)
 
 
+def test_a41_a_message_forgives_mistakes_but_those_behind_it_are_answered_late_too() -> None:
+    async def scenario() -> None:
+        lobby = make_lobby(limits=LimitSettings(soft_errors=2, errors=9, error_delay_s=2))
+        client = lobby.greeted()
+        for _ in range(2):
+            client.say(b"FOO\r\n")
+            assert client.heard() != ""
+            client.say(b"FOO\r\n")
+            assert client.heard() == ""
+            await asyncio.sleep(2.1)
+            client.say(LETTER)
+            client.say(b"hello\r\n.\r\n")
+            await turns()
+            assert client.last().startswith("250")
+        await lobby.server.stop()
+
+    play(scenario)
+
+
 @pytest.mark.parametrize("end", [b"QUIT\r\n", b""])
 def test_a_client_that_quits_or_goes_while_its_answer_is_late_is_let_go(end: bytes) -> None:
     async def scenario() -> None:

@@ -41,6 +41,17 @@ def test_a_line_with_a_secret_is_not_kept(verb: bytes) -> None:
     assert not [line for line in server._KNOWN if line.upper().startswith(b"AUTH")]
 
 
+def test_secrets_behind_a_refused_login_are_not_kept() -> None:
+    core = ServerConnection(SmallLimits(), Offers.of(OFFER))  # without TLS: no AUTH
+    core.greet(say.GREETING)
+    secrets = (b"dXNlcg==\r\n", b"MTIzNDU=\r\n", b"RHJlYW0=\r\n")
+    for line in (b"EHLO c.example\r\n", b"AUTH LOGIN\r\n", *secrets):
+        core.receive(line)
+        if core.next_event() is not None:
+            core.reply(say.HELLO)
+    assert not server._KNOWN.keys() & set(secrets)
+
+
 def test_the_lines_that_are_kept_are_few_and_short() -> None:
     for number in range(3 * KEPT):
         core = ServerConnection(SmallLimits(), Offers.of(OFFER))

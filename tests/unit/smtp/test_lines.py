@@ -53,13 +53,19 @@ def read(reader: DotReader, parts: Iterable[bytes]) -> tuple[bytes, bytes | None
     return content, rest
 
 
+@pytest.mark.parametrize("more", [b"rest", b""])
 @given(NASTY, CUTS)
 @example(b"\r\n.\r\n", [1, 2, 3, 4])
 @example(b".\r\n", [1, 2])
+@example(b".\r\nx", [1])
+@example(b".\r", [2])
+@example(b".\r\n", [2])
 @example(b".\r\r\n.\r\n", [2])
 @example(b"\r.\r\n.\n.\r\n\r\n.\r", [])
-def test_a1_data_ends_where_the_reference_says_in_any_pieces(data: bytes, cuts: list[int]) -> None:
-    data += b"\r\n.\r\nrest"
+def test_a1_data_ends_where_the_reference_says_in_any_pieces(
+    more: bytes, data: bytes, cuts: list[int]
+) -> None:
+    data += b"\r\n.\r\n" + more
     expected, behind = reference(data)
     reader = DotReader()
     assert read(reader, pieces(data, cuts)) == (expected, behind)
