@@ -12,9 +12,8 @@ from typing import Final
 from mailrail.directory.directory import Directory
 from mailrail.promise import Flights
 
-MOST_REMEMBERED: Final = (
-    10_000  # ours; a list of guessed names pushes out what nobody has asked for meanwhile, and no more
-)
+# Ours; a list of guessed names pushes out what nobody has asked for meanwhile, and no more.
+MOST_REMEMBERED: Final = 10_000
 
 
 class Residents:

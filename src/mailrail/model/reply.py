@@ -44,9 +44,8 @@ class Reply:
 
     def __post_init__(self) -> None:
         text, code = self.text, self.enhanced_code
-        if (
-            len(text) <= _SHORT and text.isascii() and text.isprintable()
-        ):  # one line as it is, like nearly all
+        # One line as it is, like nearly all.
+        if len(text) <= _SHORT and text.isascii() and text.isprintable():
             wire = f"{self.code} {code} {text}\r\n" if code else f"{self.code} {text}\r\n"
             self.wire = wire.encode()  # type: ignore[misc]  # frozen for others
         else:

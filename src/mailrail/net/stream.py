@@ -38,6 +38,7 @@ class Shared:
         watch: tells of input and room; None: the loop itself.
 
     Attributes:
+        buffer, view: what datagrams are received into, one after another.
         leaving: connections that flush or linger: nobody else knows of them any more.
     """
 
