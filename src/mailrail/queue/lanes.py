@@ -109,6 +109,9 @@ class Lane:
 
     def give(self, work: Work | None) -> None:
         """End its idleness with *work*, or with None: close."""
+        if work is not None and self._is_ended():  # cancelled, and not yet gone from where it rested
+            self._desk.untried(self.destination, work)
+            return
         self.work = work
         if work is None or not self._begins(work):
             self._wake()
@@ -156,6 +159,8 @@ class Lane:
                 _check(attempt, work)
                 self.work = None
                 self._desk.tried(self.destination, work, attempt)
+                if self._is_ended():  # what went ahead must not be sent: it is about to be given back
+                    return
                 self.work = self._following()
             if attempt is None or not self._goes_on():
                 self._wake()
@@ -164,11 +169,15 @@ class Lane:
 
     def _crashed(self, stack: str) -> None:
         """End the lane after a fault of our own; what it had begun ahead goes back."""
-        if self._waiter is None or self._waiter.done():  # it was ended meanwhile, and its work given back
+        if self._is_ended():  # and its work given back
             return
         work, self.work = self.work, None
         self._desk.crashed(self.destination, work, stack)
         self._wake()
+
+    def _is_ended(self) -> bool:
+        """Tell whether nobody waits for what comes by call-backs: the task was cancelled, though it may not have run since."""
+        return self._waiter is None or self._waiter.done()
 
     def _wake(self) -> None:
         """Let the task go on: with `work`, or to the end."""
