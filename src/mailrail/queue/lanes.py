@@ -17,7 +17,16 @@ import asyncio
 import traceback
 from typing import Protocol
 
-from mailrail.model import Attempt, Blame, Deferred, LocalProtocolError, StoreError, StoreTrouble, reply
+from mailrail.model import (
+    Attempt,
+    Blame,
+    Deferred,
+    LocalProtocolError,
+    Reply,
+    StoreError,
+    StoreTrouble,
+    reply,
+)
 from mailrail.queue.api import Carrier, Courier, Job
 from mailrail.queue.destination import Destination, Work
 from mailrail.queue.jumps import ClockJumps
@@ -60,8 +69,8 @@ class Desk(Protocol):
         """Take the result of a try."""
         ...
 
-    def crashed(self, destination: Destination, work: Work | None, stack: str) -> None:
-        """Know that a fault of our own ended a try, or the lane when it had no work."""
+    def crashed(self, destination: Destination, queue_id: str, stack: str) -> None:
+        """Know that a fault of our own ended a try, or the lane when it had no work: then *queue_id* is empty."""
         ...
 
     def damaged(self, destination: Destination, work: Work, error: StoreError) -> None:
@@ -119,11 +128,16 @@ class Lane:
     async def run(self) -> None:
         """Carry the first work and what follows, until the desk has no more and the idle time is over."""
         try:
-            while self.work is not None:
-                await self._try(self.work)
-                self.work = self._following()
-                self._waiter = waiter = self._loop.create_future()
-                if self._goes_on():
+            while (work := self.work) is not None:
+                try:
+                    await self._try(work)
+                    self.work = self._following()
+                    self._waiter = waiter = self._loop.create_future()
+                    goes_on = self._goes_on()
+                except Exception:  # the desk's: a lane that cannot go on must not end the queue
+                    self._tell_crash(work, traceback.format_exc())
+                    break
+                if goes_on:
                     await waiter
         finally:
             await self._close()
@@ -142,18 +156,17 @@ class Lane:
             return False
         try:
             return carrier.begins(self._as_of_now(work), self._take_ahead, self._came)
-        except (
-            Exception
-        ):  # the same boundary as in `_try`; told later, for here others may be in the midst of things
-            self._loop.call_soon(self._crashed, traceback.format_exc())
+        except Exception:  # the same boundary as in `_try`
+            # Told later, for here others may be in the midst of things.
+            self._loop.call_soon(self._crashed, work, traceback.format_exc())
             return True
 
     def _came(self) -> None:
         """Conclude what went the short road, and go on."""
         work, carrier = self.work, self._carrier
-        assert work is not None
-        assert carrier is not None
         try:
+            assert work is not None
+            assert carrier is not None
             attempt = carrier.attempt()
             if attempt is not None:
                 _check(attempt, work)
@@ -165,15 +178,26 @@ class Lane:
             if attempt is None or not self._goes_on():
                 self._wake()
         except Exception:  # the same boundary
-            self._crashed(traceback.format_exc())
+            self._crashed(work, traceback.format_exc())
 
-    def _crashed(self, stack: str) -> None:
-        """End the lane after a fault of our own; what it had begun ahead goes back."""
-        if self._is_ended():  # and its work given back
+    def _crashed(self, met: Work | None, stack: str) -> None:
+        """End the lane after a fault of our own, met at *met*; what it had begun ahead goes back."""
+        if self._is_ended():  # and what it holds given back
+            self._tell_crash(met, stack)
             return
         work, self.work = self.work, None
-        self._desk.crashed(self.destination, work, stack)
-        self._wake()
+        try:
+            if work is not None:
+                self._desk.tried(self.destination, work, _by_our_fault(work, reply.INTERNAL_ERROR))
+        finally:
+            self._tell_crash(met, stack)
+            self._wake()
+
+    def _tell_crash(self, work: Work | None, stack: str) -> None:
+        try:
+            self._desk.crashed(self.destination, "" if work is None else work.lease.item.queue_id, stack)
+        except Exception as error:  # where not even this can be told, the mail goes on all the same
+            self._loop.call_exception_handler({"message": "A crash could not be told", "exception": error})
 
     def _is_ended(self) -> bool:
         """Tell whether nobody waits for what comes by call-backs: the task was cancelled, though it may not have run since."""
@@ -200,12 +224,13 @@ class Lane:
 
     def _following(self) -> Work | None:
         """Return what is to be tried next."""
-        desk, destination = self._desk, self.destination
-        work, self.ahead = self.ahead, None
+        desk, destination, work = self._desk, self.destination, self.ahead
         if work is None:
             return None if self._is_outdated() else desk.next_work(destination)
         has_begun = self._carrier is not None and self._carrier.has_gone_ahead
-        if has_begun or (desk.may_try(destination) and not self._is_outdated()):
+        goes_on = has_begun or (desk.may_try(destination) and not self._is_outdated())
+        self.ahead = None  # only now: after a fault it goes back with the lane
+        if goes_on:
             return work
         desk.untried(destination, work)
         return None
@@ -232,10 +257,11 @@ class Lane:
             if error.trouble is StoreTrouble.DAMAGED:
                 desk.damaged(destination, work, error)
             else:
-                desk.tried(destination, work, _not_read(work))
+                desk.tried(destination, work, _by_our_fault(work, reply.STORE_FAILED))
         except Exception:  # the attempt is a task boundary (STYLE §18): the mail is kept
-            self.work = None
-            desk.crashed(destination, work, traceback.format_exc())
+            self.work, stack = None, traceback.format_exc()
+            desk.tried(destination, work, _by_our_fault(work, reply.INTERNAL_ERROR))
+            self._tell_crash(work, stack)
         else:
             self.work = None
             desk.tried(destination, work, attempt)
@@ -249,7 +275,7 @@ class Lane:
         try:
             await self._carrier.close()
         except Exception:  # the same boundary: a lane that cannot end well must not end the queue
-            self._desk.crashed(self.destination, None, traceback.format_exc())
+            self._tell_crash(None, traceback.format_exc())
 
 
 def _check(attempt: Attempt, work: Work) -> None:
@@ -259,7 +285,6 @@ def _check(attempt: Attempt, work: Work) -> None:
         raise LocalProtocolError(f"{len(attempt.outcomes)} outcomes for {owed} pending recipients")
 
 
-def _not_read(work: Work) -> Attempt:
-    """Return the result of a try that our own disk prevented."""
-    outcome = Deferred(Blame.OURSELVES, reply.STORE_FAILED)
-    return Attempt((outcome,) * len(work.lease.item.pending))
+def _by_our_fault(work: Work, why: Reply) -> Attempt:
+    """Return the result of a try that our own disk, or a fault of ours, prevented."""
+    return Attempt((Deferred(Blame.OURSELVES, why),) * len(work.lease.item.pending))

@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from mailrail.model import Attempt, Blame, Clock, Deferred, Reply, Rng, StoreError, reply
+from mailrail.model import Attempt, Blame, Clock, Reply, Rng, StoreError
 from mailrail.observe import Bus
 from mailrail.queue.api import Courier, Job, Notifier
 from mailrail.queue.chores import Chores
@@ -341,36 +341,32 @@ class Manager:
     # --- Results ----------------------------------------------------------------------
 
     def tried(self, destination: Destination, work: Work, attempt: Attempt) -> None:
-        """Take the result of a try (see `lanes.Desk`)."""
+        """Take the result of a try (see `lanes.Desk`): settle it first, and then tell, whatever comes of that."""
         destination.running -= 1
         lease, settler = work.lease, self._settler
         finals = delivered(lease.item, attempt.outcomes)
         if finals is not None and destination.last is None and not self._ends.verdicts:
             # What becomes of nearly every message: there is nothing to decide.
             destination.window.succeeded()
+            settler.settle(work, Decision(None, finals) if settler.owes(lease.message, finals) else DONE)
             if self._bus.wants(RecipientDelivered):
                 age_s = self._jumps.age_s(lease.message.release_us, self._clock.now_us())
                 tell_delivered(self._bus, lease, attempt, age_s)
-            owes = settler.notifier.is_owed(lease.message, finals)
-            settler.settle(work, Decision(None, finals) if owes else DONE)
         else:
-            self._learn(destination, trouble(attempt.outcomes))
+            was_asleep, found = destination.last is not None, trouble(attempt.outcomes)
+            is_growing = found is not None and found.blame is not Blame.OURSELVES
+            sleep_s = destination.record(found, self._loop.time(), growing=is_growing)
             sleeping_s = 0.0 if destination.last is None else destination.sleeping_s(self._loop.time())
             self._conclude(work, attempt, sleeping_s)
+            if sleep_s and found is not None:
+                self._loop.call_soon(self._suspend, destination)
+                self._bus.emit(
+                    DestinationAsleep(destination=destination.key, sleep_s=sleep_s, reply=str(found.reply))
+                )
+            elif was_asleep and destination.last is None:
+                self._bus.emit(DestinationAwake(destination=destination.key))
         if destination.waiting.size and destination.may_add_lane():
             self._pump(destination)
-
-    def _learn(self, destination: Destination, found: Deferred | None) -> None:
-        was_asleep = destination.last is not None
-        is_growing = found is not None and found.blame is not Blame.OURSELVES
-        sleep_s = destination.record(found, self._loop.time(), growing=is_growing)
-        if sleep_s and found is not None:
-            self._bus.emit(
-                DestinationAsleep(destination=destination.key, sleep_s=sleep_s, reply=str(found.reply))
-            )
-            self._suspend(destination)
-        elif was_asleep and destination.last is None:
-            self._bus.emit(DestinationAwake(destination=destination.key))
 
     def _conclude(self, work: Work, attempt: Attempt, sleeping_s: float, *, suspended: bool = False) -> None:
         """Decide how *work* goes on, tell it, and have it stored."""
@@ -382,8 +378,8 @@ class Manager:
             sleeping_s *= 1 + self._rng.uniform(0.0, self._settings.retry.spread)
         moment = Moment(now_us, self._jumps.age_s(message.release_us, now_us), sleeping_s)
         decision = decide(work.lease, attempt.outcomes, moment, self._settings.retry, self._rng.uniform)
-        tell(self._bus, work.lease, attempt, decision, moment.age_s, suspended=suspended)
         self._settler.settle(work, decision)
+        tell(self._bus, work.lease, attempt, decision, moment.age_s, suspended=suspended)
 
     def _suspend(self, destination: Destination) -> None:
         """Put off what waits for a sleeping destination, a chunk at a time."""
@@ -402,14 +398,9 @@ class Manager:
         if destination.waiting.size:
             self._loop.call_soon(self._suspend, destination)
 
-    def crashed(self, destination: Destination, work: Work | None, stack: str) -> None:
-        """Keep the mail after a fault of our own (see `lanes.Desk`)."""
-        queue_id = "" if work is None else work.lease.item.queue_id
+    def crashed(self, destination: Destination, queue_id: str, stack: str) -> None:
+        """Know of a fault of our own (see `lanes.Desk`)."""
         self._bus.emit(AttemptCrashed(queue_id=queue_id, destination=destination.key, stack=stack))
-        if work is None:
-            return
-        outcome = Deferred(Blame.OURSELVES, reply.INTERNAL_ERROR)
-        self.tried(destination, work, Attempt((outcome,) * len(work.lease.item.pending)))
 
     def damaged(self, destination: Destination, work: Work, error: StoreError) -> None:
         """Hold a message that cannot be read back (see `lanes.Desk`)."""
@@ -422,8 +413,8 @@ class Manager:
         age_s = self._jumps.age_s(lease.message.release_us, self._clock.now_us())
         if (ended := self._ends.untried(lease, age_s)) is None:
             return False
-        tell(self._bus, lease, *ended, age_s, suspended=False)
         self._settler.settle(work, ended[1])
+        tell(self._bus, lease, *ended, age_s, suspended=False)
         return True
 
     # --- Keeping house ----------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Floor 4 · queue — writing down what a try came to, however long the disk takes.
 
-Nobody waits for the common case: the spool's future gets a callback. What went wrong with the
+Nobody waits for the common case: the spool's promise gets a callback. What went wrong with the
 disk never goes wrong with the mail: a result is kept in memory and offered to the spool again and
 again, and the message stays leased meanwhile, so that it is not sent twice while this process lives
 (A68). The notices that an outcome owes go into the same transaction.
@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
-from mailrail.model import Clock, Delivered, Item, Message, StoreError, StoreTrouble
+from mailrail.model import Clock, Delivered, Item, Message, Outcome, StoreError, StoreTrouble
 from mailrail.observe import Bus
 from mailrail.promise import Promise
 from mailrail.queue import deadline
@@ -59,15 +59,21 @@ class Settler:
         self._done = done
         self._has_room = has_room
 
+    def owes(self, message: Message, finals: Sequence[tuple[int, Outcome]]) -> bool:
+        """Tell whether somebody may be owed a word of *finals*."""
+        try:
+            return self.notifier.is_owed(message, finals)
+        except Exception:  # it is found again, and told, where the notices are made
+            return True
+
     def settle(self, work: Work, decision: Decision) -> None:
-        """Store *decision*; returns at once."""
-        message, finals = work.lease.message, decision.finals
-        if decision.delayed or (finals and self.notifier.is_owed(message, finals)):
+        """Store *decision*; returns at once, and keeps it whatever fault there is (STYLE §18)."""
+        if decision.delayed or (decision.finals and self.owes(work.lease.message, decision.finals)):
             self._start(self._settle_stubbornly(work, decision, None))
             return
         try:
             stored = self._spool.settle(Settlement(work.lease, decision.left))
-        except StoreError as error:
+        except Exception as error:
             self._start(self._settle_stubbornly(work, decision, error))
         else:
             stored.add_done_callback(partial(self._stored, work, decision))

@@ -169,11 +169,11 @@ class Bench:
         self.carriage = carriage
         self.notifier = FakeNotifier(self.clock)
         self.events: list[Event] = []
-        bus = Bus()
-        bus.listen(self.events.append)
+        self.bus = Bus()
+        self.bus.listen(self.events.append)
         self.manager = Manager(
             self.spool, FakeCourier(carriage), self.notifier, settings,
-            clock=self.clock, rng=seeded(), bus=bus,
+            clock=self.clock, rng=seeded(), bus=self.bus,
         )  # fmt: skip
         self.control = Control(self.spool, self.manager)
         self._numbers = 0

@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
+from typing import NoReturn, cast
 
 from tests.unit.queue.mail import OK, item, message
 
 from mailrail.model import Attempt, StoreError
 from mailrail.queue import Courier, Job
-from mailrail.queue.destination import Destination, Unread, Work
+from mailrail.queue.destination import Destination, Work
 from mailrail.queue.jumps import ClockJumps
 from mailrail.queue.lanes import Lane
 from mailrail.queue.settings import WindowSettings
@@ -63,10 +63,8 @@ class Desk:
     def tried(self, destination: Destination, work: Work, attempt: Attempt) -> None:
         self.has_tried.append(work)
 
-    def crashed(self, destination: Destination, work: Work | None, stack: str) -> None:
-        self.faults.append(stack)
-        if work is not None:
-            self.back.append(work)
+    def crashed(self, destination: Destination, queue_id: str, stack: str) -> None:
+        self.faults.append(queue_id)
 
     def damaged(self, destination: Destination, work: Work, error: StoreError) -> None:
         raise AssertionError(error)
@@ -112,6 +110,10 @@ async def begun(desk: Desk, work: Work) -> tuple[Lane, "asyncio.Task[None]"]:
     return lane, task
 
 
+def fault(*_: object) -> NoReturn:
+    raise ValueError("a fault")
+
+
 async def over(task: "asyncio.Task[None]") -> None:
     await asyncio.wait([task], timeout=1)
     assert task.done()
@@ -151,5 +153,38 @@ def test_a_lane_that_was_cancelled_while_it_rested_refuses_work() -> None:
         assert desk.hand.begun == []
         assert desk.back == [second]
         assert lane.work is None
+
+    simulate(main())
+
+
+def test_a_fault_when_it_is_asked_what_follows_leaves_what_went_ahead_to_be_given_back() -> None:
+    first, second, third = map(job, range(1, 4))
+
+    async def main() -> None:
+        desk = Desk(second, third)
+        lane, task = await begun(desk, first)
+        assert desk.hand.ahead() == third
+        desk.hand.has_gone_ahead = False
+        desk.may_try = fault  # type: ignore[assignment, method-assign]
+        desk.hand.came()
+        await over(task)
+        assert desk.has_tried == [first, second]
+        assert desk.faults == [second.lease.item.queue_id]
+        assert (lane.work, lane.ahead) == (None, third)
+
+    simulate(main())
+
+
+def test_a_lane_ends_even_if_neither_the_result_nor_the_fault_can_be_told() -> None:
+    first, second = job(1), job(2)
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        desk = Desk(second)
+        _, task = await begun(desk, first)
+        desk.tried = desk.crashed = fault  # type: ignore[assignment, method-assign]
+        desk.hand.came()
+        await over(task)
+        assert task.exception() is None
 
     simulate(main())
