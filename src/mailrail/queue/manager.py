@@ -91,9 +91,12 @@ class Manager:
         async with asyncio.TaskGroup() as tasks:
             self._tasks = self._chores.group = tasks
             feeding = tasks.create_task(self._feeder.run())
-            await self._over.wait()
-            feeding.cancel()
-            self._chores.cancel()
+            try:
+                await self._over.wait()
+            finally:  # cancelled, it begins nothing either
+                self._is_stopping = True
+                feeding.cancel()
+                self._chores.cancel()
 
     async def stop(self, grace_s: float) -> None:
         """Begin no more tries, let running ones finish for up to *grace_s*, give the rest back."""

@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from tests.unit.queue.bench import Carriage, FakeCarrier, bench
+from tests.unit.queue.bench import Bench, Carriage, FakeCarrier, bench
 from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS, item, message
 
 from mailrail.model import SECOND_US, Blame, Deferred, Failed, Reply, StoreTrouble
@@ -23,6 +23,7 @@ from mailrail.queue import (
     RecipientFailed,
     ResultNotStored,
 )
+from mailrail.queue.settings import WindowSettings
 from mailrail.sim import simulate
 
 DAY_S = 86_400
@@ -498,6 +499,30 @@ def test_stop_aborts_what_does_not_finish_within_the_grace() -> None:
             assert asyncio.get_running_loop().time() - started_s < 10
             (left,) = queue.stored()
             assert left.attempts == 0
+
+    simulate(main())
+
+
+def test_a_queue_that_is_cancelled_begins_nothing_more() -> None:
+    async def main() -> None:
+        complaints: list[object] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+        carriage = Carriage(takes_s=1000.0)
+        queue = Bench(QueueSettings(window=WindowSettings(start=1, most=1)), carriage, None)
+        running = asyncio.create_task(queue.manager.run())
+        await asyncio.sleep(0)
+        for _ in range(3):
+            await queue.accept()
+        await asyncio.sleep(1)
+        running.cancel()
+        await asyncio.wait([running])
+        assert running.cancelled()
+        assert not queue.manager.has_room()
+        assert len(carriage.carried) == 1
+        assert complaints == []
+        async with bench(store=queue.spool.store) as restarted:
+            await asyncio.sleep(60)
+            assert restarted.stored() == []
 
     simulate(main())
 
