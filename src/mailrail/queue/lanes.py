@@ -211,7 +211,7 @@ class Lane:
 
     def _take_ahead(self) -> Job | None:
         """Take the next work for the carrier, while it tries another."""
-        if self._is_outdated():
+        if self.ahead is not None or self._is_outdated():  # one that must be read first may be there already
             return None
         self.ahead = work = self._desk.work_ahead(self.destination)
         return self._as_of_now(work) if isinstance(work, Job) else None

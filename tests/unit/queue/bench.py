@@ -24,6 +24,7 @@ class Carriage:
     takes_s: float = 0.1
     has_short_road: bool = True  # over a session that is open
     goes_ahead: bool = False  # asks for the next job while it carries one
+    asks: int = 1  # at so many hosts, if there is nothing at the first
     went_ahead: list[QueueId] = field(default_factory=list)
     carried: list[tuple[float, str, QueueId]] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
@@ -94,9 +95,11 @@ class FakeCarrier:
         carriage.carried.append((asyncio.get_running_loop().time(), key, job.lease.item.queue_id))
 
     def _ask(self, ahead: Callable[[], Job | None]) -> None:
-        if self._carriage.goes_ahead and (following := ahead()) is not None:
-            self._carriage.went_ahead.append(following.lease.item.queue_id)
-            self.has_gone_ahead = True
+        for _ in range(self._carriage.asks if self._carriage.goes_ahead else 0):
+            if (following := ahead()) is not None:
+                self._carriage.went_ahead.append(following.lease.item.queue_id)
+                self.has_gone_ahead = True
+                return
 
     def _attempt(self, job: Job) -> Attempt:
         answer = self._carriage.answer(job)

@@ -2,10 +2,11 @@
 
 import asyncio
 
+import pytest
 from tests.unit.queue.bench import Carriage, bench
 from tests.unit.queue.mail import HOST_DOWN, OK
 
-from mailrail.model import Outcome
+from mailrail.model import DeliverBy, Outcome
 from mailrail.queue import Job, QueueSettings
 from mailrail.queue.settings import WindowSettings
 from mailrail.sim import simulate
@@ -48,6 +49,29 @@ def test_what_must_be_read_from_disk_does_not_go_ahead() -> None:
             await asyncio.sleep(5)
             assert queue.carriage.went_ahead == []
             assert queue.stored() == []
+
+    simulate(main())
+
+
+@pytest.mark.parametrize("has_short_road", [True, False])
+def test_what_was_taken_and_must_be_read_from_disk_is_kept_when_another_host_asks_again(
+    has_short_road: bool,
+) -> None:
+    """Behind one whose time was over, and which makes room for it."""
+
+    async def main() -> None:
+        carriage = Carriage(goes_ahead=True, asks=2, takes_s=10, has_short_road=has_short_road)
+        async with bench(ONE_LANE, carriage) as queue:
+            taken = [await queue.accept()]
+            await asyncio.sleep(1)
+            taken.append(await queue.accept())
+            await queue.accept(sender=None, deliver_by=DeliverBy(5, returns=True))
+            taken.append(await queue.accept(sender="bob", leased=False))
+            queue.manager.wake()
+            await asyncio.sleep(100)
+            assert queue.stored() == []
+            assert {queue_id for *_, queue_id in carriage.carried} == set(taken)
+            assert await queue.control.stats() == []
 
     simulate(main())
 
