@@ -57,12 +57,13 @@ class SmtpCarrier:
         self._gone_ahead: Parcel | None = None  # whose envelope the session has announced
         self._begun: Parcel | None = None  # by the short road
         self._unfinished: Progress | None = None  # what did not end there
+        self._fault: Exception | None = None  # of ours, met by what was to go ahead; told in its turn
 
     @property
     def is_open(self) -> bool:
         """Tell whether a session stands ready for the next message."""
         session = self._session
-        return session is not None and session.is_usable and self._may_go_on(session)
+        return session is not None and session.is_usable and self._may_go_on(session) and self._fault is None
 
     @property
     def has_gone_ahead(self) -> bool:
@@ -91,6 +92,8 @@ class SmtpCarrier:
             False: `carry` it.
         """
         session = self._session
+        if self._fault is not None:
+            raise self._fault
         if session is None or len(parcel.lease.item.pending) != 1:
             return False
         if not (session.has_announced or (self.is_open and self._announce(parcel, session))):
@@ -159,6 +162,8 @@ class SmtpCarrier:
 
         *Cancel-safe:* yes: the session is aborted, the message may have been taken by the peer.
         """
+        if self._fault is not None and self._unfinished is None:
+            raise self._fault
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is not None:  # *ahead* was asked there, if at all
             return await self._finish(unfinished, is_open=False)
@@ -259,7 +264,10 @@ class SmtpCarrier:
         if ahead is None or session is None or not self._may_go_on(session) or (parcel := ahead()) is None:
             return
         self._ahead = None  # another host may ask again
-        self._announce(parcel, session)
+        try:
+            self._announce(parcel, session)
+        except Exception as error:  # of that parcel, whose turn is to come; here another is on its way
+            self._fault = error
 
     async def _hand_over(self, progress: Progress, *, is_reused: bool) -> None:
         """Send to every open recipient over the session and note what came of it."""

@@ -213,7 +213,11 @@ class Lane:
         """Take the next work for the carrier, while it tries another."""
         if self.ahead is not None or self._is_outdated():  # one that must be read first may be there already
             return None
-        self.ahead = work = self._desk.work_ahead(self.destination)
+        try:
+            self.ahead = work = self._desk.work_ahead(self.destination)
+        except Exception:  # the same boundary: the session goes on, with nothing ahead
+            self._loop.call_soon(self._tell_crash, None, traceback.format_exc())
+            return None
         return self._as_of_now(work) if isinstance(work, Job) else None
 
     def _as_of_now(self, job: Job) -> Job:

@@ -1,5 +1,6 @@
 """A parcel whose envelope goes ahead, behind the content of the one before."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable
 
@@ -10,6 +11,7 @@ from tests.unit.delivery.world import ONE, TWO, World, run
 from mailrail.delivery import DeliverySettings, SmtpCarrier
 from mailrail.delivery.parcel import Part
 from mailrail.model import Attempt, Deferred, Delivered, Failed, Recipient, parse_address
+from mailrail.routing import Route
 
 pytestmark = pytest.mark.usefixtures("road")
 
@@ -217,3 +219,31 @@ def test_a_carrier_that_is_closed_leaves_what_went_ahead() -> None:
     run(World({ONE: server}), scenario)
     assert len(server.contents) == 1
     assert "QUIT" not in server.heard, "the peer may be waiting for content"
+
+
+def test_a_fault_of_our_own_that_meets_the_next_is_told_when_its_turn_comes() -> None:
+    """Not where it is met: the reply that lets the content leave is being read, and the content leaves."""
+    server = ToyServer()
+
+    async def scenario(world: World) -> None:
+        first, second = two(world)
+        carrier, route, loop = world.carrier(first), world.courier.route, asyncio.get_running_loop()
+        assert isinstance((await carrier.carry(world.part())).outcomes[0], Delivered)
+
+        def broken(recipient: Recipient) -> Route:
+            if recipient in second.lease.message.envelope.recipients:
+                raise ZeroDivisionError("a fault")
+            return route(recipient)
+
+        world.courier.route = broken  # type: ignore[method-assign]
+        begun_s = loop.time()
+        assert isinstance((await carrier.carry(first, lambda: second)).outcomes[0], Delivered)
+        assert loop.time() - begun_s < 1
+        assert not carrier.has_gone_ahead
+        assert not carrier.is_open, "it is not to rest with that"
+        with pytest.raises(ZeroDivisionError):
+            await carrier.carry(second)
+        await carrier.close()
+
+    run(World({ONE: server, TWO: ToyServer()}), scenario)
+    assert len(server.contents) == 2

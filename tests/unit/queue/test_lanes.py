@@ -188,3 +188,22 @@ def test_a_lane_ends_even_if_neither_the_result_nor_the_fault_can_be_told() -> N
         assert task.exception() is None
 
     simulate(main())
+
+
+def test_a_fault_when_it_is_asked_what_may_go_ahead_is_told_and_nothing_goes() -> None:
+    """The carrier is in the midst of its session."""
+    first, second, third = map(job, range(1, 4))
+
+    async def main() -> None:
+        desk = Desk(second, third)
+        _, task = await begun(desk, first)
+        desk.work_ahead = fault  # type: ignore[assignment, method-assign]
+        assert desk.hand.ahead() is None
+        await asyncio.sleep(1)
+        assert desk.faults == [""]
+        desk.hand.came()
+        assert desk.hand.begun == [second, third]
+        task.cancel()
+        await over(task)
+
+    simulate(main())
