@@ -38,7 +38,8 @@ from mailrail.spool import Disk
 _FROM: Final = re.compile(rb"^(?=>*From )", re.MULTILINE)
 _STALE_S: Final = 500  # Postfix stale_lock_time
 _MARK_OCTETS: Final = 1000
-_MARK: Final = re.compile(rb"mailrail (\d{1,18}) (\S{1,255})\n(From [^\n]*\n)")
+# The first version's name no machine.
+_MARK: Final = re.compile(rb"mailrail (\d{1,18})(?: (\S{1,255}))?\n(From [^\n]*\n)")
 _NO_MACHINE: Final = b"-"
 _NO_DOT_LOCK: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
 _LINE_OCTETS: Final = 64 * 1024  # of a line, kept back until its end is there
@@ -91,9 +92,8 @@ class MboxDeposit:
         left = self._take_dot_lock()
         size_bytes = disk.status(self._fd).st_size
         if left is not None and is_torn(disk, self._fd, size_bytes, *left):
-            self._size_bytes = size_bytes = left[
-                0
-            ]  # so that `abort` takes it back too, or leaves the lock that says so
+            # So that `abort` takes it back too, or leaves the lock that says so.
+            self._size_bytes = size_bytes = left[0]
             disk.cut(self._fd, size_bytes)
             disk.sync(self._fd)
         if order.quota_bytes and size_bytes + order.size_bytes > order.quota_bytes:
@@ -212,7 +212,7 @@ class MboxDeposit:
             # Where everybody may make files, what another wrote must not cut anybody's mailbox.
             is_ours = disk.status(fd).st_uid == os.geteuid()
             mark = _MARK.fullmatch(disk.read(fd, _MARK_OCTETS, 0)) if is_ours else None
-            is_from_here = mark is not None and mark[2].decode() == self._order.machine
+            is_from_here = mark is not None and (mark[2] or _NO_MACHINE).decode() == self._order.machine
             is_free = (is_old or is_from_here) and (self._stay_alive(fd) or is_old) and self._is_there(fd)
         finally:
             if not is_free:

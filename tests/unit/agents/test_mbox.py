@@ -228,9 +228,11 @@ def test_a_write_that_fails_is_taken_back() -> None:
     assert len(unquoted(read(desk.disk, BOX))) == 2
 
 
-def test_half_a_message_of_a_dead_process_is_taken_back_and_nothing_else() -> None:
+@pytest.mark.parametrize("machine", [b" -", b" mx", b""])
+def test_half_a_message_of_a_dead_process_is_taken_back_and_nothing_else(machine: bytes) -> None:
+    """Of a version before this as well, which did not say on what machine it was."""
     whole = FRONT + b"one\n\n"
-    mark = b"mailrail %d -\nFrom ann@example.com  Sun Jun 15 15:06:40 2025\n" % len(whole)
+    mark = b"mailrail %d%b\nFrom ann@example.com  Sun Jun 15 15:06:40 2025\n" % (len(whole), machine)
     cases = [
         (FRONT + b"hal", True),
         (b"\n" + FRONT[:20], True),
