@@ -86,7 +86,7 @@ class AgentCarrier:
     async def close(self) -> None:
         """Have nothing to end."""
 
-    def begins(self, parcel: Parcel, ahead: Callable[[], object], came: Callable[[], None], /) -> bool:
+    def try_begin(self, parcel: Parcel, ahead: Callable[[], object], came: Callable[[], None], /) -> bool:
         """Begin nothing: it is carried."""
         return False
 

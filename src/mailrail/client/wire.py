@@ -33,7 +33,7 @@ class Wire:
         tls: what the handshake agreed on, or None in the clear.
         error: why the session is over, or None.
         is_full: the last write asked to wait for `room`.
-        behind: called when the envelope of another message may leave behind the content that is about to.
+        behind: called when the envelope of another message may leave behind the content that is about to; does not raise.
     """
 
     __slots__ = (
@@ -100,7 +100,12 @@ class Wire:
         return self._events.popleft()
 
     def start(self, came: Callable[[], None], behind: Callable[[], None] | None, seconds: float) -> None:
-        """Go on, and call *came* once, from the loop: `next_event` has something to tell; *behind* and *seconds* are those of `behind` and `limit`."""
+        """Go on, and call *came* once, from the loop: `next_event` has something to tell.
+
+        Args:
+            behind: as the attribute.
+            seconds: as of `limit`.
+        """
         self._came, self.behind = came, behind
         self._latest = self._loop.time() + seconds
         self.go_on()

@@ -9,7 +9,7 @@ The parcel to come next may go *ahead*: its envelope leaves behind the content o
 It is carried next in any case; when the session has ended meanwhile, as if nothing had been.
 
 There are two roads. Nearly every parcel is for one recipient, in memory, fits the session at hand as it is, and is taken: it goes by the
-short one (`begins`, `attempt`), which is call-backs and makes nothing that such a parcel does not need. `carry` is the long one, for all else and
+short one (`try_begin`, `attempt`), which is call-backs and makes nothing that such a parcel does not need. `carry` is the long one, for all else and
 for whatever does not end well on the short one: it takes over where that stands. A carrier that failed by a fault of ours is closed.
 """
 
@@ -79,7 +79,7 @@ class SmtpCarrier:
 
     # --- The short road -----------------------------------------------------------------
 
-    def begins(
+    def try_begin(
         self, parcel: Parcel, ahead: Callable[[], Parcel | None] | None, came: Callable[[], None]
     ) -> bool:
         """Begin to try *parcel* over the session at hand, if all is as it nearly always is.
@@ -109,7 +109,7 @@ class SmtpCarrier:
         return True
 
     def attempt(self) -> Attempt | None:
-        """Return what came of the parcel that `begins` began; None: it is not over, `carry` it."""
+        """Return what came of the parcel that `try_begin` began; None: it is not over, `carry` it."""
         parcel, session = self._begun, self._session
         assert parcel is not None
         assert session is not None
@@ -151,7 +151,7 @@ class SmtpCarrier:
     # --- The long road ------------------------------------------------------------------
 
     async def carry(self, parcel: Parcel, ahead: Callable[[], Parcel | None] | None = None) -> Attempt:
-        """Try *parcel* once, or to its end what `begins` began.
+        """Try *parcel* once, or to its end what `try_begin` began.
 
         Args:
             ahead: gives the parcel that is to be carried next, None if there is none; asked at most once, when it

@@ -39,7 +39,7 @@ class Carrier(Protocol):
         """
         ...
 
-    def begins(self, job: Job, ahead: Callable[[], Job | None], came: Callable[[], None]) -> bool:
+    def try_begin(self, job: Job, ahead: Callable[[], Job | None], came: Callable[[], None]) -> bool:
         """Begin to try *job* over the session at hand, if it needs no more than that; no task waits for it.
 
         Args:
@@ -52,7 +52,7 @@ class Carrier(Protocol):
         ...
 
     def attempt(self) -> Attempt | None:
-        """Return what came of the job that `begins` began; None: it is not over, `carry` it."""
+        """Return what came of the job that `try_begin` began; None: it is not over, `carry` it."""
         ...
 
     @property

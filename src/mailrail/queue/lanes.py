@@ -122,7 +122,7 @@ class Lane:
             self._desk.untried(self.destination, work)
             return
         self.work = work
-        if work is None or not self._begins(work):
+        if work is None or not self._try_begin(work):
             self._wake()
 
     async def run(self) -> None:
@@ -145,17 +145,17 @@ class Lane:
     def _goes_on(self) -> bool:
         """Begin the next work, or rest; False: there is something for the task to do."""
         if self.work is not None:
-            return self._begins(self.work)
+            return self._try_begin(self.work)
         # Only an open session is worth keeping: with none, a new lane is as quick.
         return self._is_open() and not self._is_outdated() and self._desk.may_rest(self)
 
-    def _begins(self, work: Work) -> bool:
+    def _try_begin(self, work: Work) -> bool:
         """Begin *work* by the short road, if it can go there."""
         carrier = self._carrier
         if carrier is None or not isinstance(work, Job):
             return False
         try:
-            return carrier.begins(self._as_of_now(work), self._take_ahead, self._came)
+            return carrier.try_begin(self._as_of_now(work), self._take_ahead, self._came)
         except Exception:  # the same boundary as in `_try`
             # Told later, for here others may be in the midst of things.
             self._loop.call_soon(self._crashed, work, traceback.format_exc())

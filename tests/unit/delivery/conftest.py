@@ -19,7 +19,7 @@ def road(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
         self: SmtpCarrier, parcel: Parcel, ahead: Callable[[], Parcel | None] | None = None
     ) -> Attempt:
         came = asyncio.Event()
-        if self.begins(parcel, ahead, came.set):
+        if self.try_begin(parcel, ahead, came.set):
             assert not came.is_set(), "it is told from the loop"
             await came.wait()
             if (attempt := self.attempt()) is not None:

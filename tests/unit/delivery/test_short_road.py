@@ -22,7 +22,7 @@ def nothing() -> None:
 async def begun(carrier: SmtpCarrier, part: Part) -> Attempt | None:
     """Try *part* by the short road; it must lead there."""
     came = asyncio.Event()
-    assert carrier.begins(part, nothing, came.set)
+    assert carrier.try_begin(part, nothing, came.set)
     await came.wait()
     return carrier.attempt()
 
@@ -52,10 +52,10 @@ def test_what_needs_no_more_than_the_session_at_hand_goes_the_short_road(
     async def scenario(world: World) -> None:
         carrier = world.carrier(world.part())
         part, came = make(world), asyncio.Event()
-        assert not carrier.begins(part, nothing, came.set), "there is no session yet"
+        assert not carrier.try_begin(part, nothing, came.set), "there is no session yet"
         await carrier.carry(world.part(content=b"Subject: 1\r\n\r\n1\r\n"))
         heard = len(server.heard)
-        assert carrier.begins(part, nothing, came.set) == is_begun
+        assert carrier.try_begin(part, nothing, came.set) == is_begun
         if is_begun:
             await came.wait()
             attempt = carrier.attempt()
@@ -74,7 +74,7 @@ def test_a_session_that_has_had_enough_begins_nothing() -> None:
     async def scenario(world: World) -> None:
         carrier = world.carrier(world.part())
         await carrier.carry(world.part())
-        assert not carrier.begins(world.part(), nothing, lambda: None)
+        assert not carrier.try_begin(world.part(), nothing, lambda: None)
         await carrier.close()
 
     run(World({ONE: ToyServer()}, settings=DeliverySettings(session_messages=1)), scenario)
@@ -129,7 +129,7 @@ def test_a_carrier_that_is_closed_calls_nobody_any_more() -> None:
     async def scenario(world: World) -> None:
         carrier, came = world.carrier(world.part()), asyncio.Event()
         await carrier.carry(world.part())
-        assert carrier.begins(world.part(), nothing, came.set)
+        assert carrier.try_begin(world.part(), nothing, came.set)
         await carrier.close()
         await asyncio.sleep(700)
         assert not came.is_set()

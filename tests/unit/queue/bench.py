@@ -44,7 +44,7 @@ class FakeCarrier:
         self._timers: list[asyncio.TimerHandle] = []
         self._unfinished: Attempt | None = None
 
-    def begins(self, job: Job, ahead: Callable[[], Job | None], came: Callable[[], None]) -> bool:
+    def try_begin(self, job: Job, ahead: Callable[[], Job | None], came: Callable[[], None]) -> bool:
         if not (self.is_open and self._carriage.has_short_road):
             return False
         self._start(job)

@@ -87,7 +87,7 @@ class Hand:
             ahead()
         return TAKEN
 
-    def begins(self, job: Job, ahead: Callable[[], Job | None], came: Callable[[], None]) -> bool:
+    def try_begin(self, job: Job, ahead: Callable[[], Job | None], came: Callable[[], None]) -> bool:
         self.begun.append(job)
         self.ahead, self.came = ahead, came
         return True

@@ -356,7 +356,7 @@ def test_a_fault_of_our_own_in_a_try_keeps_the_mail_and_is_told_with_its_stack()
     simulate(main())
 
 
-@pytest.mark.parametrize("where", ["begins", "attempt"])
+@pytest.mark.parametrize("where", ["try_begin", "attempt"])
 def test_a_fault_of_our_own_on_the_short_road_keeps_the_mail_and_ends_the_lane(
     where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
