@@ -6,7 +6,7 @@ from memory, everything else is claimed from the spool when it is due and there 
 
 1. Memory is bounded. No destination holds more than half of the room that is left, so that one that
    is slow leaves room for the others however much mail it has (A72).
-2. A sleeping destination holds nothing: its work is put off at once with the words that put it to sleep,
+2. A sleeping destination holds nothing: its work is put off, a little at a time, with the words that put it to sleep,
    by the same schedule as after a try; so it is warned of and expires in time.
 3. A work is in memory until the spool has taken its result; nothing else frees its place.
 
@@ -36,7 +36,8 @@ from mailrail.queue.settler import Settler
 from mailrail.queue.tell import tell, tell_delivered
 from mailrail.spool import Content, Lease, Spool, Want
 
-SUSPEND_CHUNK: Final = 200  # works put off in one go before the loop may do something else
+SUSPEND_CHUNK: Final = 200  # works put off in one go
+SUSPEND_REST_S: Final = 0.1  # before the next: 100,000 take a minute, and a sixth of a core, so that new mail does not wait for them
 LAST_WORDS_S: Final = 2.0  # for results on their way to the disk, even when the grace is over
 
 
@@ -232,7 +233,7 @@ class Manager:
         destination.waiting.push(work)
         if self._is_asleep(destination):
             if waiting == 0:
-                self._loop.call_soon(self._suspend, destination)
+                self._loop.call_later(SUSPEND_REST_S, self._suspend, destination)
         elif destination.resting or destination.may_add_lane():
             self._pump(destination)
         return True
@@ -376,8 +377,7 @@ class Manager:
         now_us, message = self._clock.now_us(), work.lease.message
         if self._ends.verdicts and (verdict := self._ends.verdict(work.lease)) is not None:
             attempt = condemned(attempt, verdict)
-        if sleeping_s:
-            # Not all at the very moment of waking, and the first not before it.
+        if sleeping_s:  # not all at the very moment of waking, and the first not before it
             sleeping_s *= 1 + self._rng.uniform(0.0, self._settings.retry.spread)
         moment = Moment(now_us, self._jumps.age_s(message.release_us, now_us), sleeping_s)
         decision = decide(work.lease, attempt.outcomes, moment, self._settings.retry, self._rng.uniform)
@@ -399,7 +399,7 @@ class Manager:
             self._destinations.unfill(destination)
             self._feeder.wake()
         if destination.waiting.size:
-            self._loop.call_soon(self._suspend, destination)
+            self._loop.call_later(SUSPEND_REST_S, self._suspend, destination)
 
     def crashed(self, destination: Destination, queue_id: str, stack: str) -> None:
         """Know of a fault of our own (see `lanes.Desk`)."""

@@ -23,6 +23,7 @@ from mailrail.queue import (
     RecipientFailed,
     ResultNotStored,
 )
+from mailrail.queue.manager import SUSPEND_CHUNK, SUSPEND_REST_S
 from mailrail.queue.settings import WindowSettings
 from mailrail.sim import simulate
 
@@ -186,6 +187,22 @@ def test_a72_a_dead_destination_sleeps_and_others_are_not_slowed() -> None:
             assert len(queue.stored()) == 500
             assert Counter(left.attempts for left in queue.stored()) == {1: 500}
             assert any(isinstance(e, RecipientDeferred) and e.suspended for e in queue.events)
+
+    simulate(main())
+
+
+def test_a72_what_waits_for_a_dead_destination_is_put_off_a_little_at_a_time() -> None:
+    async def main() -> None:
+        async with bench(carriage=Carriage(lambda job: HOST_DOWN)) as queue:
+            for _ in range(2000):
+                await queue.accept(domain="dead.example")
+            before, most = 0, 0
+            while before < 1900:
+                await asyncio.sleep(SUSPEND_REST_S)
+                now = sum(isinstance(one, RecipientDeferred) and one.suspended for one in queue.events)
+                before, most = now, max(most, now - before)
+            assert most <= 2 * SUSPEND_CHUNK, "the loop has other things to do"
+            assert Counter(left.attempts for left in queue.stored()) == {1: 2000}
 
     simulate(main())
 
