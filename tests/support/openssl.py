@@ -37,6 +37,8 @@ def s_client(address: str, *options: str, lines: Sequence[str] = ()) -> str:
             for line in lines:
                 printed += _until_a_reply(process.stdout)
                 process.stdin.write(f"{line}\n".encode())
+            if lines:  # once its input ends it leaves, whatever is still to be read: a ticket of TLS 1.3, say
+                printed += _until_a_reply(process.stdout)
         except BrokenPipeError:
             pass  # it has given up already; what it printed says why
         printed += process.communicate(timeout=TIMEOUT_S)[0]
