@@ -221,7 +221,8 @@ def main() -> int:
                     flush=True,
                 )
     path = draw(
-        measured, f"mailrail, one worker; {about['cores']} cores shared with load and sink, CPython {about['python']}"
+        measured,
+        f"mailrail, one worker; {about['cores']} cores shared with load and sink, CPython {about['python']}",
     )
     rows = {name: [asdict(point) for point in points] for name, points in measured.items()}
     (FOLDER / "growth.json").write_text(json.dumps({"machine": about, "axes": rows}, indent=1) + "\n")
