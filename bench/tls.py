@@ -1,4 +1,5 @@
-"""TLS: how many sessions a second come up, with a new handshake and with a resumed one, and what an idle one costs in memory.
+"""TLS: how many sessions a second come up, with a new handshake and with a resumed one, what an idle one costs in memory, and how
+fast much content comes in by one.
 
 A session is a whole one: connection, greeting, EHLO, STARTTLS, handshake, EHLO, QUIT. The client is Python's ssl in threads of this
 process, on the same cores: it bounds what can be seen, for every subject alike.
@@ -19,6 +20,7 @@ from tests.support.peers.processes import PeerError
 
 CLIENTS = 8
 IDLE_SESSIONS = 80  # Postfix has a process for each, and as many as 100 in this bench
+BULK = b"Subject: bulk\r\n\r\n" + (b"x" * 70 + b"\r\n") * 280_000 + b".\r\n"  # 20 MB
 TIMEOUT_S = 30.0
 
 
@@ -39,6 +41,16 @@ class Connection:
         self.socket = context.wrap_socket(plain, session=resume)
         # Under TLS 1.3 the ticket comes behind the handshake, with the first answer at the latest.
         _ask(self.socket, b"EHLO load.example\r\n")
+
+    def send(self, content: bytes) -> None:
+        """Send a message; *content* ends with its dot."""
+        for line in (
+            b"MAIL FROM:<a@load.example>\r\n",
+            b"RCPT TO:<user@sink.bench.example>\r\n",
+            b"DATA\r\n",
+        ):
+            _ask(self.socket, line)
+        _ask(self.socket, content)
 
     def quit(self) -> None:
         """Say goodbye."""
@@ -63,7 +75,7 @@ def _reply(connection: socket.socket) -> None:
         if not octets:
             raise PeerError(f"the server closed the connection behind {said!r}")
         said += octets
-    if said[:1] != b"2":
+    if said[:1] not in (b"2", b"3"):
         raise PeerError(f"the server said {said!r}")
 
 
@@ -134,16 +146,29 @@ def _idle(subject: Subject, count: int) -> Iterator[None]:
 
 
 def measure(run: Run) -> None:
-    """Measure sessions a second, new and resumed, and the memory of idle ones."""
+    """Measure sessions a second, new and resumed, the memory of idle ones, and octets a second."""
     for _, order in run.turns():
         for name in [one for one in order if one != WIRE]:
             # One worker: each has ticket keys of its own, and would resume its own sessions only.
-            with run.server(name, Plan(tls=True, workers=1)) as subject:
+            with run.server(name, Plan(tls=True, workers=1, hold=True)) as subject:
                 Crowd(subject, min(1.0, run.seconds), resumes=False).run()  # warm
                 for title, resumes in (("TLS, new handshakes", False), ("TLS, resumed", True)):
                     rate = Crowd(subject, run.seconds, resumes=resumes).run()
                     run.results.add(title, name, "sessions/s", rate)
                 _measure_memory(run, subject)
+                rate = _bulk_mb_per_s(subject, run.seconds)
+                run.results.add("TLS, 20 MB messages", name, "MB/s taken", rate)
+
+
+def _bulk_mb_per_s(subject: Subject, seconds: float) -> float:
+    connection = Connection(subject, _context(), None)
+    started, sent = time.perf_counter(), 0
+    while time.perf_counter() - started < seconds:
+        connection.send(BULK)
+        sent += len(BULK)
+    elapsed = time.perf_counter() - started
+    connection.quit()
+    return sent / elapsed / 1e6
 
 
 def _measure_memory(run: Run, subject: Subject) -> None:
