@@ -4,7 +4,7 @@ A spool's lock decides: whoever holds it speaks for what is in it, so the two wa
 """
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from pwd import getpwuid
@@ -29,7 +29,7 @@ from mailrail.config import MailrailSettings, is_used, socket_of, spool_of
 from mailrail.model import QueueId, StoreError, StoreTrouble, SystemClock
 from mailrail.net import SocketNetwork
 from mailrail.observe import Bus
-from mailrail.pickup import Waiting, person_of
+from mailrail.pickup import HandedIn, Waiting, nothing_waits, person_of
 from mailrail.spool import Change, Filter, Spool, SystemDisk, open_spool
 
 
@@ -37,12 +37,12 @@ class StoppedQueue:
     """The queue of a daemon that does not run.
 
     Args:
-        waiting: looks into the maildrop; None: that is for another worker to tell.
+        in_maildrop: returns what waits there, behind a place and so many.
     """
 
-    def __init__(self, spool: Spool, waiting: Waiting | None) -> None:
+    def __init__(self, spool: Spool, in_maildrop: Callable[[str, int], Awaitable[list[HandedIn]]]) -> None:
         self._spool = spool
-        self._waiting = waiting
+        self._in_maildrop = in_maildrop
 
     async def page(self, wanted: Wanted, after: tuple[str, str] | None = None, limit: int = 100) -> list[Row]:
         """Return one page of items."""
@@ -73,8 +73,7 @@ class StoppedQueue:
 
     async def handed_in(self, after: str = "", limit: int = 100) -> list[HandedInRow]:
         """Return some of what waits in the maildrop; none: there is no more."""
-        found = await self._waiting.page(after, limit) if self._waiting is not None else []
-        return [handed_in_row(one) for one in found]
+        return [handed_in_row(one) for one in await self._in_maildrop(after, limit)]
 
     async def holds(self) -> list[Wanted]:
         """Return which mail is held as it comes."""
@@ -129,12 +128,12 @@ async def _open_one(settings: MailrailSettings, number: int, stack: AsyncExitSta
             raise CommandFailed(Exit.UNAVAILABLE, text) from refusal
         raise
     stack.push_async_callback(spool.close)
-    return StoppedQueue(spool, None if number else _maildrop_of(settings, spool))
-
-
-def _maildrop_of(settings: MailrailSettings, spool: Spool) -> Waiting:
-    path, origin = settings.maildrop.path(settings.spool.path), settings.maildrop.origin or settings.hostname
-    return Waiting(SystemDisk(), path, origin, person_of, spool.resolve)
+    if number:
+        return StoppedQueue(spool, nothing_waits)
+    waiting = Waiting.by_settings(
+        settings.maildrop, settings.hostname, settings.spool.path, SystemDisk(), person_of, spool.resolve
+    )
+    return StoppedQueue(spool, waiting.page)
 
 
 def _check_ownership(socket: Path, spool: Path) -> None:

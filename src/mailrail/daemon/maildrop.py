@@ -19,6 +19,7 @@ from mailrail.pickup import (
     Releaser,
     Rules,
     Waiting,
+    nothing_waits,
 )
 from mailrail.spool import Disk, Spool
 
@@ -57,10 +58,7 @@ def look_into_maildrop(
 ) -> Callable[[str, int], Awaitable[list[HandedIn]]]:
     """Return what lists the mail that waits there; the worker that takes it up tells of it."""
     if worker.number:
-        return _nothing
-    path, origin = settings.maildrop.path(settings.spool.path), settings.maildrop.origin or settings.hostname
-    return Waiting(disk, path, origin, person_of, spool.resolve).page
-
-
-async def _nothing(_after: str, _most: int) -> list[HandedIn]:
-    return []
+        return nothing_waits
+    return Waiting.by_settings(
+        settings.maildrop, settings.hostname, settings.spool.path, disk, person_of, spool.resolve
+    ).page

@@ -8,7 +8,7 @@ from mailrail.pickup.people import Person, person_of
 from mailrail.pickup.pickup import Pickup
 from mailrail.pickup.release import Releaser
 from mailrail.pickup.settings import Access, MaildropSettings, Senders
-from mailrail.pickup.waiting import HandedIn, Waiting
+from mailrail.pickup.waiting import HandedIn, Waiting, nothing_waits
 
 __all__ = [
     "Access",
@@ -23,5 +23,6 @@ __all__ = [
     "Rules",
     "Senders",
     "Waiting",
+    "nothing_waits",
     "person_of",
 ]

@@ -15,6 +15,7 @@ from mailrail.maildrop import HEAD_BYTES, NEW, TAKING, TRAILER_BYTES, DropError,
 from mailrail.model import SECOND_US, QueueId, StoreError, StoreTrouble, parse_id
 from mailrail.pickup.people import Person
 from mailrail.pickup.reading import BLOCK_BYTES, owner_of
+from mailrail.pickup.settings import MaildropSettings
 from mailrail.spool import Disk
 
 ID_LETTERS: Final = 16  # of a name: nanoseconds in hexadecimal digits (sendmail/door.py)
@@ -73,6 +74,19 @@ class Waiting:
         self._origin = origin
         self._person_of = person_of
         self._resolve = resolve
+
+    @classmethod
+    def by_settings(
+        cls,
+        settings: MaildropSettings,
+        hostname: str,
+        spool_path: Path,
+        disk: Disk,
+        person_of: Callable[[int], Person],
+        resolve: Callable[[QueueId], Awaitable[bool]],
+    ) -> "Waiting":
+        """Look into the maildrop of *settings*, which stand beside *hostname* and the path of the spool."""
+        return cls(disk, settings.path(spool_path), settings.origin or hostname, person_of, resolve)
 
     async def page(self, after: str = "", most: int = 100) -> list[HandedIn]:
         """Return some of what waits, the oldest of each directory first; none: there is no more.
@@ -178,6 +192,11 @@ class Waiting:
 
     def _qualified(self, address: str) -> str:
         return address if "@" in address else f"{address}@{self._origin}"
+
+
+async def nothing_waits(_after: str, _most: int) -> list[HandedIn]:
+    """Be the `page` of who does not look: another worker tells of the maildrop."""
+    return []
 
 
 def _bad(place: str, user: str, arrived_us: int, problem: str) -> HandedIn:

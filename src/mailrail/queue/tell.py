@@ -50,24 +50,8 @@ def tell(
 
 def tell_delivered(bus: Bus, lease: Lease, attempt: Attempt, delay_s: float) -> None:
     """Emit that all recipients of *attempt* were delivered; somebody wants to hear it."""
-    item, message = lease.item, lease.message
-    recipients = message.envelope.recipients
-    for pending, outcome in zip(item.pending, attempt.outcomes, strict=True):
-        # What becomes of nearly every message: the fields of `_facts`, without a dictionary.
-        bus.emit(
-            RecipientDelivered(
-                queue_id=item.queue_id,
-                session=message.origin.session_id,
-                recipient=recipients[pending.index].forward_path.text,
-                destination=item.destination,
-                relay=outcome.host or attempt.host,
-                remote=attempt.remote,
-                tls=attempt.tls,
-                delay_s=delay_s,
-                attempts=item.attempts + 1,
-                reply=str(outcome.reply),
-            )
-        )
+    for pending, outcome in zip(lease.item.pending, attempt.outcomes, strict=True):
+        bus.emit(RecipientDelivered(**_facts(lease, attempt, pending.index, outcome, delay_s)))
 
 
 class _Facts(TypedDict):

@@ -192,7 +192,7 @@ class Session:
         core = self.core
         self._received += len(data)  # which tells the sweep that it is active
         core.receive(data)
-        if not self._holds & _NO_COMMANDS:
+        if not self._holds:
             self._pump()
         if self._holds:
             self._hold_back()
@@ -235,7 +235,8 @@ class Session:
                     break
                 step, done = _STEPS[type(event)]
                 answer = step(self, event)
-                if type(answer) is Reply and core.asked is not None:  # what nearly every step comes to
+                if type(answer) is Reply and core.asked is not None:
+                    # What nearly every step comes to: as `_settle` does, in two calls less.
                     core.reply(answer)
                     if answer.code >= 400:
                         self._refused(event, answer)
@@ -262,14 +263,14 @@ class Session:
 
     def _let_others(self) -> None:
         """Go on when the other sessions had their turn."""
-        if not self._holds & _NO_COMMANDS and not self.core.is_over:
+        if not self.core.is_over:
             self._holds |= _BEHIND
             self._host.behind(self)
 
     def go_on(self) -> None:
         """Have the next turn."""
         self._holds &= ~_BEHIND
-        if not self._is_gone and self._waits is None:
+        if not self._is_gone:
             self._pump()
 
     def _failed(self, step: str, error: BaseException) -> Reply:
@@ -319,7 +320,7 @@ class Session:
         if self.connection.is_closed:
             self._close()
         elif self.core.is_dry and not self._holds and not self._is_paused:
-            self._flush()
+            self._flush()  # nothing has come meanwhile: nearly always
         else:
             self._pump()
 

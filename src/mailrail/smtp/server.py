@@ -655,16 +655,19 @@ class ServerConnection:
         return _END_OF_PLAIN_DATA if gate.is_plain() else _END_OF_DATA
 
     def _refuse_content(self, fault: Reply) -> Read:
-        # By LMTP each recipient has its answer (RFC 2033 §4.2).
-        self._out += fault.wire * (self._accepted if self._is_lmtp else 1)
+        self._say_to_all(fault)
         self._step(A_END_OF_DATA)
         self._forget()
         if fault.is_permanent:
             self._count_error()
         return events.Refused(fault)
 
-    def _answer_end(self, step: Accepted, reply: Reply) -> None:
+    def _say_to_all(self, reply: Reply) -> None:
+        """Answer the end of data: once, or by LMTP for each recipient (RFC 2033 §4.2)."""
         self._out += reply.wire * self._accepted if self._is_lmtp else reply.wire
+
+    def _answer_end(self, step: Accepted, reply: Reply) -> None:
+        self._say_to_all(reply)
         self._message_done(reply.code < 400)
 
     def _message_done(self, is_accepted: bool) -> None:

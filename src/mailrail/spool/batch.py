@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 import apsw
 
-from mailrail.model import FIRST_ONLY, Item, Message
-from mailrail.spool.codec import FIRST_ONLY_BYTES, encode_pending
+from mailrail.model import Item, Message
+from mailrail.spool.codec import encode_pending
 from mailrail.spool.filters import recipients_text, sender_text
 
 T_co = TypeVar("T_co", covariant=True)
@@ -84,10 +84,6 @@ class Written:
 
 def item_row(number: int, message: Message, item: Item, state: int) -> tuple[Value, ...]:
     """Return the row of *item*; *number* is the message's key."""
-    if item.pending is FIRST_ONLY:  # as of nearly every item that is new
-        recipients, pending = f"\n{message.envelope.recipients[0].forward_path.folded}\n", FIRST_ONLY_BYTES
-    else:
-        recipients, pending = recipients_text(message, item), encode_pending(item.pending)
     return (
         number,
         item.destination,
@@ -97,6 +93,6 @@ def item_row(number: int, message: Message, item: Item, state: int) -> tuple[Val
         item.held,
         item.warned,
         sender_text(message),
-        recipients,
-        pending,
+        recipients_text(message, item),
+        encode_pending(item.pending),
     )

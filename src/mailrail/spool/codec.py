@@ -93,7 +93,7 @@ _decode_record: Final = msgspec.msgpack.Decoder(_Record).decode
 _decode_pending: Final = msgspec.msgpack.Decoder(tuple[tuple[_Count, str], ...]).decode
 # RecursionError: what a newer version appended is skipped, and may be nested without end (A80).
 _DAMAGE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-FIRST_ONLY_BYTES: Final = _encode(((0, ""),))
+_FIRST_ONLY_BYTES: Final = _encode(((0, ""),))
 
 
 def encode_message(message: Message, crc: int) -> bytes:
@@ -220,6 +220,8 @@ def _recipient(one: _Target) -> Recipient:
 
 def encode_pending(pending: tuple[Pending, ...]) -> bytes:
     """Write down the recipients that an item still owes."""
+    if pending is FIRST_ONLY:  # as of nearly every item that is new
+        return _FIRST_ONLY_BYTES
     return _encode([(one.index, one.last_reply) for one in pending])
 
 
@@ -229,7 +231,7 @@ def decode_pending(data: bytes) -> tuple[Pending, ...]:
     Raises:
         StoreError: DAMAGED.
     """
-    if data == FIRST_ONLY_BYTES:
+    if data == _FIRST_ONLY_BYTES:
         return FIRST_ONLY
     try:
         return tuple(Pending(index, last_reply) for index, last_reply in _decode_pending(data))

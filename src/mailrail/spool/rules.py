@@ -18,8 +18,7 @@ def check_commit(message: Message, items: Sequence[Item], size_bytes: int) -> No
     """
     if message.size_bytes != size_bytes:
         raise ValueError(f"{message.queue_id}: {size_bytes} bytes were written, not {message.size_bytes}")
-    if len(items) != 1 or items[0].queue_id != message.queue_id or not items[0].pending:  # as of nearly none
-        _check_items(message.queue_id, items)
+    _check_items(message.queue_id, items)
 
 
 def check_settlement(settlement: Settlement) -> None:

@@ -142,13 +142,7 @@ class SqliteSpool:
         self, message: Message, items: Sequence[Item], body: bytes, *, lease: bool
     ) -> Promise[Committed]:
         """Store a message whose content is at hand (for SqliteDraft only)."""
-        if self._holds:
-            items = hold_back(self._holds, message, items)
-        operation = CommitOperation(
-            message, items, BytesContent(body), zlib.crc32(body), lease, self._leases, self.give_back
-        )
-        self._group.submit(operation)
-        return operation
+        return self._commit(message, items, BytesContent(body), zlib.crc32(body), lease=lease)
 
     def commit_large(
         self, message: Message, items: Sequence[Item], file: FileWriter, *, lease: bool
@@ -354,6 +348,15 @@ class SqliteSpool:
 
     # -- inside ------------------------------------------------------------------------------------
 
+    def _commit(
+        self, message: Message, items: Sequence[Item], content: Content, crc: int, *, lease: bool
+    ) -> CommitOperation:
+        if self._holds:
+            items = hold_back(self._holds, message, items)
+        operation = CommitOperation(message, items, content, crc, lease, self._leases, self.give_back)
+        self._group.submit(operation)
+        return operation
+
     async def _commit_file(
         self,
         message: Message,
@@ -366,12 +369,7 @@ class SqliteSpool:
         content = self._filing.content(message.queue_id, message.size_bytes)
         try:
             await file.finish()
-            items = hold_back(self._holds, message, items)
-            operation = CommitOperation(
-                message, items, content, file.crc, lease, self._leases, self.give_back
-            )
-            self._group.submit(operation)
-            committed = await operation
+            committed = await self._commit(message, items, content, file.crc, lease=lease)
         except StoreError as error:
             # After a failed sync the row may be there if the power fails now: its file is kept until the cure.
             if self._group.broken is None:
