@@ -94,7 +94,9 @@ def test_names_are_given_taken_and_changed(place: tuple[Disk, Path]) -> None:
     disk.rename(root / "one" / "a", root / "two" / "b")
     assert (disk.names(root / "one"), disk.names(root / "two")) == ([], ["b"])
     assert get(disk, root / "two" / "b") == b"A"
-    disk.remove(root / "two" / "b")
+    disk.rename_new(root / "two" / "b", root / "two" / "c")
+    assert disk.names(root / "two") == ["c"]
+    disk.remove(root / "two" / "c")
     assert disk.names(root / "two") == []
 
 
@@ -146,6 +148,8 @@ def test_space_is_told(place: tuple[Disk, Path]) -> None:
         (lambda disk, root: disk.names(root / "file"), errno.ENOTDIR),
         (lambda disk, root: disk.sync_directory(root / "none"), errno.ENOENT),
         (lambda disk, root: disk.rename(root / "none", root / "x"), errno.ENOENT),
+        (lambda disk, root: disk.rename_new(root / "none", root / "x"), errno.ENOENT),
+        (lambda disk, root: disk.rename_new(root / "file", root / "file"), errno.EEXIST),
         (lambda disk, root: disk.remove(root / "none"), errno.ENOENT),
         (lambda disk, root: disk.remove(root), errno.EISDIR),
         (lambda disk, root: disk.real_path(root / "none"), errno.ENOENT),

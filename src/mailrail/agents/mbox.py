@@ -11,7 +11,8 @@ A file that several programs write to and that has no end mark is the worst plac
   what stands behind that length, if it begins with our line and holds no other message.
 - Until then the lock is what keeps readers from the half, and they believe a lock for some minutes only (liblockfile five). So a dead process of ours must
   be known for dead at once, not when its lock has grown old: while it lives it has the dot-lock itself locked (flock), which ends with it. That is believed
-  of this machine alone, for a directory may be shared with others whose locks are not seen here.
+  of this machine alone, for a directory may be shared with others whose locks are not seen here. So that there is no moment in which its lock does not say
+  whose it is, it is made under another name first.
 
 What we do not do: write the From_ line last, so that no reader sees the half before it is whole. It would stand in the message before it
 then, which somebody may have read, indexed and counted already; a cut message by itself harms no other.
@@ -38,10 +39,11 @@ from mailrail.spool import Disk
 _FROM: Final = re.compile(rb"^(?=>*From )", re.MULTILINE)
 _STALE_S: Final = 500  # Postfix stale_lock_time
 _MARK_OCTETS: Final = 1000
-# The first version's name no machine.
-_MARK: Final = re.compile(rb"mailrail (\d{1,18})(?: (\S{1,255}))?\n(From [^\n]*\n)")
+# The first version's name no machine. What stands behind is the end of a longer mark, which this one took the place of.
+_MARK: Final = re.compile(rb"mailrail (?:-|(\d{1,18}))(?: (\S{1,255}))?\n(From [^\n]*\n)?")
 _NO_MACHINE: Final = b"-"
 _NO_DOT_LOCK: Final = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _LINE_OCTETS: Final = 64 * 1024  # of a line, kept back until its end is there
 
 
@@ -65,6 +67,7 @@ class MboxDeposit:
         self._disk = grounds.disk
         self._path = Path(order.path)
         self._lock = Path(f"{order.path}.lock")
+        self._draft = Path(f"{order.path}.lock.new")  # the lock before it is one
         self._lock_fd = -1  # of the dot-lock, which is locked itself; -1: we have none
         self._machine = _NO_MACHINE  # where it is seen whether that is still locked
         self._is_marked = False
@@ -180,16 +183,39 @@ class MboxDeposit:
             How long the file was, and the From_ line that came next, if a dead process of ours held the lock: it is kept
             as it is until what that left has been dealt with.
         """
+        if self._grounds.exists(self._lock):
+            return self._take_over()
         try:
-            self._lock_fd = self._disk.create(self._lock)
+            self._make_dot_lock()
         except FileExistsError:
+            self._close_lock()
             return self._take_over()
         except OSError as error:
-            if error.errno in _NO_DOT_LOCK:
-                return None
-            raise
-        self._stay_alive(self._lock_fd)
+            if error.errno not in _NO_DOT_LOCK:
+                raise
         return None
+
+    def _make_dot_lock(self) -> None:
+        disk = self._disk
+        self._remove_left_draft()
+        self._lock_fd = disk.create(self._draft)
+        try:
+            self._stay_alive(self._lock_fd)
+            disk.write(self._lock_fd, memoryview(b"mailrail - %b\n" % self._machine))
+            disk.rename_new(self._draft, self._lock)
+        except OSError as error:
+            self._remove_left_draft()
+            if error.errno not in _NO_LINKS:
+                raise
+            self._close_lock()
+            self._lock_fd = disk.create(self._lock)
+            self._stay_alive(self._lock_fd)
+
+    def _remove_left_draft(self) -> None:
+        if self._grounds.exists(
+            self._draft
+        ):  # a dead process's: who lives has the mailbox locked while it makes one
+            self._disk.remove(self._draft)
 
     def _take_over(self) -> tuple[int, bytes] | None:
         """Take the lock of a dead process, and return what it says, None where that is nothing.
@@ -211,7 +237,7 @@ class MboxDeposit:
         try:
             # Where everybody may make files, what another wrote must not cut anybody's mailbox.
             is_ours = disk.status(fd).st_uid == os.geteuid()
-            mark = _MARK.fullmatch(disk.read(fd, _MARK_OCTETS, 0)) if is_ours else None
+            mark = _MARK.match(disk.read(fd, _MARK_OCTETS, 0)) if is_ours else None
             is_from_here = mark is not None and (mark[2] or _NO_MACHINE).decode() == self._order.machine
             is_free = (is_old or is_from_here) and (self._stay_alive(fd) or is_old) and self._is_there(fd)
         finally:
@@ -220,7 +246,8 @@ class MboxDeposit:
         if not is_free:
             raise LockedError
         self._lock_fd = fd
-        return (int(mark[1]), mark[3]) if mark is not None else None
+        self._remove_left_draft()
+        return (int(mark[1]), mark[3]) if mark is not None and mark[1] and mark[3] else None
 
     def _is_there(self, fd: int) -> bool:
         """Tell whether *fd* is the lock still: its holder may have lived, and let it go since it was opened."""
@@ -253,13 +280,13 @@ class MboxDeposit:
         with _where_allowed():
             self._disk.sync_directory(self._path.parent)
             self._is_marked = True
+        mark = b"mailrail - %b\n" % self._machine
+        if self._is_marked:
+            mark = b"mailrail %d %b\n%b" % (size_bytes, self._machine, self._order.from_line)
         fd = self._disk.open_or_create(self._lock)
         try:
-            self._disk.truncate(fd)
-            if self._is_marked:
-                self._disk.write(
-                    fd, memoryview(b"mailrail %d %b\n%b" % (size_bytes, self._machine, self._order.from_line))
-                )
+            self._disk.write(fd, memoryview(mark))  # over what is there: it must not be empty at any time
+            self._disk.cut(fd, len(mark))
             self._disk.sync(fd)
         finally:
             self._disk.close(fd)

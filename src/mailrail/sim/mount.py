@@ -198,6 +198,12 @@ class Mount:
         self._disk.begin("rename", old)
         source.move(old.name, target, new.name)
 
+    def rename_new(self, old: Path, new: Path) -> None:
+        """Give a file another name, if nothing has that yet."""
+        if self.exists(new):
+            raise _error(errno.EEXIST, new)
+        self.rename(old, new)
+
     def remove(self, path: Path) -> None:
         """Take a file's name away."""
         node = self._node(path)

@@ -103,6 +103,14 @@ class Disk(Protocol):
         """Give a file another name, at once and wholly; what had that name is gone."""
         ...
 
+    def rename_new(self, old: Path, new: Path) -> None:
+        """Give a file another name, at once and wholly, if nothing has that name yet.
+
+        Raises:
+            FileExistsError: something has; the file keeps the name it had.
+        """
+        ...
+
     def remove(self, path: Path) -> None:
         """Take a file's name away."""
         ...

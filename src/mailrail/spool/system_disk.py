@@ -96,6 +96,11 @@ class SystemDisk:
         """Give a file another name."""
         os.rename(old, new)
 
+    def rename_new(self, old: Path, new: Path) -> None:
+        """Give a file another name, if nothing has that yet; who dies in the middle leaves it both."""
+        os.link(old, new, follow_symlinks=False)
+        os.unlink(old)
+
     def remove(self, path: Path) -> None:
         """Take a file's name away."""
         os.unlink(path)

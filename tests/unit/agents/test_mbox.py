@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -121,9 +122,9 @@ def test_a_fresh_dot_lock_is_respected_and_an_old_one_is_not(tmp_path: Path) -> 
     assert not Path(f"{path}.lock").exists()
 
 
-def deposit(path: Path, machine: str = "mx", now_s: int = 0) -> MboxDeposit:
+def deposit(path: Path, machine: str = "mx", now_s: int = 0, disk: Disk | None = None) -> MboxDeposit:
     order = Order(kind="mbox", path=str(path), name="x", from_line=b"From a\n", now_s=now_s, machine=machine)
-    return MboxDeposit(order, Grounds(SystemDisk()))
+    return MboxDeposit(order, Grounds(disk or SystemDisk()))
 
 
 def killed(path: Path, machine: str = "mx") -> None:
@@ -149,6 +150,79 @@ def test_a66_half_a_message_of_a_process_that_was_killed_on_this_machine_goes_at
     again.finish()
     assert path.read_bytes() == b"From eve\nwhole\n\nFrom a\nall of it\n\n"
     assert os.listdir(tmp_path) == ["bob"]
+
+
+class Killed(BaseException):
+    """What nothing clears up after."""
+
+
+class Dying(SystemDisk):
+    """A process that is killed before one of the things that it asks of the disk."""
+
+    __slots__ = ("asked", "at", "held")
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.asked = 0
+        self.held = set[int]()
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if name in ("at", "asked", "held") or not callable(found):
+            return found
+
+        def ask(*args: Any) -> Any:
+            self.asked += 1
+            if self.asked == self.at:
+                raise Killed
+            answer = found(*args)
+            if name in ("create", "open", "open_or_create", "open_to_append"):
+                self.held.add(answer)
+            elif name == "close":
+                self.held.discard(*args)
+            return answer
+
+        return ask
+
+    def rename_new(self, old: Path, new: Path) -> None:
+        os.link(old, new)
+        self.remove(old)
+
+
+def dies(path: Path, at: int) -> bool:
+    """Deliver, and be killed before the *at*-th thing asked of the disk; False: that was never asked."""
+    disk = Dying(at)
+    it = deposit(path, now_s=int(time.time()), disk=disk)
+    try:
+        it.begin()
+        it.write(b"all of it\r\n")
+        it.finish()
+    except Killed:
+        for fd in disk.held:  # which is when its locks end
+            os.close(fd)
+        return True
+    return False
+
+
+@pytest.mark.parametrize("again", [0, 8, 14, 20])
+def test_a66_whenever_a_process_is_killed_the_next_gets_the_mailbox_at_once(
+    tmp_path: Path, again: int
+) -> None:
+    """Before its lock says how long the mailbox was, too, and if the next is killed as well."""
+    path, at = tmp_path / "bob", 1
+    while dies(path, at):
+        dies(path, again)
+        last = deposit(path, now_s=int(time.time()))
+        last.begin()
+        last.write(b"the last\r\n")
+        last.finish()
+        assert os.listdir(tmp_path) == ["bob"]
+        text = path.read_bytes()
+        assert text.endswith(b"From a\nthe last\n\n")
+        assert text.replace(b"From a\nall of it\n\n", b"") == b"From a\nthe last\n\n"
+        path.unlink()
+        at += 1
+    assert at > 20
 
 
 @pytest.mark.parametrize("here", ["another", ""])
