@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from tests.support.net_world import run
 
+from mailrail.net.turn import Turn
 from mailrail.net.watch import EpollWatch, Watch
 
 MAKERS: dict[str, Callable[[asyncio.AbstractEventLoop], Watch]] = {"loop": lambda loop: loop}
 if hasattr(select, "epoll"):
-    MAKERS["epoll"] = EpollWatch
+    MAKERS["epoll"] = lambda loop: EpollWatch(loop, Turn(loop))
 
 
 @pytest.fixture(params=list(MAKERS))

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from mailrail.net import NetSettings
 from mailrail.net.stream import Shared
+from mailrail.net.turn import Turn
 
 
 class FakeTimer:
@@ -28,6 +29,7 @@ class FakeLoop:
         self.writers: dict[int, Callable[[], None]] = {}
         self.timers: list[FakeTimer] = []
         self.soon: list[Callable[[], None]] = []
+        self.troubles: list[dict[str, Any]] = []
 
     def add_reader(self, fd: Any, callback: Any, *args: Any) -> None:
         self.readers[fd] = callback
@@ -48,9 +50,13 @@ class FakeLoop:
     def call_soon(self, callback: Any, *args: Any, context: Any = None) -> None:
         self.soon.append(callback)
 
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.troubles.append(context)
+
     def shared(self, settings: NetSettings, *, is_one_shot: bool = False) -> Shared:
         """What connections on this loop share."""
-        shared = Shared(cast(asyncio.AbstractEventLoop, self), settings)  # has the few methods used
+        loop = cast(asyncio.AbstractEventLoop, self)  # has the few methods used
+        shared = Shared(loop, settings, Turn(loop))
         shared.is_one_shot = is_one_shot
         return shared
 
@@ -58,7 +64,8 @@ class FakeLoop:
 class FakeSocket:
     """A non-blocking socket: each list is what its calls give next; an exception is raised, an empty list blocks."""
 
-    def __init__(self) -> None:
+    def __init__(self, number: int = 7) -> None:
+        self.number = number
         self.incoming: list[bytes | OSError] = []
         self.takes: list[int | OSError] = []  # how much each send takes
         self.accepts: list[Any] = []
@@ -68,7 +75,7 @@ class FakeSocket:
         self.options: list[tuple[int, int, Any]] = []
 
     def fileno(self) -> int:
-        return 7
+        return self.number
 
     def getsockname(self) -> tuple[str, int]:
         return ("192.0.2.1", 25)

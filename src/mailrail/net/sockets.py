@@ -24,6 +24,7 @@ from mailrail.net.listener import SocketListener, endpoint_of
 from mailrail.net.settings import NetSettings
 from mailrail.net.stream import Shared, SocketConnection
 from mailrail.net.trouble import connect_error, net_error
+from mailrail.net.turn import Turn
 from mailrail.net.watch import watch_on
 from mailrail.observe import Bus
 
@@ -132,7 +133,8 @@ class SocketNetwork:
     def _shared(self) -> Shared:
         if self._common is None:
             loop = asyncio.get_running_loop()
-            self._common = Shared(loop, self._settings, watch_on(loop))
+            turn = Turn(loop)
+            self._common = Shared(loop, self._settings, turn, watch_on(loop, turn))
         return self._common
 
 

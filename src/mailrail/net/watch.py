@@ -10,6 +10,8 @@ import select
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from mailrail.net.turn import Turn
+
 _INPUT: Final = 1  # EPOLLIN and EPOLLOUT (epoll_ctl(2)), which not every system's module has
 _ROOM: Final = 4
 _EVENTS_PER_TURN: Final = 256  # what is left comes first in the next turn
@@ -18,7 +20,7 @@ _EVENTS_PER_TURN: Final = 256  # what is left comes first in the next turn
 class Watch(Protocol):
     """Calls back while a socket can be read or written; an event loop is one."""
 
-    def add_reader(self, fd: int, callback: Callable[[], None], /) -> object:
+    def add_reader(self, fd: int, callback: Callable[[], object], /) -> object:
         """Call *callback* whenever *fd* can be read."""
         ...
 
@@ -26,7 +28,7 @@ class Watch(Protocol):
         """Watch for input no more; before the socket is closed."""
         ...
 
-    def add_writer(self, fd: int, callback: Callable[[], None], /) -> object:
+    def add_writer(self, fd: int, callback: Callable[[], object], /) -> object:
         """Call *callback* whenever *fd* can be written."""
         ...
 
@@ -35,22 +37,23 @@ class Watch(Protocol):
         ...
 
 
-def watch_on(loop: asyncio.AbstractEventLoop) -> Watch:
+def watch_on(loop: asyncio.AbstractEventLoop, turn: Turn) -> Watch:
     """Return the cheapest watch there is for sockets served on *loop*."""
-    return EpollWatch(loop) if hasattr(select, "epoll") else loop
+    return EpollWatch(loop, turn) if hasattr(select, "epoll") else loop
 
 
 class EpollWatch:
-    """A Watch of its own (Linux)."""
+    """A Watch of its own (Linux), which tells a turn's events together and then ends it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, turn: Turn) -> None:
         self._loop = loop
+        self._turn = turn
         self._epoll = select.epoll()
-        self._readers: dict[int, Callable[[], None]] = {}
-        self._writers: dict[int, Callable[[], None]] = {}
+        self._readers: dict[int, Callable[[], object]] = {}
+        self._writers: dict[int, Callable[[], object]] = {}
         self._masks: dict[int, int] = {}
 
-    def add_reader(self, fd: int, callback: Callable[[], None], /) -> None:
+    def add_reader(self, fd: int, callback: Callable[[], object], /) -> None:
         """Call *callback* whenever *fd* can be read, has ended or has failed."""
         self._readers[fd] = callback
         self._set(fd, self._masks.get(fd, 0) | select.EPOLLIN)
@@ -60,7 +63,7 @@ class EpollWatch:
         if self._readers.pop(fd, None) is not None:
             self._set(fd, self._masks[fd] & ~select.EPOLLIN)
 
-    def add_writer(self, fd: int, callback: Callable[[], None], /) -> None:
+    def add_writer(self, fd: int, callback: Callable[[], object], /) -> None:
         """Call *callback* whenever *fd* can be written, or has failed."""
         self._writers[fd] = callback
         self._set(fd, self._masks.get(fd, 0) | select.EPOLLOUT)
@@ -89,11 +92,11 @@ class EpollWatch:
     def _look(self) -> None:
         """Call whom the system has something for; whoever is gone since is not called."""
         readers, writers = self._readers, self._writers
+        self._turn.is_ending = True
         for fd, events in self._epoll.poll(0, _EVENTS_PER_TURN):
             try:
                 if events == _INPUT:  # nearly always
-                    if (reader := readers.get(fd)) is not None:
-                        reader()
+                    readers.get(fd, _nobody)()
                     continue
                 # An end or a failure is news for both.
                 if events != _ROOM and (reader := readers.get(fd)) is not None:
@@ -104,3 +107,8 @@ class EpollWatch:
                 self._loop.call_exception_handler(
                     {"message": f"a callback for socket {fd} failed", "exception": error}
                 )
+        self._turn.end()
+
+
+def _nobody() -> None:
+    """Take what is for nobody any more."""

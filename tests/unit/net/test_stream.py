@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -11,7 +12,7 @@ from tests.support.net_world import Recorder
 
 from mailrail.model import NetTrouble
 from mailrail.net import Endpoint, NetSettings
-from mailrail.net.stream import SocketConnection
+from mailrail.net.stream import Shared, SocketConnection
 
 SETTINGS = NetSettings(
     read_bytes=4096, high_water_bytes=100, low_water_bytes=10, linger_bytes=5000, linger_s=3
@@ -21,9 +22,12 @@ SETTINGS = NetSettings(
 class Bench:
     """A connection on fakes."""
 
-    def __init__(self, *, attached: bool = True, is_one_shot: bool = False) -> None:
-        self.loop, self.sock, self.told = FakeLoop(), FakeSocket(), Recorder()
-        self.shared = self.loop.shared(SETTINGS, is_one_shot=is_one_shot)
+    def __init__(
+        self, *, attached: bool = True, is_one_shot: bool = False, beside: "Bench | None" = None
+    ) -> None:
+        self.sock, self.told = FakeSocket(8 if beside else 7), Recorder()
+        self.loop: FakeLoop = beside.loop if beside else FakeLoop()
+        self.shared: Shared = beside.shared if beside else self.loop.shared(SETTINGS, is_one_shot=is_one_shot)
         self.connection = SocketConnection(
             cast(socket.socket, self.sock),  # a fake with the few methods used
             self.shared,
@@ -34,10 +38,25 @@ class Bench:
             self.connection.attach(self.told)
 
     def readable(self) -> None:
-        self.loop.readers[7]()
+        self.read()
+        self.end()
+
+    def read(self) -> None:
+        self.loop.readers[self.sock.number]()
+
+    def write(self, data: bytes) -> bool:
+        went_on = self.connection.write(data)
+        self.end()
+        return went_on
 
     def writable(self) -> None:
-        self.loop.writers[7]()
+        self.loop.writers[self.sock.number]()
+
+    def end(self) -> None:
+        """End the turn, if that was asked for."""
+        if (end := self.shared.turn.end) in self.loop.soon:
+            self.loop.soon.remove(end)
+            end()
 
 
 @pytest.fixture
@@ -69,7 +88,8 @@ def test_a_loop_that_wakes_only_once_is_read_dry_in_turns() -> None:
     bench.readable()
     while bench.loop.soon:
         assert bench.sock.reads == len(bench.told.chunks)
-        bench.loop.soon.pop()()
+        bench.loop.soon.pop(0)()
+        bench.end()
     assert len(bench.told.chunks) == 10
     assert len(bench.told.ends) == 1
 
@@ -105,9 +125,131 @@ def test_nothing_is_read_before_attach() -> None:
     assert Bench(attached=False).loop.readers == {}
 
 
-def test_a_write_goes_out_at_once_and_only_the_rest_waits(bench: Bench) -> None:
+def test_what_is_written_in_one_turn_leaves_in_one_piece_at_its_end(bench: Bench) -> None:
+    other = Bench(beside=bench)
+    for each in (bench, other):
+        each.sock.takes = [100, 100]
+        assert each.connection.write(b"250 ok\r\n")
+        assert each.connection.write(b"354 go on\r\n")
+        assert each.sock.sent == b""
+    bench.end()
+    for each in (bench, other):
+        assert each.sock.sent == b"250 ok\r\n354 go on\r\n"
+        assert each.sock.takes == [100]
+    assert bench.loop.soon == []
+
+
+def test_what_would_be_much_at_the_end_of_the_turn_leaves_before(bench: Bench) -> None:
+    bench.sock.takes = [100, 100]
+    assert bench.connection.write(bytes(60))
+    assert bench.connection.write(bytes(60))
+    assert len(bench.sock.sent) == 60
+    bench.end()
+    assert len(bench.sock.sent) == 120
+
+
+@pytest.mark.parametrize("is_mutual", [True, False])
+def test_what_was_written_leaves_before_the_connection_closes(bench: Bench, is_mutual: bool) -> None:
+    bench.sock.takes = [100]
+    bench.connection.write(b"221 bye\r\n")
+    bench.connection.close(is_mutual=is_mutual)
+    assert bench.sock.state == "open"
+    bench.end()
+    assert bench.sock.sent == b"221 bye\r\n"
+    assert bench.sock.state == ("closed" if is_mutual else "shut")
+
+
+def test_what_was_written_leaves_before_what_still_comes_is_thrown_away(bench: Bench) -> None:
+    bench.sock.takes = [100]
+    bench.connection.write(b"421 closing\r\n")
+    bench.connection.close()
+    bench.sock.incoming = [b"NOOP\r\n"]
+    bench.read()
+    assert bench.sock.sent == b"421 closing\r\n"
+    assert bench.sock.state == "shut"
+    bench.end()
+
+
+def test_what_was_written_leaves_before_the_connection_is_aborted(bench: Bench) -> None:
+    bench.sock.takes = [100]
+    bench.connection.write(b"421 no time\r\n")
+    bench.connection.abort()
+    bench.end()
+    assert bench.sock.sent == b"421 no time\r\n"
+    assert bench.sock.options == [], "nothing is lost, so nothing is reset"
+
+
+class Meddler(Recorder):
+    """Does something to another connection when it gets something."""
+
+    def __init__(self, doing: Callable[[], object]) -> None:
+        super().__init__()
+        self.doing = doing
+
+    def received(self, data: bytes) -> None:
+        super().received(data)
+        self.doing()
+
+
+def both_readable(bench: Bench, doing: Callable[[Bench], object], *incoming: bytes | OSError) -> Bench:
+    """Let two connections have input in one turn; the receiver of the first does something to the second."""
+    other = Bench(beside=bench)
+    bench.connection.attach(Meddler(lambda: doing(other)))
+    bench.sock.incoming, other.sock.incoming = [b"x"], list(incoming)
+    bench.read()
+    other.read()
+    assert other.told.chunks == []
+    bench.end()
+    return other
+
+
+@pytest.mark.parametrize("end", [b"", failure(errno.ECONNRESET)])
+def test_who_is_paused_by_another_gets_what_was_read_when_resumed_and_the_end_behind_it(
+    bench: Bench, end: bytes | OSError
+) -> None:
+    other = both_readable(bench, lambda other: other.connection.pause(), b"one")
+    assert other.told.chunks == []
+    other.sock.incoming = [end]
+    other.connection.resume()
+    other.read()
+    assert (other.told.chunks, other.told.ends) == ([], [])
+    other.end()
+    assert other.told.chunks == [b"one"]
+    assert [error and error.trouble for error in other.told.ends] == [
+        None if end == b"" else NetTrouble.RESET
+    ]
+
+
+def test_an_end_that_was_read_is_told_after_a_pause(bench: Bench) -> None:
+    other = both_readable(bench, lambda other: other.connection.pause(), b"")
+    assert other.told.ends == []
+    other.connection.resume()
+    other.end()
+    assert other.told.ends == [None]
+
+
+def test_who_is_closed_by_another_gets_nothing_more(bench: Bench) -> None:
+    other = both_readable(bench, lambda other: other.connection.close(), b"one")
+    assert other.told.chunks == []
+    assert other.sock.state == "shut"
+
+
+def test_a_new_receiver_gets_what_was_read_before_it_came(bench: Bench) -> None:
+    later = Recorder()
+    other = both_readable(bench, lambda other: other.connection.attach(later), b"one")
+    assert (other.told.chunks, later.chunks) == ([], [b"one"])
+
+
+def test_a_receiver_that_fails_keeps_nothing_from_the_others(bench: Bench) -> None:
+    other = both_readable(bench, lambda other: 1 / 0, b"one")
+    assert other.told.chunks == [b"one"]
+    (trouble,) = bench.loop.troubles
+    assert isinstance(trouble["exception"], ZeroDivisionError)
+
+
+def test_a_write_goes_out_and_only_the_rest_waits(bench: Bench) -> None:
     bench.sock.takes = [3, 100]
-    assert bench.connection.write(b"220 hello\r\n")
+    assert bench.write(b"220 hello\r\n")
     assert bench.sock.sent == b"220"
     bench.writable()
     assert bench.sock.sent == b"220 hello\r\n"
@@ -117,7 +259,7 @@ def test_a_write_goes_out_at_once_and_only_the_rest_waits(bench: Bench) -> None:
 
 def test_many_waiting_pieces_leave_together_and_partly(bench: Bench) -> None:
     for number in range(5):
-        bench.connection.write(b"%d-----" % number)
+        bench.write(b"%d-----" % number)
     bench.sock.takes = [8, 1, 100]
     bench.writable()
     bench.writable()
@@ -126,11 +268,11 @@ def test_many_waiting_pieces_leave_together_and_partly(bench: Bench) -> None:
 
 
 def test_a_writer_that_was_told_to_wait_is_told_to_go_on_once(bench: Bench) -> None:
-    assert bench.connection.write(bytes(100))
-    assert not bench.connection.write(b"x")
+    assert bench.write(bytes(100))
+    assert not bench.write(b"x")
     bench.sock.takes = [50, 30, 12, 100]
     bench.writable()
-    assert not bench.connection.write(b"")  # still over the low mark
+    assert not bench.write(b"")  # still over the low mark
     bench.writable()
     assert bench.told.writables == 0
     bench.writable()
@@ -140,13 +282,13 @@ def test_a_writer_that_was_told_to_wait_is_told_to_go_on_once(bench: Bench) -> N
 
 
 def test_a_wake_up_that_cannot_write_changes_nothing(bench: Bench) -> None:
-    bench.connection.write(b"x")
+    bench.write(b"x")
     bench.writable()
     assert bench.loop.writers
 
 
 def test_closing_waits_for_the_output_then_shuts_down_then_waits_for_the_peer(bench: Bench) -> None:
-    bench.connection.write(b"221 bye\r\n")
+    bench.write(b"221 bye\r\n")
     bench.connection.close()
     assert bench.loop.timers[0].delay_s == 3
     assert bench.sock.state == "open"
@@ -184,7 +326,7 @@ def test_after_goodbyes_on_both_sides_closing_waits_for_nothing_but_its_own_outp
     assert bench.sock.state == "closed"
     busy = Bench()
     busy.sock.takes = [3]
-    busy.connection.write(b"221 2.0.0 Bye\r\n")
+    busy.write(b"221 2.0.0 Bye\r\n")
     busy.connection.close(is_mutual=True)
     assert busy.sock.state != "closed"
     busy.sock.takes = [100]
@@ -211,7 +353,7 @@ def test_lingering_is_bounded_in_time_and_bytes() -> None:
 def test_a_peer_that_stops_sending_may_still_read_what_waits(bench: Bench) -> None:
     bench.connection.pause()
     bench.readable()
-    bench.connection.write(b"552 too big\r\n")
+    bench.write(b"552 too big\r\n")
     bench.connection.close()
     bench.sock.incoming = [b"more", b""]
     bench.readable()
@@ -233,7 +375,7 @@ def test_lingering_ends_when_the_peer_is_lost_or_slow_to_say_anything(bench: Ben
 
 
 def test_aborting_with_output_left_resets(bench: Bench) -> None:
-    bench.connection.write(b"x")
+    bench.write(b"x")
     bench.connection.abort()
     assert [option for _, option, _ in bench.sock.options] == [socket.SO_LINGER]
     assert bench.sock.state == "closed"
@@ -242,8 +384,8 @@ def test_aborting_with_output_left_resets(bench: Bench) -> None:
 
 def test_a_lost_connection_is_reported_by_the_reader_behind_the_last_words(bench: Bench) -> None:
     bench.sock.takes = [failure(errno.EPIPE)]
-    assert bench.connection.write(b"NOOP\r\n")
-    assert bench.connection.write(b"NOOP\r\n")
+    assert bench.write(b"NOOP\r\n")
+    assert bench.write(b"NOOP\r\n")
     assert bench.connection.is_closed
     assert bench.told.ends == []
     bench.sock.incoming = [b"421 bye\r\n", b""]
@@ -266,14 +408,14 @@ def test_a_read_that_fails_names_peer_and_reason(bench: Bench) -> None:
 
 def test_a_loss_while_flushing_or_after_the_end_just_closes() -> None:
     flushing, ended = Bench(), Bench()
-    flushing.connection.write(b"x")
+    flushing.write(b"x")
     flushing.connection.close()
     flushing.sock.takes = [failure(errno.ECONNRESET)]
     flushing.writable()
     ended.sock.incoming = [b""]
     ended.readable()
     ended.sock.takes = [failure(errno.EPIPE)]
-    ended.connection.write(b"x")
+    ended.write(b"x")
     for bench in (flushing, ended):
         assert bench.sock.state == "closed"
         assert len(bench.told.ends) == (1 if bench is ended else 0)
@@ -281,7 +423,7 @@ def test_a_loss_while_flushing_or_after_the_end_just_closes() -> None:
 
 def test_closing_a_broken_connection_is_immediate(bench: Bench) -> None:
     bench.sock.takes = [failure(errno.EPIPE)]
-    bench.connection.write(b"x")
+    bench.write(b"x")
     bench.connection.close()
     bench.connection.attach(bench.told)
     assert bench.sock.state == "closed"
