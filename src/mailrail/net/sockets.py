@@ -127,6 +127,8 @@ class SocketNetwork:
     def close(self) -> None:
         """Close at once what is already being closed, for the loop is about to end; what is open stays so."""
         if self._common is not None:
+            for party in tuple(self._common.turn.due):
+                party.send_due()
             for connection in tuple(self._common.leaving):
                 connection.abort()
 

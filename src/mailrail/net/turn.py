@@ -53,18 +53,25 @@ class Turn:
     def end(self) -> None:
         """Hand on what came, and send what is due by then."""
         came, due = self.came, self.due
-        for party, data in came:  # and whatever another's receiver lets in meanwhile
-            try:
-                if data and (take := party.take) is not None:
-                    take(data)
-                else:
-                    party.find(data)
-            except Exception as error:  # as the loop does for a callback of its own
-                self._loop.call_exception_handler(
-                    {"message": f"the receiver of {party} failed", "exception": error}
-                )
-        came.clear()
-        for party in due:
-            party.send_due()
-        due.clear()
-        self.is_ending = False
+        try:
+            for party, data in came:  # and whatever another's receiver lets in meanwhile
+                try:
+                    if data and (take := party.take) is not None:
+                        take(data)
+                    else:
+                        party.find(data)
+                except Exception as error:
+                    self._tell(party, error)
+            for party in due:
+                try:
+                    party.send_due()
+                except Exception as error:
+                    self._tell(party, error)
+        finally:
+            came.clear()
+            due.clear()
+            self.is_ending = False
+
+    def _tell(self, party: Party, error: Exception) -> None:
+        """Do as the loop does for a callback of its own, so that nobody else's turn is lost."""
+        self._loop.call_exception_handler({"message": f"what came for {party} failed", "exception": error})

@@ -14,7 +14,9 @@ from mailrail.net.turn import Turn
 
 _INPUT: Final = 1  # EPOLLIN and EPOLLOUT (epoll_ctl(2)), which not every system's module has
 _ROOM: Final = 4
-_EVENTS_PER_TURN: Final = 256  # what is left comes first in the next turn
+_EVENTS_PER_TURN: Final = (
+    64  # each may bring a read's worth of bytes; what is left comes first in the next turn
+)
 
 
 class Watch(Protocol):
@@ -92,22 +94,24 @@ class EpollWatch:
     def _look(self) -> None:
         """Call whom the system has something for; whoever is gone since is not called."""
         readers, writers = self._readers, self._writers
+        found = self._epoll.poll(0, _EVENTS_PER_TURN)
         self._turn.is_ending = True
-        for fd, events in self._epoll.poll(0, _EVENTS_PER_TURN):
-            try:
-                if events == _INPUT:  # nearly always
-                    readers.get(fd, _nobody)()
-                    continue
-                # An end or a failure is news for both.
-                if events != _ROOM and (reader := readers.get(fd)) is not None:
-                    reader()
-                if (writer := writers.get(fd)) is not None:
-                    writer()
-            except Exception as error:  # as the loop does for a callback of its own
-                self._loop.call_exception_handler(
-                    {"message": f"a callback for socket {fd} failed", "exception": error}
-                )
-        self._turn.end()
+        try:
+            for fd, events in found:
+                try:
+                    if events == _INPUT:  # nearly always
+                        readers.get(fd, _nobody)()
+                        continue
+                    # An end or a failure is news for both.
+                    if events != _ROOM:
+                        readers.get(fd, _nobody)()
+                    writers.get(fd, _nobody)()
+                except Exception as error:  # as the loop does for a callback of its own
+                    self._loop.call_exception_handler(
+                        {"message": f"a callback for socket {fd} failed", "exception": error}
+                    )
+        finally:
+            self._turn.end()
 
 
 def _nobody() -> None:

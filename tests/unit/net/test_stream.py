@@ -247,6 +247,28 @@ def test_a_receiver_that_fails_keeps_nothing_from_the_others(bench: Bench) -> No
     assert isinstance(trouble["exception"], ZeroDivisionError)
 
 
+def test_a_connection_that_cannot_be_watched_keeps_nothing_from_the_others(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the system has no memory for one watch more."""
+    other = Bench(beside=bench)
+    monkeypatch.setattr(bench.loop, "add_writer", fails)
+    other.sock.takes = [100]
+    bench.connection.write(b"250 first\r\n")  # takes nothing
+    other.connection.write(b"250 second\r\n")
+    bench.end()
+    assert other.sock.sent == b"250 second\r\n"
+    assert len(bench.loop.troubles) == 1
+    bench.read()
+    other.sock.incoming = [b"NOOP\r\n"]
+    other.readable()
+    assert other.told.chunks == [b"NOOP\r\n"]
+
+
+def fails(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "no")
+
+
 def test_a_write_goes_out_and_only_the_rest_waits(bench: Bench) -> None:
     bench.sock.takes = [3, 100]
     assert bench.write(b"220 hello\r\n")
