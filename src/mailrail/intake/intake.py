@@ -34,7 +34,7 @@ from mailrail.model import (
 from mailrail.model import reply as say
 from mailrail.observe import Bus
 from mailrail.promise import Promise
-from mailrail.spool import Committed, Content, Lease, Spool
+from mailrail.spool import Committed, Content, Draft, Lease, Spool
 
 
 class Taker(Protocol):
@@ -131,6 +131,7 @@ class Intake:
             StoreError: the spool takes no mail now.
         """
         now_us = self.clock.now_us()
+        queue_id = queue_id or self.ids.make_at(now_us)
         return Incoming(
             self,
             origin,
@@ -138,50 +139,34 @@ class Intake:
             treatment,
             tls,
             written_to or envelope.recipients,
-            queue_id or self.ids.make_at(now_us),
+            queue_id,
             now_us,
             asked_us,
+            HeaderWatch(self.limits.header_bytes, self.limits.header_lines),
+            self.spool.begin(queue_id),
+            [],
         )
 
 
 class Incoming(Promise[Reply]):
     """One message on its way in, and the promise of the reply to it."""
 
-    __slots__ = (
-        "_asked_us", "_began_us", "_draft", "_envelope", "_held", "_intake", "_is_plain", "_message", "_origin",
-        "_refusal", "_tls", "_treatment", "_watch", "_written_to", "queue_id",
-    )  # fmt: skip
-
-    _is_plain: bool  # from `finish` on
-    _message: Message  # from the commit on
-
-    def __init__(
-        self,
-        intake: Intake,
-        origin: Origin,
-        envelope: Envelope,
-        treatment: Treatment,
-        tls: str,
-        written_to: Sequence[Recipient],
-        queue_id: QueueId,
-        began_us: int,
-        asked_us: int,
-    ) -> None:
-        Promise.__init__(self)
-        self.queue_id = queue_id
-        self._intake = intake
-        self._origin = origin
-        self._envelope = envelope
-        self._treatment = treatment
-        self._tls = tls
-        self._watch = HeaderWatch(intake.limits.header_bytes, intake.limits.header_lines)
-        self._began_us = began_us
-        self._asked_us = asked_us
-        self._draft = intake.spool.begin(queue_id)
-        # What waits until our own lines can be written in front of it: where fields may be added, all of the header.
-        self._held: list[bytes] | None = []
-        self._refusal: Reply | None = None
-        self._written_to = written_to
+    _intake: Intake
+    _origin: Origin
+    _envelope: Envelope
+    _treatment: Treatment
+    _tls: str
+    _written_to: Sequence[Recipient]
+    queue_id: QueueId
+    _began_us: int
+    _asked_us: int
+    _watch: HeaderWatch
+    _draft: Draft
+    # What waits until our own lines can be written in front of it: where fields may be added, all of the header.
+    _held: list[bytes] | None
+    _refusal: Reply | None = None
+    _is_plain: bool = False  # from `finish` on
+    _release_us: int = 0  # from the commit on
 
     def write(self, content: bytes) -> Awaitable[None] | None:
         """Take content; an awaitable makes the sender wait."""
@@ -274,7 +259,7 @@ class Incoming(Promise[Reply]):
 
     def _commit(self) -> Reply | Awaitable[Reply]:
         intake, watch, envelope, draft = self._intake, self._watch, self._envelope, self._draft
-        message = self._message = Message(
+        message = Message(
             self.queue_id,
             intake.clock.now_us(),
             envelope,
@@ -284,6 +269,7 @@ class Incoming(Promise[Reply]):
             is_tls_optional=intake.heeds_tls_required and watch.is_tls_optional and not envelope.requiretls,
             is_plain=self._is_plain,
         )
+        self._release_us = message.release_us
         items = items_of(message, intake.route)
         is_held = envelope.hold is not None and message.release_us > message.arrived_us
         is_wanted = not is_held and intake.taker.has_room(
@@ -331,7 +317,7 @@ class Incoming(Promise[Reply]):
                 if result.leases:
                     intake.taker.offer(result.leases, result.content)
                 elif self._envelope.hold is not None:
-                    intake.taker.expect_at(self._message.release_us)
+                    intake.taker.expect_at(self._release_us)
         finally:  # whatever came of that, this is true; and what the session does next is told behind it
             if not self._is_over:
                 self.set_result(reply)
@@ -347,7 +333,7 @@ class Incoming(Promise[Reply]):
             protocol=origin.protocol,
             sender="<>" if sender is None else sender.text,
             recipients=len(envelope.recipients),
-            size=self._message.size_bytes,
+            size=self._draft.size_bytes,
             seconds=(self._intake.clock.now_us() - self._began_us) / SECOND_US,
             user=origin.user,
             tls=self._tls,

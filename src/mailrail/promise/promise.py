@@ -5,26 +5,27 @@ instructions for each. A message waits for two commits. Here whoever waits is ca
 
 It is for callers that are at rest when the answer comes, as they are behind a commit: what is called may do anything. It has
 the part of a future's methods that is used, with the same names, and can be awaited; then the loop's turn is waited for.
+
+It is a Struct, and so is what is a promise of its own work (an operation of the spool, a message on its way in): to make one of
+those, three times a message, takes a third of the time of a class that sets its attributes.
 """
 
 import asyncio
 from collections.abc import Callable, Generator
 from typing import Generic, TypeVar
 
+from msgspec import Struct
+
 T = TypeVar("T")
 
 
-class Promise(Generic[T]):
+class Promise(Struct, Generic[T], kw_only=True, eq=False):
     """One answer, for one listener."""
 
-    __slots__ = ("_error", "_is_over", "_listener", "_result")
-
-    _result: T
-
-    def __init__(self) -> None:
-        self._is_over = False
-        self._error: BaseException | None = None
-        self._listener: Callable[[Promise[T]], object] | None = None
+    _is_over: bool = False
+    _error: BaseException | None = None
+    _listener: "Callable[[Promise[T]], object] | None" = None
+    _result: T | None = None
 
     def add_done_callback(self, listener: Callable[["Promise[T]"], object], /) -> None:
         """Call *listener* with this promise once it is over: now, if it is."""
@@ -54,7 +55,7 @@ class Promise(Generic[T]):
         """
         if self._error is not None:
             raise self._error
-        return self._result
+        return self._result  # type: ignore[return-value]  # there is one, since it is over without an error
 
     def set_result(self, result: T) -> None:
         """Answer; once, and not when it is over."""

@@ -4,7 +4,7 @@ They end with the process (promise 5), so there is nothing to store. What is sto
 that an item is not waiting, to keep it out of the index of those that are.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final
 
 from mailrail.model import Item, Message
@@ -19,9 +19,11 @@ class Leases:
 
     Args:
         opening: a number that no earlier process had: its leases must not fit ours.
+        give_back: takes those of a caller that does not wait for them any more.
     """
 
-    def __init__(self, opening: int) -> None:
+    def __init__(self, opening: int, give_back: Callable[[Sequence[Lease]], object]) -> None:
+        self.give_back = give_back
         self._held: dict[int, Key] = {}  # by fence
         self._last_fence = opening << _FENCE_BITS
 
@@ -39,14 +41,13 @@ class Leases:
                 leases.append(Lease(message, item, fence))
         return tuple(leases)
 
-    def end(self, lease: Lease) -> int | None:
-        """End *lease*; return its queue id as a number, or None if it was not held any more."""
-        held = self._held.pop(lease.fence, None)
-        return None if held is None else held[0]
+    def end(self, lease: Lease) -> Key | None:
+        """End *lease*; return its item's key, or None if it was not held any more."""
+        return self._held.pop(lease.fence, None)
 
-    def resume(self, lease: Lease, number: int) -> None:
+    def resume(self, lease: Lease, key: Key) -> None:
         """Undo `end`: what was to be written was not."""
-        self._held[lease.fence] = (number, lease.item.destination)
+        self._held[lease.fence] = key
 
     def drop(self, keys: Collection[Key]) -> None:
         """End whatever leases there are on the items *keys*: they were deleted or moved."""

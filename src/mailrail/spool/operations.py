@@ -1,64 +1,39 @@
 """Floor 3 · spool — the kinds of writes, as group commit handles them: enter a batch, then answer.
 
-Hot path: two of these for every message (its commit and its settlement), so they are slotted and
+Hot path: two of these for every message (its commit and its settlement), so they are Structs and
 do their work in straight lines.
 """
 
 import asyncio
-import zlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-from mailrail.model import Item, Message, StoreError, parse_id
+from mailrail.model import Item, Message, StoreError
 from mailrail.promise import Promise
-from mailrail.spool.api import SMALL_BYTES, Committed, Content, Lease, NewMessage, Settled, Settlement
+from mailrail.spool.api import SMALL_BYTES, Committed, Content, Lease, Settled, Settlement
 from mailrail.spool.batch import Batch, Work, item_row
 from mailrail.spool.codec import encode_message
-from mailrail.spool.content import BytesContent
 from mailrail.spool.leases import Leases
+from mailrail.spool.rows import Key
 from mailrail.spool.schema import LEASED, WAITING
 
 T = TypeVar("T")
 _SETTLED: Final = Settled(True)  # nearly every answer
-GiveBackLater = Callable[[Sequence[Lease]], object]
 
 
 class CommitOperation(Promise[Committed]):
-    """A new message, and the promise that it is stored.
-
-    Args:
-        content: its content, whole unless it is in a file.
-        crc: CRC-32 of the content.
-        lease: hand the items to the caller.
-        give_back: takes the leases of a caller that does not wait for them any more.
-    """
-
-    __slots__ = (
-        "_content", "_crc", "_give_back", "_items", "_lease", "_leases", "_message", "_number",
-    )  # fmt: skip
+    """A new message, and the promise that it is stored."""
 
     is_last = False
 
-    def __init__(
-        self,
-        message: Message,
-        items: Sequence[Item],
-        content: Content,
-        crc: int,
-        lease: bool,
-        leases: Leases,
-        give_back: GiveBackLater,
-    ) -> None:
-        Promise.__init__(self)  # at a third of what super() costs
-        self._number = parse_id(message.queue_id)
-        self._message = message
-        self._items = items
-        self._content = content
-        self._crc = crc
-        self._lease = lease
-        self._leases = leases
-        self._give_back = give_back
+    _number: int  # its queue id
+    _message: Message
+    _items: Sequence[Item]
+    _content: Content  # whole unless it is in a file
+    _crc: int  # of the content
+    _lease: bool  # hand the items to the caller
+    _leases: Leases
 
     def enter(self, batch: Batch) -> None:
         """Add the rows."""
@@ -86,7 +61,7 @@ class CommitOperation(Promise[Committed]):
         if not self._is_over:
             self.set_result(Committed(self._content, leases))
         elif leases:
-            self._give_back(leases)
+            self._leases.give_back(leases)
 
     def fail(self, error: StoreError) -> None:
         """Answer that nothing is stored."""
@@ -96,43 +71,27 @@ class CommitOperation(Promise[Committed]):
 class SettleOperation(Promise[Settled]):
     """The end of a try with the notices it owes, and the promise that it is stored."""
 
-    __slots__ = ("_give_back", "_lease_new", "_leases", "_notices", "_number", "_settlement")
-
     is_last = False
 
-    def __init__(
-        self, settlement: Settlement, lease_new: bool, leases: Leases, give_back: GiveBackLater
-    ) -> None:
-        Promise.__init__(self)
-        self._settlement = settlement
-        self._lease_new = lease_new
-        self._leases = leases
-        self._give_back = give_back
-        self._number: int | None = None
-        new = settlement.new_messages
-        self._notices = [self._notice(one) for one in new] if new else ()
-
-    def _notice(self, new: NewMessage) -> CommitOperation:
-        content, crc = BytesContent(new.content), zlib.crc32(new.content)
-        return CommitOperation(
-            new.message, new.items, content, crc, self._lease_new, self._leases, self._give_back
-        )
+    _settlement: Settlement
+    _leases: Leases
+    _notices: Sequence[CommitOperation] = ()
+    _key: Key | None = None  # of the item, once its lease has ended
 
     def enter(self, batch: Batch) -> None:
         """End the lease, if it is held, and add the rows."""
-        settlement = self._settlement
+        settlement, key = self._settlement, self._key
         lease, left = settlement.lease, settlement.left
-        number = self._number
-        if number is None:
-            number = self._number = self._leases.end(lease)
-            if number is None:
+        if key is None:
+            key = self._key = self._leases.end(lease)
+            if key is None:
                 return
         if left is None:
-            batch.done += (number, lease.item.destination)
+            batch.done += key
             if lease.message.size_bytes > SMALL_BYTES:
-                batch.done_files.append(number)
+                batch.done_files.append(key[0])
         else:
-            batch.left += item_row(number, lease.message, left, WAITING)
+            batch.left += item_row(key[0], lease.message, left, WAITING)
             if not left.held:
                 batch.wait_for(left.destination, left.due_us)
         for notice in self._notices:
@@ -140,24 +99,24 @@ class SettleOperation(Promise[Settled]):
 
     def clashes(self, numbers: frozenset[int]) -> bool:
         """Tell whether a notice has one of *numbers*."""
-        return self._number is not None and any(notice.clashes(numbers) for notice in self._notices)
+        return self._key is not None and any(notice.clashes(numbers) for notice in self._notices)
 
     def finish(self, results: deque[object]) -> None:
         """Answer whether the lease was held, with the leases of the notices."""
-        is_done = self._number is not None
+        is_done = self._key is not None
         leases: tuple[Lease, ...] = ()
         if is_done and self._notices:
             leases = tuple([lease for notice in self._notices for lease in notice.begin_leases()])
         if not self._is_over:
             self.set_result(_SETTLED if is_done and not leases else Settled(is_done, leases))
         elif leases:
-            self._give_back(leases)
+            self._leases.give_back(leases)
 
     def fail(self, error: StoreError) -> None:
         """Answer that nothing was changed: the lease is still held."""
-        if self._number is not None:
-            self._leases.resume(self._settlement.lease, self._number)
-            self._number = None
+        if self._key is not None:
+            self._leases.resume(self._settlement.lease, self._key)
+            self._key = None
         _fail(self, error)
 
 
@@ -171,17 +130,17 @@ class GiveBackOperation:
     def __init__(self, theirs: Sequence[Lease], leases: Leases) -> None:
         self._theirs = theirs
         self._leases = leases
-        self._ended: list[tuple[Lease, int]] = []
+        self._ended: list[tuple[Lease, Key]] = []
         self.future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def enter(self, batch: Batch) -> None:
         """End what is held of them."""
         for lease in self._theirs:
-            number = self._leases.end(lease)
-            if number is not None:
-                self._ended.append((lease, number))
-        for lease, number in self._ended:
-            batch.back += (number, lease.item.destination)
+            key = self._leases.end(lease)
+            if key is not None:
+                self._ended.append((lease, key))
+        for lease, key in self._ended:
+            batch.back += key
             batch.wait_for(lease.item.destination, lease.item.due_us)
 
     def clashes(self, numbers: frozenset[int]) -> bool:
@@ -195,8 +154,8 @@ class GiveBackOperation:
 
     def fail(self, error: StoreError) -> None:
         """Answer that the leases are still held."""
-        for lease, number in self._ended:
-            self._leases.resume(lease, number)
+        for lease, key in self._ended:
+            self._leases.resume(lease, key)
         self._ended = []
         _fail(self.future, error)
 

@@ -25,6 +25,7 @@ from mailrail.spool.api import (
     Filter,
     Lease,
     Listed,
+    NewMessage,
     Settled,
     Settlement,
     Want,
@@ -108,7 +109,7 @@ class SqliteSpool:
         self._filing = Filing(ground.blobs)
         self._clock = clock
         self._bus = bus
-        self._leases = Leases(ground.opening)
+        self._leases = Leases(ground.opening, self.give_back)
         self._holds = ground.holds
         self._census = Census(ground.items, ground.most_items, bus)
         self._holding = asyncio.Lock()  # a change that fails must not undo another's
@@ -196,11 +197,13 @@ class SqliteSpool:
 
     def settle(self, settlement: Settlement, *, lease_new: bool = False) -> Promise[Settled]:
         """Record how a leased item ended, see `Spool.settle`."""
+        notices: list[CommitOperation] = []
         if settlement.left is not None or settlement.new_messages:  # of nearly none
             check_settlement(settlement)
             if self._holds:
                 settlement = hold_back_notices(self._holds, settlement)
-        operation = SettleOperation(settlement, lease_new, self._leases, self.give_back)
+            notices = [self._notice_of(new, lease_new) for new in settlement.new_messages]
+        operation = SettleOperation(settlement, self._leases, notices)
         self._group.submit(operation)
         return operation
 
@@ -348,12 +351,19 @@ class SqliteSpool:
 
     # -- inside ------------------------------------------------------------------------------------
 
+    def _notice_of(self, new: NewMessage, lease: bool) -> CommitOperation:
+        number, content = parse_id(new.message.queue_id), new.content
+        return CommitOperation(
+            number, new.message, new.items, BytesContent(content), zlib.crc32(content), lease, self._leases
+        )
+
     def _commit(
         self, message: Message, items: Sequence[Item], content: Content, crc: int, *, lease: bool
     ) -> CommitOperation:
         if self._holds:
             items = hold_back(self._holds, message, items)
-        operation = CommitOperation(message, items, content, crc, lease, self._leases, self.give_back)
+        number = parse_id(message.queue_id)
+        operation = CommitOperation(number, message, items, content, crc, lease, self._leases)
         self._group.submit(operation)
         return operation
 
