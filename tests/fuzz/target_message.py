@@ -62,7 +62,14 @@ def _check_watch(content: bytes, sizes: bytes) -> None:
         watch = HeaderWatch(1000, 20)
         for piece in pieces:
             watch.feed(piece)
-        facts = (watch.is_complete, watch.has_8bit, watch.has_nul, watch.received_count, watch.has(b"date"))
+        facts = (
+            watch.is_complete,
+            watch.has_8bit,
+            watch.header_has_nul,
+            watch.lines,
+            watch.received_count,
+            watch.has(b"date"),
+        )
         seen.append((watch.is_too_big, *(() if watch.is_too_big else (watch.header, *facts))))
         assert len(watch.header) <= 1000
     assert seen[0] == seen[1] == seen[2], seen

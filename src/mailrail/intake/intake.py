@@ -165,7 +165,6 @@ class Incoming(Promise[Reply]):
     # What waits until our own lines can be written in front of it: where fields may be added, all of the header.
     _held: list[bytes] | None
     _refusal: Reply | None = None
-    _is_plain: bool = False  # from `finish` on
     _release_us: int = 0  # from the commit on
 
     def write(self, content: bytes) -> Awaitable[None] | None:
@@ -204,13 +203,9 @@ class Incoming(Promise[Reply]):
     def _opening(self, content: bytes) -> bytes:
         # A first line that begins with a space is no field: it must not become a continuation of ours.
         has_no_header = content.startswith((b" ", b"\t"))
-        treatment, origin, tls, written_to = self._treatment, self._origin, self._tls, self._written_to
-        most = treatment.most_priority
-        if most is not None and not has_no_header and (wished := self._watch.priority) is not None:
-            self._envelope = replace(self._envelope, priority=min(wished, most))
-        if treatment.hides_client:
-            # DEVIATES RFC 5321 §4.4: no "from", because an address says where somebody lives. The event has it.
-            origin, tls = replace(origin, client="", helo=""), ""
+        origin, tls, written_to, added = self._origin, self._tls, self._written_to, b""
+        if not self._treatment.is_none:
+            origin, tls, added = self._treated(origin, tls, has_no_header=has_no_header)
         ours = received_line(
             origin,
             self._intake.hostname,
@@ -220,9 +215,18 @@ class Incoming(Promise[Reply]):
             recipient=written_to[0].forward_path if len(written_to) == 1 else None,
             priority=self._envelope.priority,
         )
-        if treatment.completes:
-            ours += self._missing_fields(has_no_header=has_no_header)
-        return ours + b"\r\n" + content if has_no_header else ours + content
+        return ours + added + (b"\r\n" + content if has_no_header else content)
+
+    def _treated(self, origin: Origin, tls: str, *, has_no_header: bool) -> tuple[Origin, str, bytes]:
+        """Do what is to be done to the message; return what the trace tells, and what stands behind the trace."""
+        treatment = self._treatment
+        most = treatment.most_priority
+        if most is not None and not has_no_header and (wished := self._watch.priority) is not None:
+            self._envelope = replace(self._envelope, priority=min(wished, most))
+        if treatment.hides_client:
+            # DEVIATES RFC 5321 §4.4: no "from", because an address says where somebody lives. The event has it.
+            origin, tls = replace(origin, client="", helo=""), ""
+        return origin, tls, self._missing_fields(has_no_header=has_no_header) if treatment.completes else b""
 
     def _missing_fields(self, *, has_no_header: bool) -> bytes:
         """Return the fields that a submission should have had (RFC 6409 §8.1 to §8.3)."""
@@ -242,22 +246,36 @@ class Incoming(Promise[Reply]):
         Args:
             is_plain: what was written is known to be so, see `Message`; what we put in front of it is.
         """
+        watch = self._watch
+        # Whatever may stand in the way of a message: most mail meets none of it.
+        if (
+            not self._treatment.is_none
+            or self._held is not None
+            or watch.is_too_big
+            or watch.header_has_nul
+            or watch.lines + 1 >= self._intake.limits.hops
+            or self._envelope.deliver_by is not None
+        ):
+            return self._finish_with_care(is_plain=is_plain)
+        return self._commit(is_plain)
+
+    def _finish_with_care(self, *, is_plain: bool) -> Reply | Awaitable[Reply]:
         refusal = self._judge() if self._envelope.deliver_by is None else self._judge_in_time()
         if refusal is not None:
             return self._refuse(refusal)
-        self._is_plain = is_plain and self._treatment.rewrite is None
+        is_rewritten = self._treatment.rewrite is not None
         if self._held is not None:  # all header, or no content at all
             begun = self._begin(self._held)
-            if self._treatment.rewrite is not None and begun is not None:
+            if is_rewritten and begun is not None:
                 return self._finish_later(begun)
-        return self._commit()
+        return self._commit(is_plain and not is_rewritten)
 
     async def _finish_later(self, begun: Awaitable[None]) -> Reply:
         await begun
-        reply = self._refuse(self._refusal) if self._refusal is not None else self._commit()
+        reply = self._refuse(self._refusal) if self._refusal is not None else self._commit(is_plain=False)
         return reply if isinstance(reply, Reply) else await reply
 
-    def _commit(self) -> Reply | Awaitable[Reply]:
+    def _commit(self, is_plain: bool) -> Reply | Awaitable[Reply]:
         intake, watch, envelope, draft = self._intake, self._watch, self._envelope, self._draft
         message = Message(
             self.queue_id,
@@ -267,7 +285,7 @@ class Incoming(Promise[Reply]):
             watch.has_8bit,
             self._origin,
             is_tls_optional=intake.heeds_tls_required and watch.is_tls_optional and not envelope.requiretls,
-            is_plain=self._is_plain,
+            is_plain=is_plain,
         )
         self._release_us = message.release_us
         items = items_of(message, intake.route)
@@ -295,7 +313,7 @@ class Incoming(Promise[Reply]):
         watch = self._watch
         if watch.is_too_big:
             return say.HEADER_TOO_BIG
-        if watch.has_nul and watch.header_has_nul:
+        if watch.header_has_nul:
             return say.NUL_IN_DATA
         if watch.received_count >= self._intake.limits.hops:
             return say.LOOP
@@ -308,7 +326,7 @@ class Incoming(Promise[Reply]):
 
     def _committed(self, committed: Promise[Committed]) -> None:
         intake, error = self._intake, committed.exception()
-        reply = say.QUEUED.with_text(f"Queued as {self.queue_id}") if error is None else self._failed(error)
+        reply = say.queued_as(self.queue_id) if error is None else self._failed(error)
         try:
             if error is None:
                 if intake.bus.wants(MessageAccepted):

@@ -4,18 +4,18 @@ Mail from elsewhere is never altered. What our own people hand in is looked at w
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import field
 from typing import Final
 
 from mailrail.message import HeaderWatch
-from mailrail.model import Reply
+from mailrail.model import Reply, value
 from mailrail.model import reply as say
 
 # RFC 5322 §3.6: at most one of each. Two of them are shown by one program and checked by another.
 _AT_MOST_ONE: Final = {b"sender": "Sender", b"date": "Date", b"message-id": "Message-ID"}
 
 
-@dataclass(frozen=True, slots=True)
+@value
 class Treatment:
     """How messages of one listener are treated.
 
@@ -28,6 +28,7 @@ class Treatment:
         most_priority: the highest priority that an MT-Priority field may give (RFC 6758 §3.1); None: it is not looked at.
             Only where `completes` holds the header section back.
         rewrite: returns a header section with addresses as they are to be shown; None where they stay. Only where `completes` holds it back.
+        is_none: nothing of all that, as with mail from elsewhere.
     """
 
     completes: bool = False
@@ -37,6 +38,11 @@ class Treatment:
     hides_client: bool = False
     most_priority: int | None = None
     rewrite: Callable[[bytes], Awaitable[bytes]] | None = None
+    is_none: bool = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        asks = self.completes, self.checks_header, self.judge_authors, self.hides_client, self.rewrite
+        self.is_none = not any(asks) and self.most_priority is None  # type: ignore[misc]  # frozen for others
 
 
 RELAYED: Final = Treatment()
@@ -49,7 +55,7 @@ def header_fault(watch: HeaderWatch) -> Reply | None:
         return say.BAD_HEADER.with_text(
             "No From field: say who wrote this" if senders == 0 else f"{senders} From fields: one is allowed"
         )
-    for field, name in _AT_MOST_ONE.items():
-        if (found := watch.count(field)) > 1:
+    for asked, name in _AT_MOST_ONE.items():
+        if (found := watch.count(asked)) > 1:
             return say.BAD_HEADER.with_text(f"{found} {name} fields: one is allowed")
     return None

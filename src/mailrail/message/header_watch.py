@@ -29,63 +29,58 @@ class HeaderWatch:
         is_complete: the empty line behind the header section was seen.
         is_too_big: a limit was passed: answer 552 5.3.4; what was kept is forgotten.
         has_8bit: an octet above 127 stands somewhere in the content.
-        has_nul: a NUL stands somewhere in the content, header or body.
+        lines: line ends of the header section as far as it has arrived.
     """
 
     __slots__ = (
-        "_head",
-        "_lines",
-        "_lower",
-        "_max_bytes",
-        "_max_lines",
-        "has_8bit",
-        "has_nul",
-        "is_complete",
-        "is_too_big",
-    )
+        "_head", "_lower", "_max_bytes", "_max_lines", "has_8bit", "is_complete", "is_too_big", "lines",
+    )  # fmt: skip
 
     def __init__(self, max_bytes: int = HEADER_BYTES, max_lines: int = HEADER_LINES) -> None:
         self._max_bytes = max_bytes
         self._max_lines = max_lines
         self._head: bytes | bytearray = b""
-        self._lines = 0
         self._lower: bytes | None = None
+        self.lines = 0
         self.is_complete = False
         self.is_too_big = False
         self.has_8bit = False
-        self.has_nul = False
 
     def feed(self, chunk: bytes) -> None:
         """Look at the next bytes of the content."""
-        if not self.has_8bit and not chunk.isascii():
+        if not chunk.isascii():
             self.has_8bit = True
-        if not self.has_nul and 0 in chunk:
-            self.has_nul = True
-        if not self.is_complete and not self.is_too_big:
-            self._feed_header(chunk)
-
-    def _feed_header(self, chunk: bytes) -> None:
-        seen = len(self._head)
-        self._lower = None
-        if not seen:
-            head: bytes | bytearray = chunk
-        else:
-            # One octet a chunk must not cost a copy each.
-            head = bytearray(self._head) if isinstance(self._head, bytes) else self._head
-            head += chunk
-        end = head.find(b"\r\n\r\n", seen - 3 if seen > 3 else 0)
-        if head.startswith(b"\r\n"):  # no field at all
-            self.is_complete, head = True, b""
-        elif end >= 0:
-            self.is_complete, head = True, head[: end + 2]
-            self._lines = head.count(b"\r\n")
-        else:
-            # Only what is new: to count the whole anew for each octet that comes alone would be O(n²).
-            self._lines += head[seen - 1 if seen else 0 :].count(b"\r\n")
-        self._head = head
-        if len(head) > self._max_bytes or self._lines > self._max_lines:
+        if self.is_complete or self.is_too_big:
+            return
+        end = -1 if self._head else chunk.find(b"\r\n\r\n")
+        if end < 0 or chunk.startswith(b"\r\n"):
+            self._feed_piece(chunk)
+        else:  # the whole header section, as it nearly always comes
+            self._head = chunk[: end + 2]
+            self.lines = self._head.count(b"\r\n")
+            self.is_complete = True
+        if len(self._head) > self._max_bytes or self.lines > self._max_lines:
             self.is_too_big = True
             self._head = b""
+
+    def _feed_piece(self, chunk: bytes) -> None:
+        """Take a header section that comes in pieces, or has no field at all."""
+        seen = len(self._head)
+        self._lower = None
+        # One octet a chunk must not cost a copy each.
+        head = self._head if isinstance(self._head, bytearray) else bytearray(self._head)
+        head += chunk
+        end = head.find(b"\r\n\r\n", seen - 3 if seen > 3 else 0)
+        if head.startswith(b"\r\n"):
+            self.is_complete, self._head = True, b""
+            return
+        if end >= 0:
+            self.is_complete, head = True, head[: end + 2]
+            self.lines = head.count(b"\r\n")
+        else:
+            # Only what is new: to count the whole anew for each octet that comes alone would be O(n²).
+            self.lines += head[seen - 1 if seen else 0 :].count(b"\r\n")
+        self._head = head
 
     @property
     def header(self) -> bytes:
@@ -100,11 +95,11 @@ class HeaderWatch:
     @property
     def header_has_nul(self) -> bool:
         """Tell whether a NUL stands in the header section (A2)."""
-        return self.has_nul and b"\0" in self._head
+        return 0 in self._head
 
     @property
     def received_count(self) -> int:
-        """Count the Received fields: the hops so far (RFC 5321 §6.3)."""
+        """Count the Received fields: the hops so far (RFC 5321 §6.3); never more than `lines` + 1."""
         return self._folded().count(b"\r\nreceived:")
 
     @property

@@ -276,6 +276,15 @@ EXPIRED: Final = Reply(554, "5.4.7", "Not delivered within the time allowed", "R
 DELETED_BY_OPERATOR: Final = Reply(554, "5.7.1", "Returned by the operator", "RFC 3463 §3.8")
 
 
+def queued_as(queue_id: str) -> Reply:
+    """Return QUEUED with a queue id, whose letters need no look."""
+    # Every message that is taken makes one: without the usual way through the constructor it takes half the steps.
+    reply, text = object.__new__(Reply), f"Queued as {queue_id}"
+    values = 250, "2.0.0", text, QUEUED.source, f"250 2.0.0 {text}\r\n".encode()
+    reply.code, reply.enhanced_code, reply.text, reply.source, reply.wire = values  # type: ignore[misc]  # frozen for others
+    return reply
+
+
 def register() -> dict[str, Reply]:
     """Return every reply that mailrail says, by name, for the reference manual."""
     return {name: value for name, value in globals().items() if isinstance(value, Reply)}

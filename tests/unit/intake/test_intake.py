@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given
@@ -116,11 +116,12 @@ def test_the_pieces_in_which_a_message_comes_change_nothing(
     [
         (b"Received: by a\r\n" * 50 + BODY, "554 5.4.6"),
         (b"received: by a\r\n" * 50, "554 5.4.6"),
+        (b"Received: by a\r\n" * 49 + b"Received: by a", "554 5.4.6"),
         (b"X: " + b"y" * 3000 + b"\r\n" + BODY, "552 5.3.4"),
         (b"A: b\r\n" * 61 + BODY, "552 5.3.4"),
         (b"A: \0\r\n" + BODY, "554 5.6.0"),
     ],
-    ids=["a64_hops", "a64_lower_case", "a16_bytes", "a16_lines", "a2_nul"],
+    ids=["a64_hops", "a64_lower_case", "a64_no_last_line_end", "a16_bytes", "a16_lines", "a2_nul"],
 )
 @pytest.mark.parametrize("treatment", [RELAYED, COMPLETED])
 @pytest.mark.parametrize("piece", [0, 7])
@@ -135,6 +136,13 @@ def test_a16_a64_a_header_over_a_limit_is_refused_and_nothing_is_kept(
         assert doorway.taker.offered == []
 
     simulate(main())
+
+
+@pytest.mark.parametrize("name", [one.name for one in fields(Treatment) if one.init])
+def test_a_treatment_that_asks_for_anything_is_not_none(name: str) -> None:
+    """What it asks for is on the longer road; an author is only added where fields are completed."""
+    assert RELAYED.is_none
+    assert Treatment(**{name: 1}).is_none is (name == "author")  # type: ignore[arg-type]  # anything but the default
 
 
 @pytest.mark.parametrize(

@@ -94,10 +94,21 @@ def test_eight_bit_octets_are_told_for_header_and_content() -> None:
     assert not watch(MAIL).has_8bit
 
 
-def test_a2_a_nul_is_told_for_header_and_content() -> None:
-    body_only = watch(b"Subject: a\r\n\r\n\0")
-    assert (body_only.has_nul, body_only.header_has_nul) == (True, False)
+def test_a2_a_nul_is_told_of_the_header_only() -> None:
+    assert not watch(b"Subject: a\r\n\r\n\0").header_has_nul
     assert watch(b"Sub\0ject: a\r\n\r\n").header_has_nul
+    assert watch(b"Subject: a\r\n", b"To: \0\r\n\r\n").header_has_nul
+
+
+@given(
+    st.lists(st.sampled_from([b"received:", b"Received: a", b"\r\n", b" "]), max_size=12), st.integers(0, 60)
+)
+def test_there_are_never_more_hops_than_lines_and_one(words: list[bytes], cut: int) -> None:
+    """By `lines` alone most mail is known not to go in circles."""
+    header = b"".join(words)
+    seen = watch(header[:cut], header[cut:])
+    assert seen.received_count <= seen.lines + 1
+    assert seen.lines == watch(header).lines == seen.header.count(b"\r\n")
 
 
 @pytest.mark.parametrize("cut", [1, 7, 4096])

@@ -43,6 +43,13 @@ def test_every_reply_of_the_register_names_its_source_and_agrees_with_itself(nam
     assert reply.wire.endswith(b"\r\n")
 
 
+def test_the_answer_to_a_message_is_queued_with_its_name() -> None:
+    """It is made without the constructor."""
+    reply, usual = say.queued_as("0123456789B"), say.QUEUED.with_text("Queued as 0123456789B")
+    assert reply == usual
+    assert (reply.wire, reply.source, str(reply)) == (usual.wire, usual.source, str(usual))
+
+
 def test_other_words_leave_the_codes() -> None:
     reply = say.TOO_BIG.with_text("too\nbig")
     assert (reply.code, reply.enhanced_code, reply.source) == (552, "5.3.4", say.TOO_BIG.source)
