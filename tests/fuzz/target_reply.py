@@ -32,8 +32,8 @@ def _read(pieces: Iterable[bytes]) -> tuple[list[Reply], bool]:
     try:
         for piece in pieces:
             reader.receive(piece)
-            while (reply := reader.next_reply()) is not None:
-                replies.append(reply)
+            while reader.ready or reader.read_on():
+                replies.append(reader.ready.popleft())
             assert len(reader._buffer) - reader._start <= LINE_OCTETS
             assert len(reader._lines) <= REPLY_LINES
     except RemoteProtocolError:

@@ -37,7 +37,7 @@ from mailrail.smtp.client_events import (
 )
 from mailrail.smtp.client_lines import TextWriter, challenge_of, command_line, initial_response
 from mailrail.smtp.client_states import NEXT, Stage, State, Step
-from mailrail.smtp.client_transaction import Transaction, format_envelope, is_done
+from mailrail.smtp.client_transaction import Transaction, check_cleared, format_envelope, is_done
 from mailrail.smtp.extensions import Extensions, parse_extensions
 from mailrail.smtp.lines import end_behind, is_clean, stuffed
 from mailrail.smtp.replies import ReplyReader
@@ -111,19 +111,43 @@ class ClientConnection:
         """
         if self.state is S_OVER:
             return None
+        ledger, replies, transaction = self._ledger, self._replies, self.transaction
+        ready = replies.ready
+        event: ClientEvent | None = None  # whatever leads to OVER, or ends *transaction*, makes one
         try:
-            return self._take()
+            while event is None and (ready or (replies.has_more and replies.read_on())):
+                reply = ready.popleft()
+                if not ledger:
+                    return self._unasked(reply)
+                stage = ledger.popleft()
+                if transaction is None:
+                    return self._answered(stage, reply)
+                if reply.code == 421:
+                    return self._break_off(transaction, stage, reply)
+                if stage is AT_RCPT:
+                    transaction.take_rcpt(reply)
+                elif stage is AT_MAIL:
+                    if reply.code >= 300:
+                        transaction.take_mail(reply)
+                elif stage is AT_DATA:
+                    event = self._data_answered(transaction, reply)
+                elif stage is AT_END:
+                    event = self._end_answered(transaction, reply)
+                elif stage is AT_CONTENT:
+                    event = self._chunk_answered(transaction, reply)
+                else:
+                    check_cleared(reply)
+                if event is None and not ledger:
+                    event = self._go_on(transaction)
         except RemoteProtocolError:
             self._move(T_CLOSE)
             raise
+        return event
 
     def data_to_send(self) -> bytes:
         """Return what must be written now, once."""
-        out = self._out
-        if not out:
-            return b""
-        data = out[0] if len(out) == 1 else b"".join(out)
-        out.clear()
+        data = b"".join(self._out)
+        self._out.clear()
         return data
 
     def awaiting(self) -> Stage | None:
@@ -216,14 +240,14 @@ class ClientConnection:
         stages = [AT_MAIL, *[AT_RCPT] * len(recipients)]
         if self.state is S_SPENT:
             stages.insert(0, AT_RSET)
-            lines.insert(0, b"RSET\r\n")
+            lines.insert(0, "RSET")
         self._is_bdat = extensions.has_chunking and (is_binary or whole is not None)
         if not (self._is_bdat or is_question):
             stages.append(AT_DATA)
-            lines.append(b"DATA\r\n")
+            lines.append("DATA")
         elif whole is not None and extensions.has_pipelining and len(whole) <= ONE_FLIGHT_OCTETS:
             stages.append(AT_END)
-            lines.append(b"BDAT %d LAST\r\n%b" % (len(whole), whole))
+            lines.append(f"BDAT {len(whole)} LAST")  # its octets come with it
         self._whole, self._is_plain, self._is_spent = whole, is_plain, False
         transaction = Transaction(len(recipients), stages, lines, is_question=is_question)
         if step is T_FOLLOW:
@@ -268,40 +292,11 @@ class ClientConnection:
 
     # --- replies ---------------------------------------------------------------------
 
-    def _take(self) -> ClientEvent | None:
-        """Take replies, until one of them makes an event; whatever leads to OVER does."""
-        ledger, next_reply = self._ledger, self._replies.next_reply
-        event: ClientEvent | None = None
-        while event is None and (reply := next_reply()) is not None:
-            transaction = self.transaction
-            if not ledger:
-                return self._unasked(reply)
-            stage = ledger.popleft()
-            if transaction is None:
-                return self._answered(stage, reply)
-            if reply.code == 421:
-                return self._break_off(stage, reply)
-            if stage is AT_RCPT:
-                transaction.take_rcpt(reply)
-            elif stage is AT_MAIL:
-                transaction.take_mail(reply)
-            elif stage is AT_DATA:
-                event = self._data_answered(transaction, reply)
-            elif stage is AT_END:
-                event = self._end_answered(transaction, reply)
-            elif stage is AT_CONTENT:
-                event = self._chunk_answered(transaction, reply)
-            elif not is_done(reply, stage):
-                raise RemoteProtocolError(f"RSET was refused: {reply}")
-            if event is None and not ledger:
-                event = self._go_on(transaction)
-        return event
-
     def _unasked(self, reply: Reply) -> ClientEvent | None:
         """Take a reply that answers no command."""
         if self.transaction is not None and not reply.is_positive:
             # Seen: 552 and the connection closed while a message that is too big still comes in.
-            return self._break_off(AT_CONTENT, reply)
+            return self._break_off(self.transaction, AT_CONTENT, reply)
         if reply.code == 421:
             self._move(T_CLOSE)
             return Dismissed(reply)
@@ -331,21 +326,26 @@ class ClientConnection:
             self._move(T_AUTH_OVER)
         elif stage is AT_QUIT:
             self._move(T_GOODBYE)
-        elif done:
-            self._move(T_CLEARED)
         else:
-            raise RemoteProtocolError(f"RSET was refused: {reply}")
+            check_cleared(reply)
+            self._move(T_CLEARED)
         return Answered(stage, reply)
 
     # --- the transaction -------------------------------------------------------------
 
     def _send_window(self, transaction: Transaction) -> None:
         """Send as many commands of *transaction* as may be in flight at once."""
-        stages, lines = transaction.next_commands(WINDOW if self.extensions.has_pipelining else 1)
-        self._out += lines
+        stages, lines = transaction.commands, transaction.lines
+        most = WINDOW if self.extensions.has_pipelining else 1
+        if len(stages) > most:
+            stages, lines = transaction.take_commands(most)
+        else:
+            transaction.commands = []
+        self._out.append(("\r\n".join(lines) + "\r\n").encode())
         self._ledger += stages
-        if stages[-1] is AT_END:
+        if stages[-1] is AT_END and self._whole is not None:  # by BDAT
             self._move(T_SEND_LAST)
+            self._out.append(self._whole)
             self._whole = None
 
     def _go_on(self, transaction: Transaction) -> ClientEvent | None:
@@ -364,7 +364,7 @@ class ClientConnection:
             self._move(T_GO_AHEAD)
             self._text = TextWriter()
             return ContentWanted()
-        self._move(T_SEND_LAST)
+        self.state = NEXT[self.state][T_SEND_LAST]  # in order, for the ledger led here
         if self._is_bdat:
             self._out.append(b"BDAT %d LAST\r\n%b" % (len(whole), whole))
         else:
@@ -373,10 +373,10 @@ class ClientConnection:
         return None
 
     def _data_answered(self, transaction: Transaction, reply: Reply) -> ClientEvent | None:
-        if reply.code < 400 and reply.code != 354:
-            raise RemoteProtocolError(f"{reply.code} makes no sense as a reply to DATA")
         if reply.code != 354:
-            transaction.settle_accepted(AT_DATA, reply)
+            if reply.code < 400:
+                raise RemoteProtocolError(f"{reply.code} makes no sense as a reply to DATA")
+            transaction.settle_open(AT_DATA, reply)
             return self._end(transaction, T_BROKEN_OFF)
         if transaction.accepted:
             return self._give_content()
@@ -393,7 +393,7 @@ class ClientConnection:
         if is_done(reply, AT_CONTENT):
             self._move(T_GO_AHEAD)
             return ContentWanted()
-        transaction.settle_accepted(AT_CONTENT, reply)
+        transaction.settle_open(AT_CONTENT, reply)
         return self._end(transaction, T_BROKEN_OFF)
 
     def _end_answered(self, transaction: Transaction, reply: Reply) -> ClientEvent | None:
@@ -402,7 +402,7 @@ class ClientConnection:
         if reply.code >= 300 and not is_done(reply, AT_END) and self._is_bdat:
             self._is_spent = True
         if self.role is R_SMTP:
-            transaction.settle_accepted(AT_END, reply)
+            transaction.settle_open(AT_END, reply)
         elif transaction.accepted:
             transaction.settle_next(AT_END, reply)
             if transaction.accepted:
@@ -410,16 +410,17 @@ class ClientConnection:
                 return None
         return self._end(transaction, T_BROKEN_OFF if self._is_spent else T_SETTLED)
 
-    def _break_off(self, stage: Stage, reply: Reply) -> Ended:
+    def _break_off(self, transaction: Transaction, stage: Stage, reply: Reply) -> Ended:
         """End the transaction and the session: what is still open gets *reply*."""
-        assert self.transaction is not None
-        self.transaction.settle_rest(stage, reply)
-        return self._end(self.transaction, T_CLOSE)
+        transaction.settle_open(stage, reply)
+        return self._end(transaction, T_CLOSE)
 
     def _end(self, transaction: Transaction, step: Step) -> Ended:
-        self._move(step)
+        self.state = state = NEXT[self.state][step]  # as above
+        if state is S_OVER:
+            self._ledger.clear()
         following, self._following = self._following, None
-        if following is not None and self.state is S_IDLE:
+        if following is not None and state is S_IDLE:
             self._move(T_BEGIN)
             self.transaction = following
         else:

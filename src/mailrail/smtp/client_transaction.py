@@ -5,7 +5,6 @@ of the data. What a lost connection leaves open may be tried again; what is sett
 """
 
 import re
-from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,61 +15,70 @@ from mailrail.smtp.params import format_mail, format_rcpt
 
 # Bound once: Python 3.11 takes 70 ns to find a member in its class.
 AT_MAIL, AT_RCPT = Stage.MAIL, Stage.RCPT
-_EIGHT_BIT, _BINARY = Body.EIGHT_BIT, Body.BINARY
+_SEVEN_BIT, _EIGHT_BIT, _BINARY = Body.SEVEN_BIT, Body.EIGHT_BIT, Body.BINARY
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def format_envelope(
     envelope: Envelope, recipients: Sequence[Recipient], size_bytes: int, body: Body, extensions: Extensions
-) -> list[bytes]:
-    """Write MAIL and every RCPT for a peer that offers *extensions*.
+) -> list[str]:
+    """Write MAIL and every RCPT for a peer that offers *extensions*, without their line ends.
 
     Raises:
         LocalProtocolError: the peer lacks what this envelope or body needs; convert it, or bounce it.
     """
     if not recipients:
         raise LocalProtocolError("a transaction needs a recipient")
+    offered, by = extensions.keywords, envelope.deliver_by
+    if body is not _SEVEN_BIT or envelope.smtputf8 or envelope.requiretls or by is not None:
+        _check_offered(envelope, body, extensions)
+    asks_of_delay = by is not None and "DELIVERBY" not in offered
+    sender = envelope.reverse_path
+    path = "" if sender is None else sender.text
+    lines = [f"MAIL FROM:<{path}>{format_mail(envelope, offered, size_bytes, body)}"]
+    for recipient in recipients:
+        parameters = format_rcpt(recipient, offered, asks_of_delay=asks_of_delay)
+        lines.append(f"RCPT TO:<{recipient.forward_path.text}>{parameters}")
+    text = "".join(lines)
+    if not (text.isprintable() and text.isascii()):
+        _check_characters(lines, envelope.smtputf8)
+    return lines
+
+
+def _check_offered(envelope: Envelope, body: Body, extensions: Extensions) -> None:
     if body is _EIGHT_BIT and not extensions.has_8bitmime:
         raise LocalProtocolError("the peer does not offer 8BITMIME: convert the content first (RFC 6152 §3)")
     if body is _BINARY and not extensions.has_binarymime:
         raise LocalProtocolError(
             "the peer does not offer BINARYMIME: convert the content first (RFC 3030 §3)"
         )
-    offered, smtputf8, by = extensions.keywords, envelope.smtputf8, envelope.deliver_by
-    if smtputf8 and not extensions.has_smtputf8:
+    if envelope.smtputf8 and not extensions.has_smtputf8:
         raise LocalProtocolError("the peer does not offer SMTPUTF8 (RFC 6531 §3.2)")
     if envelope.requiretls and not extensions.has_requiretls:
         raise LocalProtocolError("the peer does not offer REQUIRETLS (RFC 8689 §4.2.1)")
-    asks_of_delay = by is not None and "DELIVERBY" not in offered
-    if asks_of_delay and by is not None and by.returns:
+    by = envelope.deliver_by
+    if by is not None and by.returns and "DELIVERBY" not in extensions.keywords:
         raise LocalProtocolError("the peer does not offer DELIVERBY (RFC 2852 §4.1.4.1)")
-    parameters = format_mail(envelope, offered, size_bytes, body)
-    sender = envelope.reverse_path
-    path = "" if sender is None else sender.text
-    lines = [_encoded(f"MAIL FROM:<{path}>{parameters}", smtputf8)]
-    for recipient in recipients:
-        parameters = format_rcpt(recipient, offered, asks_of_delay=asks_of_delay)
-        lines.append(_encoded(f"RCPT TO:<{recipient.forward_path.text}>{parameters}", smtputf8))
-    return lines
 
 
-def _encoded(line: str, smtputf8: bool) -> bytes:
-    """Encode a command; what could end it early never leaves (command injection)."""
-    if not line.isprintable() and _CONTROL.search(line):
-        raise LocalProtocolError(f"control character in {line!r}")
-    if not smtputf8 and not line.isascii():
-        raise LocalProtocolError(f"{line!r} needs SMTPUTF8 (RFC 6531 §3.2)")
-    return line.encode() + b"\r\n"
+def _check_characters(lines: list[str], smtputf8: bool) -> None:
+    """Refuse what could end a command early (command injection), and what only SMTPUTF8 allows."""
+    for line in lines:
+        if _CONTROL.search(line):
+            raise LocalProtocolError(f"control character in {line!r}")
+        if not smtputf8 and not line.isascii():
+            raise LocalProtocolError(f"{line!r} needs SMTPUTF8 (RFC 6531 §3.2)")
 
 
 class Transaction:
     """Takes the replies of one transaction in the order of its commands.
 
     Attributes:
-        commands: what those of *lines* are that were not sent yet.
+        commands: what those of its commands are that were not sent yet.
+        lines: these, without line ends; meaningless once all were sent.
         replies: for each recipient what settled it, or None while it is open.
         stages: for each recipient what its reply answered.
-        accepted: recipients that RCPT took and that are still open, in order.
+        accepted: how many recipients RCPT took that are still open.
         is_refused: MAIL was refused: whatever the rest is answered, nobody gets anything.
 
     Args:
@@ -81,27 +89,25 @@ class Transaction:
     """
 
     __slots__ = (
-        "_asked", "_is_question", "_lines", "accepted", "commands", "is_refused", "replies", "stages",
+        "_asked", "_is_question", "_next", "accepted", "commands", "is_refused", "lines", "replies", "stages",
     )  # fmt: skip
 
     def __init__(
-        self, recipients: int, commands: list[Stage], lines: list[bytes], *, is_question: bool = False
+        self, recipients: int, commands: list[Stage], lines: list[str], *, is_question: bool = False
     ) -> None:
         self.commands = commands
-        self._lines = lines
+        self.lines = lines
         self._is_question = is_question
         self.replies: list[Reply | None] = [None] * recipients
         self.stages = [AT_RCPT] * recipients
-        self.accepted: deque[int] = deque()
+        self.accepted = 0
         self.is_refused = False
         self._asked = 0
+        self._next = 0  # before it nobody is open
 
-    def next_commands(self, most: int) -> tuple[list[Stage], list[bytes]]:
-        """Take out up to *most* of the commands that were not sent yet: what they are, and their lines."""
-        commands, lines = self.commands, self._lines
-        if len(commands) <= most:
-            self.commands = []
-            return commands, lines
+    def take_commands(self, most: int) -> tuple[list[Stage], list[str]]:
+        """Take out the first *most* of the commands that were not sent yet: what they are, and their lines."""
+        commands, lines = self.commands, self.lines
         taken = commands[:most], lines[:most]
         del commands[:most], lines[:most]
         return taken
@@ -114,9 +120,9 @@ class Transaction:
 
     def take_mail(self, reply: Reply) -> None:
         """Take the reply to MAIL."""
-        if reply.code >= 300 and not is_done(reply, AT_MAIL):
+        if not is_done(reply, AT_MAIL):
             self.is_refused = True
-            self.settle_rest(AT_MAIL, reply)
+            self.settle_open(AT_MAIL, reply)
 
     def take_rcpt(self, reply: Reply) -> None:
         """Take the reply to the next RCPT."""
@@ -126,36 +132,37 @@ class Transaction:
         if self.is_refused:
             return
         if is_taken and not self._is_question:
-            self.accepted.append(index)
+            self.accepted += 1
         else:
             self.replies[index] = reply
 
     def settled(self) -> tuple[Reply, ...]:
         """Return every recipient's reply, once nobody is open."""
-        replies = tuple([reply for reply in self.replies if reply is not None])
+        replies = tuple(filter(None, self.replies))
         assert len(replies) == len(self.replies), "a recipient was left without an answer"
         return replies
 
     def settle_next(self, stage: Stage, reply: Reply) -> None:
-        """Give the reply to the first accepted recipient that is open (RFC 2033 §4.2)."""
-        index = self.accepted.popleft()
+        """Give the reply to the first recipient that is open, once all were asked (RFC 2033 §4.2)."""
+        index = self._next
+        while self.replies[index] is not None:
+            index += 1
+        self._next = index + 1
         self.replies[index] = reply
         self.stages[index] = stage
+        self.accepted -= 1
 
-    def settle_accepted(self, stage: Stage, reply: Reply) -> None:
-        """Give the reply to every accepted recipient that is open."""
-        replies, stages = self.replies, self.stages
-        for index in self.accepted:
-            replies[index], stages[index] = reply, stage
-        self.accepted.clear()
-
-    def settle_rest(self, stage: Stage, reply: Reply) -> None:
+    def settle_open(self, stage: Stage, reply: Reply) -> None:
         """Give the reply to every recipient that is open, asked or not."""
-        self.accepted.clear()
-        for index, known in enumerate(self.replies):
-            if known is None:
-                self.replies[index] = reply
-                self.stages[index] = stage
+        count = len(self.replies)
+        if self.accepted == count:  # nearly always nobody was refused
+            self.replies, self.stages = [reply] * count, [stage] * count
+        else:
+            for index, known in enumerate(self.replies):
+                if known is None:
+                    self.replies[index] = reply
+                    self.stages[index] = stage
+        self.accepted = 0
 
 
 def is_done(reply: Reply, stage: Stage) -> bool:
@@ -168,3 +175,13 @@ def is_done(reply: Reply, stage: Stage) -> bool:
     if 300 <= code < 400:
         raise RemoteProtocolError(f"{code} makes no sense as a reply to {stage.value}")
     return code < 300
+
+
+def check_cleared(reply: Reply) -> None:
+    """Take the reply to RSET, which nobody refuses.
+
+    Raises:
+        RemoteProtocolError: this peer does.
+    """
+    if not is_done(reply, Stage.RSET):
+        raise RemoteProtocolError(f"RSET was refused: {reply}")

@@ -2,10 +2,12 @@
 
 Replies are hostile input that ends up in logs, notices and the queue (A58, CVE-2020-8794), so
 everything is bounded, controls become "?", and what is no reply is a RemoteProtocolError.
-Only CRLF ends a line. Pulled one at a time, so that a good reply in front of garbage counts.
+Only CRLF ends a line. Read one at a time, so that a good reply in front of garbage counts; only what comes with
+every message, a few replies of one line each, is looked up whole.
 """
 
 import re
+from collections import deque
 from functools import lru_cache
 from typing import Final
 
@@ -15,6 +17,7 @@ from mailrail.model import RemoteProtocolError, Reply, printable
 LINE_OCTETS: Final = 2048
 REPLY_LINES: Final = 100  # seen: 30 lines of EHLO; Postfix has no bound, Exim 4096 octets in all
 REPLY_OCTETS: Final = 64 * 1024
+USUAL_OCTETS: Final = 256  # of what is looked up whole; three lines have some 100
 _TOO_LONG: Final = f"a reply line of more than {LINE_OCTETS} octets"
 
 # LENIENT: RFC 5321 §4.2.1 names the second digits 0 to 5; others are seen and harmless.
@@ -48,6 +51,16 @@ def parse_line(line: bytes) -> tuple[bool, Reply]:
     return parts[2] != b"-", Reply(int(parts[1]), enhanced_code, printable(text))
 
 
+@lru_cache(maxsize=256)  # a pure function; what answers an envelope comes again with every message
+def parse_usual(data: bytes) -> tuple[Reply, ...]:
+    """Return the replies in *data*, if it is that and nothing else, each of one line; none, if it must be read line by line."""
+    try:
+        lines = [parse_line(line) for line in data.splitlines(keepends=True)]
+    except RemoteProtocolError:
+        return ()
+    return tuple([reply for _, reply in lines]) if all(is_last for is_last, _ in lines) else ()
+
+
 def join_lines(lines: list[Reply]) -> Reply:
     """Make one reply of its lines, at least one.
 
@@ -66,31 +79,43 @@ def join_lines(lines: list[Reply]) -> Reply:
 
 
 class ReplyReader:
-    """Cuts what a peer sends into replies; holds at most one unfinished line and its reply."""
+    """Cuts what a peer sends into replies; holds at most one unfinished line and its reply.
+
+    Attributes:
+        ready: replies that came, to be taken out.
+        has_more: something else came, of which `read_on` makes replies.
+    """
 
     __slots__ = (
-        "_buffer", "_lines", "_octets", "_start",
+        "_buffer", "_lines", "_octets", "_start", "has_more", "ready",
     )  # fmt: skip
 
     def __init__(self) -> None:
+        self.ready: deque[Reply] = deque()
+        self.has_more = False
         self._buffer = b""
         self._start = 0  # where the next line begins in the buffer
         self._lines: list[Reply] = []  # of a reply whose last line has not come
         self._octets = 0  # of these lines
 
     def receive(self, data: bytes) -> None:
-        """Take bytes as they arrived; pull `next_reply` until it gives None before the next call."""
+        """Take bytes as they arrived; take all of `ready`, and `read_on` until there is no more, before the next call."""
+        if not self.has_more:
+            if len(data) <= USUAL_OCTETS and (usual := parse_usual(data)):
+                self.ready += usual
+                return
+            self.has_more = True
         start, held = self._start, self._buffer
         self._buffer = held[start:] + data if start < len(held) else data
         self._start = 0
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether nothing is held: every byte that came was part of a finished reply."""
-        return self._start >= len(self._buffer) and not self._lines
+        """Tell whether nothing is held: every byte that came was part of a reply that was taken out."""
+        return not self.ready and self._start >= len(self._buffer) and not self._lines
 
-    def next_reply(self) -> Reply | None:
-        """Return the next whole reply, or None when more bytes are needed.
+    def read_on(self) -> bool:
+        """Make the next whole reply ready; False: more bytes are needed.
 
         Raises:
             RemoteProtocolError: not a reply, or over a limit; the session cannot go on.
@@ -100,16 +125,18 @@ class ReplyReader:
             is_last, line = parse_line(buffer[start:end])
             self._start = end
             if is_last and not self._lines:
-                return line
+                self.ready.append(line)
+                return True
             self._keep(line, end - start)
             if is_last:
-                reply = join_lines(self._lines)
+                self.ready.append(join_lines(self._lines))
                 self._lines, self._octets = [], 0
-                return reply
+                return True
             start = end
         if len(buffer) - start > LINE_OCTETS:
             raise RemoteProtocolError(_TOO_LONG)
-        return None
+        self.has_more = start < len(buffer) or bool(self._lines)
+        return False
 
     def _keep(self, line: Reply, octets: int) -> None:
         self._lines.append(line)

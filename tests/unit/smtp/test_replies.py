@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailrail.model import RemoteProtocolError, Reply
-from mailrail.smtp.replies import LINE_OCTETS, REPLY_LINES, ReplyReader
+from mailrail.smtp.replies import LINE_OCTETS, REPLY_LINES, ReplyReader, parse_usual
 
 
 def read(*pieces: bytes) -> list[Reply | str]:
@@ -15,8 +15,8 @@ def read(*pieces: bytes) -> list[Reply | str]:
     try:
         for piece in pieces:
             reader.receive(piece)
-            while (reply := reader.next_reply()) is not None:
-                found.append(reply)
+            while reader.ready or reader.read_on():
+                found.append(reader.ready.popleft())
     except RemoteProtocolError:
         found.append("error")
     return found
@@ -110,9 +110,25 @@ def test_the_reader_is_empty_between_replies_only() -> None:
     assert reader.is_empty
     for piece, empty in ((b"25", False), (b"0-a\r\n", False), (b"250 b\r\n", True), (b"2", False)):
         reader.receive(piece)
-        while reader.next_reply() is not None:
-            pass
+        while reader.ready or reader.read_on():
+            reader.ready.popleft()
         assert reader.is_empty is empty
+
+
+def test_a_reader_with_a_reply_that_nobody_took_is_not_empty() -> None:
+    reader = ReplyReader()
+    reader.receive(b"220 go\r\n250 slipped in\r\n")
+    reader.ready.popleft()
+    assert not reader.is_empty
+
+
+def test_only_short_reads_of_whole_replies_of_one_line_are_remembered() -> None:
+    parse_usual.cache_clear()
+    assert read(b"250 ok\r\n" * 100) == [Reply(250, "", "ok")] * 100
+    assert parse_usual.cache_info().currsize == 0
+    for wire in (b"250-a\r\n250 b\r\n", b"250 a\r\n250", b"250 a\r\n\r\n", b"250 a\r250 b\r\n"):
+        assert parse_usual(wire) == ()
+    assert parse_usual(b"250 a\r\n354 b\r\n") == (Reply(250, "", "a"), Reply(354, "", "b"))
 
 
 LINES = st.lists(
