@@ -22,12 +22,13 @@ from mailrail.client.wire import Wire
 from mailrail.model import Body, Envelope, LocalProtocolError, Recipient, Reply
 from mailrail.model.reply import NEXT_HOP_TOO_SMALL, TOO_MANY_RECIPIENTS
 from mailrail.net import Endpoint, Network, TlsInfo
-from mailrail.smtp import ClientEvent, ClientState, ContentWanted, Ended, Extensions, Stage
+from mailrail.smtp import ClientEvent, ClientState, ContentWanted, Ended, Stage
 
 BLOCK_BYTES: Final = 64 * 1024  # of a large message, in memory at a time
 # Bound once: Python 3.11 takes 70 ns to find a member in its class.
 AT_MAIL, AT_RCPT, AT_END = Stage.MAIL, Stage.RCPT, Stage.END
 _NOTHING: Final = WholeSource(b"")
+_NO_LIMIT: Final = float("inf")
 _REUSABLE: Final = frozenset({ClientState.IDLE, ClientState.SPENT})
 
 
@@ -43,16 +44,23 @@ class ClientSession:
 
     Attributes:
         peer: the other side.
+        extensions: what it offers, now that TLS and login are behind us.
         sent: messages (transactions) begun or announced.
     """
 
     __slots__ = (
-        "_announced", "_settings", "_wire", "peer", "sent",
+        "_announced", "_has_rcpt_limits", "_mail_max", "_settings", "_size_max_bytes", "_wire", "extensions",
+        "peer", "sent",
     )  # fmt: skip
 
     def __init__(self, wire: Wire, settings: ClientSettings) -> None:
         self.peer = wire.connection.peer
+        self.extensions = extensions = wire.protocol.extensions
         self.sent = 0
+        # Looked at for every message; what is not limited has a limit that nothing reaches.
+        self._size_max_bytes = _NO_LIMIT if extensions.size_bytes is None else extensions.size_bytes
+        self._mail_max = _NO_LIMIT if extensions.mail_max is None else extensions.mail_max
+        self._has_rcpt_limits = extensions.rcpt_max is not None or extensions.rcpt_domain_max is not None
         self._wire = wire
         self._settings = settings
         self._announced: Announced | None = None
@@ -72,9 +80,9 @@ class ClientSession:
         return cls(await open_wire(network, endpoint, terms, settings), settings)
 
     @property
-    def extensions(self) -> Extensions:
-        """What the peer offers now."""
-        return self._wire.protocol.extensions
+    def now_s(self) -> float:
+        """Loop time, while it calls *behind*."""
+        return self._wire.now_s
 
     @property
     def tls(self) -> TlsInfo | None:
@@ -85,17 +93,12 @@ class ClientSession:
     def is_usable(self) -> bool:
         """Tell whether another message may be sent: nothing went wrong, and MAILMAX allows it."""
         wire = self._wire
-        return wire.error is None and wire.protocol.state in _REUSABLE and self._has_mail_left
+        return wire.error is None and wire.protocol.state in _REUSABLE and self.sent < self._mail_max
 
     @property
     def has_announced(self) -> bool:
         """Tell whether a message is announced and may go on."""
         return self._announced is not None and self._wire.error is None
-
-    @property
-    def _has_mail_left(self) -> bool:
-        mail_max = self._wire.protocol.extensions.mail_max
-        return mail_max is None or self.sent < mail_max
 
     async def send(
         self,
@@ -129,11 +132,10 @@ class ClientSession:
         """
         targets = envelope.recipients if recipients is None else tuple(recipients)
         body = envelope.body if body is None else body
-        extensions = self._wire.protocol.extensions
-        if extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes:
+        if content.size_bytes > self._size_max_bytes:
             # RFC 1870 §6.2: what it says it will not take is not even tried.
             return SendResult((NEXT_HOP_TOO_SMALL,) * len(targets), (AT_MAIL,) * len(targets))
-        if not fits_one_round(targets, extensions):
+        if self._has_rcpt_limits and not fits_one_round(targets, self.extensions):
             return await self._in_rounds(envelope, targets, content, body, None)
         self._begin(envelope, targets, content, body, is_plain)
         ended = await self._conclude(content, behind)
@@ -173,12 +175,12 @@ class ClientSession:
             False: it must wait for its turn, or takes more than one transaction; nothing was sent.
         """
         protocol, whole = self._wire.protocol, content.whole
-        running, extensions = protocol.transaction, protocol.extensions
+        running = protocol.transaction
         if (
             whole is None
-            or not self._has_mail_left
-            or not fits_one_round(recipients, extensions)
-            or (extensions.size_bytes is not None and content.size_bytes > extensions.size_bytes)
+            or self.sent >= self._mail_max
+            or content.size_bytes > self._size_max_bytes
+            or (self._has_rcpt_limits and not fits_one_round(recipients, self.extensions))
             # Those whom the peer wants in a transaction of their own come first.
             or (running is not None and any(map(is_surplus, filter(None, running.replies))))
         ):
@@ -215,13 +217,12 @@ class ClientSession:
         Returns:
             False: nothing was begun, its end is there already, or that of the session.
         """
-        wire = self._wire
-        if wire.error is not None or wire.has_event():
-            return False
-        assert self._announced is not None
-        self._announced = None
-        wire.start(came, behind, self._settings.transaction_s)
-        return True
+        announced, self._announced = self._announced, None  # the next may be announced at once
+        assert announced is not None
+        if self._wire.start(came, behind, self._settings.transaction_s):
+            return True
+        self._announced = announced
+        return False
 
     def ended(self) -> SendResult:
         """Return what came of what `start_announced` began; with one recipient one transaction says it all.

@@ -32,13 +32,14 @@ class Wire:
         connection: where its bytes go; replaced by the one above it when TLS comes up.
         tls: what the handshake agreed on, or None in the clear.
         error: why the session is over, or None.
+        now_s: loop time, while *behind* is called.
         is_full: the last write asked to wait for `room`.
         behind: called when the envelope of another message may leave behind the content that is about to; does not raise.
     """
 
     __slots__ = (
         "_came", "_deadline", "_events", "_latest", "_loop", "_rings", "_stage", "_timer", "_waiter", "_waits",
-        "behind", "connection", "error", "is_full", "protocol", "tls",
+        "behind", "connection", "error", "is_full", "now_s", "protocol", "tls",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, protocol: ClientConnection, settings: ClientSettings) -> None:
@@ -46,6 +47,7 @@ class Wire:
         self.connection = connection
         self.tls: TlsInfo | None = None
         self.error: SessionError | None = None
+        self.now_s = 0.0
         self.is_full = False
         self.behind: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
@@ -64,7 +66,7 @@ class Wire:
     def attach(self) -> None:
         """Begin to listen."""
         self.connection.attach(self)
-        self._arm()
+        self._arm(self._loop.time())
 
     async def secure(self, terms: SessionTerms, timeout_s: float) -> None:
         """Bring TLS up.
@@ -99,16 +101,23 @@ class Wire:
             await self._waiting()
         return self._events.popleft()
 
-    def start(self, came: Callable[[], None], behind: Callable[[], None] | None, seconds: float) -> None:
+    def start(self, came: Callable[[], None], behind: Callable[[], None] | None, seconds: float) -> bool:
         """Go on, and call *came* once, from the loop: `next_event` has something to tell.
 
         Args:
             behind: as the attribute.
             seconds: as of `limit`.
+
+        Returns:
+            False: an event waits, or the session is over; nothing was done.
         """
+        if self._events or self.error is not None:
+            return False
         self._came, self.behind = came, behind
-        self._latest = self._loop.time() + seconds
-        self.go_on()
+        now_s = self._loop.time()
+        self._latest = now_s + seconds
+        self._go_on(now_s)
+        return True
 
     def next_event(self) -> ClientEvent:
         """Return the event of which `start` told.
@@ -143,17 +152,11 @@ class Wire:
 
     def go_on(self) -> None:
         """Write content that is due, with the envelope of the next message behind it if there is one."""
-        if self.behind is not None and self.protocol.may_follow():
-            behind, self.behind = self.behind, None
-            behind()
-        self.flush()
+        self._go_on(self._loop.time())
 
     def flush(self) -> None:
         """Write what the core has to say, and wait no longer than allowed for what it awaits."""
-        data = self.protocol.data_to_send()
-        if data and not self.connection.write(data):
-            self.is_full = True
-        self._arm()
+        self._flush(self._loop.time())
 
     def abort(self) -> None:
         """Close now; nothing more is received."""
@@ -186,7 +189,7 @@ class Wire:
             self._fail(None, str(error))
             return
         if not self._events:
-            self.go_on()
+            self._go_on(self._loop.time())
             return
         # With the end of one message came the go-ahead for the next: whoever waits for that end takes note
         # of it first, and goes on with the next, and its content, by `go_on`. Who is called does so at once.
@@ -202,7 +205,7 @@ class Wire:
     def writable(self) -> None:
         """Go on writing."""
         self.is_full = False
-        self._arm()
+        self._arm(self._loop.time())
         self._wake()
 
     def ended(self, error: NetError | None) -> None:
@@ -212,7 +215,20 @@ class Wire:
         trouble = error.trouble if error else NetTrouble.RESET
         self._fail(trouble, str(error) if error else f"{self.connection.peer} closed the connection")
 
-    # --- waiting ---------------------------------------------------------------------
+    # --- writing and waiting ---------------------------------------------------------
+
+    def _go_on(self, now_s: float) -> None:
+        behind = self.behind
+        if behind is not None and self.protocol.may_follow():
+            self.behind, self.now_s = None, now_s
+            behind()
+        self._flush(now_s)
+
+    def _flush(self, now_s: float) -> None:
+        data = self.protocol.data_to_send()
+        if data and not self.connection.write(data):
+            self.is_full = True
+        self._arm(now_s)
 
     def _waiting(self) -> asyncio.Future[None]:
         """Return what ends with the next event, or when the output has drained."""
@@ -247,14 +263,14 @@ class Wire:
         self.abort()
         self._tell(came)
 
-    def _arm(self) -> None:
+    def _arm(self, now_s: float) -> None:
         """Set the deadline for what is awaited now; the timer is only touched when it would ring too late."""
         stage = self.protocol.awaiting()
         if stage is None:
             self._deadline = _NEVER
             return
         self._stage = stage
-        deadline = self._loop.time() + self._waits[stage]
+        deadline = now_s + self._waits[stage]
         if deadline > self._latest:
             deadline = self._latest
         self._deadline = deadline

@@ -23,7 +23,7 @@ from mailrail.delivery import classify, demands, reverse_paths
 from mailrail.delivery.dispatch import Dispatch
 from mailrail.delivery.fallback import may_do_without_tls, plain
 from mailrail.delivery.fit import Fit, as_it_is, body_as_it_is, cleaned, fit
-from mailrail.delivery.parcel import Parcel, Progress, in_order, part_of, pending_of
+from mailrail.delivery.parcel import Parcel, Progress, by_route, in_order, part_of, pending_of
 from mailrail.model import (
     Attempt,
     Blame,
@@ -63,7 +63,7 @@ class SmtpCarrier:
     def is_open(self) -> bool:
         """Tell whether a session stands ready for the next message."""
         session = self._session
-        return session is not None and session.is_usable and self._may_go_on(session) and self._fault is None
+        return session is not None and self._fault is None and self._may_begin(session)
 
     @property
     def has_gone_ahead(self) -> bool:
@@ -96,7 +96,7 @@ class SmtpCarrier:
             raise self._fault
         if session is None or len(parcel.lease.item.pending) != 1:
             return False
-        if not (session.has_announced or (self.is_open and self._announce(parcel, session))):
+        if not (session.has_announced or (self._may_begin(session) and self._announce(parcel, session))):
             return False
         gone_ahead, self._gone_ahead = self._gone_ahead, None  # the next may go ahead at once
         assert gone_ahead is not None
@@ -135,14 +135,14 @@ class SmtpCarrier:
     def _announce(self, parcel: Parcel, session: ClientSession) -> bool:
         """Send the envelope of *parcel* over *session*, if all of it can go there, as it is."""
         message = parcel.lease.message
-        body = body_as_it_is(message, session.extensions)
-        if body is None or reverse_paths.has_others(parcel, self._dispatch.leaves_as):
+        body = body_as_it_is(message, session.extensions)  # None for what asks more of the route
+        if body is None or (message.is_tls_optional and self._route_for(parcel) is not self._route):
             return False
-        if self._astray(parcel) or self._route_for(parcel) is not self._route:
+        recipients, dispatch = pending_of(parcel), self._dispatch
+        if reverse_paths.has_others(message, recipients, dispatch.leaves_as) or self._is_astray(recipients):
             return False
-        recipients, is_plain = pending_of(parcel), message.is_plain
         if not session.announce(
-            message.envelope, parcel.content, recipients=recipients, body=body, is_plain=is_plain
+            message.envelope, parcel.content, recipients=recipients, body=body, is_plain=message.is_plain
         ):
             return False
         self._gone_ahead = parcel
@@ -171,10 +171,11 @@ class SmtpCarrier:
         if gone_ahead is not None and self.has_gone_ahead:
             assert gone_ahead.lease is parcel.lease, "what went ahead is carried next"
             return await self._finish(Progress(parcel), is_open=True)
-        if reverse_paths.has_others(parcel, self._dispatch.leaves_as):
+        recipients = pending_of(parcel)
+        if reverse_paths.has_others(parcel.lease.message, recipients, self._dispatch.leaves_as):
             return await self._carry_split(parcel)
-        if astray := self._astray(parcel):
-            return await self._carry_astray(parcel, astray)
+        if self._is_astray(recipients):
+            return await self._carry_astray(parcel, recipients)
         if (route := self._route_for(parcel)) is not self._route:
             attempt = await self._carry_apart(parcel, route)
             if not demands.may_relent(parcel.lease.message, attempt.outcomes):
@@ -255,13 +256,19 @@ class SmtpCarrier:
 
     # --- Over a session -----------------------------------------------------------------
 
-    def _may_go_on(self, session: ClientSession) -> bool:
-        return session.sent < self._most and self._loop.time() - self._opened_s < self._longest_s
+    def _may_begin(self, session: ClientSession) -> bool:
+        return (
+            session.is_usable
+            and session.sent < self._most
+            and self._loop.time() - self._opened_s < self._longest_s
+        )
 
     def _go_ahead(self) -> None:
         """Announce the next parcel, if there is one and it can be sent as it is."""
         ahead, session = self._ahead, self._session
-        if ahead is None or session is None or not self._may_go_on(session) or (parcel := ahead()) is None:
+        if ahead is None or session is None or session.sent >= self._most:
+            return
+        if session.now_s - self._opened_s >= self._longest_s or (parcel := ahead()) is None:
             return
         self._ahead = None  # another host may ask again
         try:
@@ -403,26 +410,19 @@ class SmtpCarrier:
 
     # --- When the settings have changed ---------------------------------------------------
 
-    def _astray(self, parcel: Parcel) -> dict[str, tuple[Route, list[int]]]:
-        """Group the recipients by route if some goes elsewhere by now; empty as long as none does."""
-        item, recipients = parcel.lease.item, parcel.lease.message.envelope.recipients
-        key, route_of = self._route.destination, self._dispatch.route
-        for one in item.pending:
-            if route_of(recipients[one.index]).destination != key:
-                break
-        else:
-            return {}
-        groups: dict[str, tuple[Route, list[int]]] = {}
-        for place, one in enumerate(item.pending):
-            route = route_of(recipients[one.index])
-            groups.setdefault(route.destination, (route, []))[1].append(place)
-        return groups
+    def _is_astray(self, recipients: Sequence[Recipient]) -> bool:
+        """Tell whether some of *recipients* goes elsewhere by now."""
+        for recipient in recipients:
+            route = self._dispatch.route(recipient)
+            if route.destination != self._route.destination:
+                return True
+        return False
 
-    async def _carry_astray(self, parcel: Parcel, groups: dict[str, tuple[Route, list[int]]]) -> Attempt:
-        """Carry each group by a session of its own: mail queued under a route that is no more."""
+    async def _carry_astray(self, parcel: Parcel, recipients: Sequence[Recipient]) -> Attempt:
+        """Carry those of each route by a session of their own: mail queued under a route that is no more."""
         outcomes: dict[int, Outcome] = {}
         attempt = Attempt(())
-        for route, places in groups.values():
+        for route, places in by_route(recipients, self._dispatch.route):
             carrier = self._dispatch.carrier_for(route)
             try:
                 attempt = await carrier.carry(part_of(parcel, places))

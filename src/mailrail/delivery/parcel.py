@@ -6,6 +6,7 @@ from typing import Protocol
 
 from mailrail.client import Source
 from mailrail.model import Attempt, Failed, Message, Outcome, Recipient
+from mailrail.routing import Route
 from mailrail.spool import Lease
 
 
@@ -51,6 +52,17 @@ def pending_of(parcel: Parcel) -> tuple[Recipient, ...]:
     if len(pending) == 1:  # nearly every item
         return (recipients[pending[0].index],)
     return tuple([recipients[one.index] for one in pending])
+
+
+def by_route(
+    recipients: Sequence[Recipient], route_of: Callable[[Recipient], Route]
+) -> list[tuple[Route, list[int]]]:
+    """Return where *recipients* go, and the places of those who go there."""
+    groups: dict[str, tuple[Route, list[int]]] = {}
+    for place, recipient in enumerate(recipients):
+        route = route_of(recipient)
+        groups.setdefault(route.destination, (route, []))[1].append(place)
+    return list(groups.values())
 
 
 def in_order(outcomes: dict[int, Outcome], last: Attempt) -> Attempt:

@@ -5,7 +5,7 @@ sender wished to hear of it (ENVID, RET, DELIVERBY) is not passed on with it (RF
 mail gets it from an address that leads back to the sender: to the sender it is still the same message, and all his wishes go with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from mailrail.delivery.parcel import Parcel, Part
@@ -21,13 +21,11 @@ def as_it_came(message: Message, recipient: Recipient) -> Address | None:
     return recipient.returns_to or message.envelope.reverse_path
 
 
-def has_others(parcel: Parcel, leaves_as: LeavesAs) -> bool:
-    """Tell whether the mail to some recipient leaves with another reverse-path than the envelope's."""
-    message = parcel.lease.message
-    envelope = message.envelope
-    came_as, recipients = envelope.reverse_path, envelope.recipients
-    for one in parcel.lease.item.pending:
-        path = leaves_as(message, recipients[one.index])
+def has_others(message: Message, recipients: Sequence[Recipient], leaves_as: LeavesAs) -> bool:
+    """Tell whether *message* leaves to some of *recipients* with another reverse-path than the envelope's."""
+    came_as = message.envelope.reverse_path
+    for recipient in recipients:
+        path = leaves_as(message, recipient)
         if path is not came_as and path != came_as:
             return True
     return False

@@ -185,6 +185,29 @@ def test_nothing_goes_ahead_over_a_session_that_has_had_enough() -> None:
     assert len(server.sessions) == 2
 
 
+@pytest.mark.parametrize(("age_s", "has_gone"), [(19, True), (21, False)])
+def test_nothing_goes_ahead_over_a_session_that_is_too_old(age_s: int, has_gone: bool) -> None:
+    server, asked = ToyServer(), list[Part]()
+
+    async def scenario(world: World) -> None:
+        first, second, third = [world.part() for _ in range(3)]
+
+        def offer() -> Part:
+            asked.append(third)
+            return third
+
+        carrier = world.carrier(first)
+        await carrier.carry(first, lambda: second)
+        await asyncio.sleep(age_s)
+        assert carrier.has_gone_ahead
+        await carrier.carry(second, offer)
+        assert carrier.has_gone_ahead == has_gone
+        await carrier.close()
+
+    run(World({ONE: server}, settings=DeliverySettings(session_s=20)), scenario)
+    assert len(asked) == has_gone, "who is not to go ahead is not taken out either"
+
+
 def test_what_demands_tls_of_its_own_does_not_go_ahead() -> None:
     server = ToyServer()
     first, _, has_gone = carried(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from tests.unit.client.toy_server import CUT, SILENCE, ToyServer
@@ -9,7 +10,7 @@ from tests.unit.delivery.world import ONE, TWO, World, run
 
 from mailrail.delivery import DeliverySettings, SmtpCarrier
 from mailrail.delivery.parcel import Part
-from mailrail.model import Attempt, DeliverBy, Delivered, Failed, Recipient, parse_address
+from mailrail.model import Attempt, DeliverBy, Delivered, Failed, Recipient, TlsLevel, parse_address
 
 OTHER = Recipient(parse_address("bob@example.org"), returns_to=parse_address("owner-news@example.com"))
 OPTIONAL = b"Subject: x\r\nTLS-Required: No\r\n\r\nhello\r\n"
@@ -68,6 +69,22 @@ def test_what_needs_no_more_than_the_session_at_hand_goes_the_short_road(
         await carrier.close()
 
     run(World({ONE: server}), scenario)
+
+
+@pytest.mark.parametrize("tls", [TlsLevel.MAY, TlsLevel.ENCRYPT])
+def test_what_may_do_without_tls_goes_the_short_road_only_where_it_is_not_demanded(tls: TlsLevel) -> None:
+    """RFC 8689 §3: the lane's session would be under TLS, if there were one."""
+
+    async def scenario(world: World) -> None:
+        route = world.courier.route(world.part().lease.message.envelope.recipients[0])
+        carrier = SmtpCarrier(world.courier, route)
+        await carrier.carry(world.part())
+        assert carrier.is_open
+        carrier._route = replace(route, tls=tls)
+        assert carrier.try_begin(world.part(content=OPTIONAL), nothing, nothing) == (tls is TlsLevel.MAY)
+        await carrier.close()
+
+    run(World({ONE: ToyServer()}), scenario)
 
 
 def test_a_session_that_has_had_enough_begins_nothing() -> None:
