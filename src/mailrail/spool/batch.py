@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 
 import apsw
 
-from mailrail.model import Item, Message
-from mailrail.spool.codec import encode_pending
+from mailrail.model import FIRST_ONLY, Item, Message
+from mailrail.spool.codec import FIRST_ONLY_BYTES, encode_pending
 from mailrail.spool.filters import recipients_text, sender_text
 
 T_co = TypeVar("T_co", covariant=True)
@@ -84,6 +84,11 @@ class Written:
 
 def item_row(number: int, message: Message, item: Item, state: int) -> tuple[Value, ...]:
     """Return the row of *item*; *number* is the message's key."""
+    pending = item.pending
+    if pending is FIRST_ONLY:  # as of nearly every item that is new
+        recipients, owed = f"\n{message.envelope.recipients[0].forward_path.folded}\n", FIRST_ONLY_BYTES
+    else:
+        recipients, owed = recipients_text(message, item), encode_pending(pending)
     return (
         number,
         item.destination,
@@ -93,6 +98,6 @@ def item_row(number: int, message: Message, item: Item, state: int) -> tuple[Val
         item.held,
         item.warned,
         sender_text(message),
-        recipients_text(message, item),
-        encode_pending(item.pending),
+        recipients,
+        owed,
     )

@@ -87,13 +87,12 @@ class _Record(msgspec.Struct, array_like=True, frozen=True):
     deliver_by: tuple[_By, bool, bool] | None = None
 
 
-_DEFAULT: Final = Notify.DEFAULT
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_record: Final = msgspec.msgpack.Decoder(_Record).decode
 _decode_pending: Final = msgspec.msgpack.Decoder(tuple[tuple[_Count, str], ...]).decode
 # RecursionError: what a newer version appended is skipped, and may be nested without end (A80).
 _DAMAGE: Final = (msgspec.MsgspecError, ValueError, RecursionError)
-_FIRST_ONLY_BYTES: Final = _encode(((0, ""),))
+FIRST_ONLY_BYTES: Final = _encode(((0, ""),))  # what FIRST_ONLY is written as
 
 
 def encode_message(message: Message, crc: int) -> bytes:
@@ -118,12 +117,7 @@ def encode_message(message: Message, crc: int) -> bytes:
         | message.is_tls_optional * _IS_TLS_OPTIONAL,
         None if sender is None else (sender.local_part, sender.domain),
         [
-            (
-                one.forward_path.local_part,
-                one.forward_path.domain,
-                0 if one.notify is _DEFAULT else one.notify.value,
-                one.orcpt,
-            )
+            (one.forward_path.local_part, one.forward_path.domain, one.notify, one.orcpt)
             if not (one.target or one.returns_to or one.is_forwarded)
             else _expanded(one)
             for one in envelope.recipients
@@ -150,7 +144,7 @@ def _expanded(one: Recipient) -> tuple[object, ...]:
     return (
         path.local_part,
         path.domain,
-        one.notify.value,
+        one.notify,
         one.orcpt,
         one.target,
         returns_to,
@@ -220,8 +214,6 @@ def _recipient(one: _Target) -> Recipient:
 
 def encode_pending(pending: tuple[Pending, ...]) -> bytes:
     """Write down the recipients that an item still owes."""
-    if pending is FIRST_ONLY:  # as of nearly every item that is new
-        return _FIRST_ONLY_BYTES
     return _encode([(one.index, one.last_reply) for one in pending])
 
 
@@ -231,7 +223,7 @@ def decode_pending(data: bytes) -> tuple[Pending, ...]:
     Raises:
         StoreError: DAMAGED.
     """
-    if data == _FIRST_ONLY_BYTES:
+    if data == FIRST_ONLY_BYTES:
         return FIRST_ONLY
     try:
         return tuple(Pending(index, last_reply) for index, last_reply in _decode_pending(data))

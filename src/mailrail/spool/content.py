@@ -2,26 +2,37 @@
 
 import zlib
 
+from msgspec import Struct
+
 from mailrail.model import QueueId, StoreError, StoreTrouble
 from mailrail.spool.api import SMALL_BYTES
 
 
-class BytesContent:
-    """Content held as bytes; shown as `whole` only when it is small."""
+class BytesContent(Struct, eq=False):
+    """Content held as bytes.
 
-    __slots__ = ("_stored", "size_bytes", "whole")
+    Attributes:
+        stored: all of it.
+        size_bytes: its length.
+        whole: all of it, if it is small.
+    """
 
-    def __init__(self, stored: bytes) -> None:
-        self._stored = stored
-        size_bytes = self.size_bytes = len(stored)
-        self.whole: bytes | None = stored if size_bytes <= SMALL_BYTES else None
+    stored: bytes
+    size_bytes: int
+    whole: bytes | None
 
     async def read(self, offset: int, length: int, /) -> bytes:
         """Return up to *length* bytes from *offset*, fewer only at the end."""
-        return self._stored[offset : offset + length]
+        return self.stored[offset : offset + length]
 
     def close(self) -> None:
         """Do nothing: the bytes go with the last reference."""
+
+
+def in_memory(stored: bytes) -> BytesContent:
+    """Return *stored* as content, which is shown as `whole` only when it is small."""
+    size_bytes = len(stored)
+    return BytesContent(stored, size_bytes, stored if size_bytes <= SMALL_BYTES else None)
 
 
 def checked(queue_id: QueueId, body: bytes, size_bytes: int, crc: int) -> BytesContent:
@@ -34,4 +45,4 @@ def checked(queue_id: QueueId, body: bytes, size_bytes: int, crc: int) -> BytesC
         raise StoreError(
             StoreTrouble.DAMAGED, f"the content of {queue_id} is not what was stored ({len(body)} bytes)"
         )
-    return BytesContent(body)
+    return in_memory(body)

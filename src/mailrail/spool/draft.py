@@ -1,11 +1,15 @@
 """Floor 3 · spool — a message being received: in memory while small, then on its way to a file."""
 
+import zlib
 from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from mailrail.model import Item, Message, QueueId
 from mailrail.promise import Promise
-from mailrail.spool.api import SMALL_BYTES, Committed
+from mailrail.spool.api import SMALL_BYTES, Committed, Content
+from mailrail.spool.content import BytesContent
 from mailrail.spool.filewriter import FileWriter
 from mailrail.spool.rules import check_commit
 
@@ -13,10 +17,10 @@ from mailrail.spool.rules import check_commit
 class Keeper(Protocol):
     """What a draft asks of its spool."""
 
-    def commit_small(
-        self, message: Message, items: Sequence[Item], body: bytes, *, lease: bool
+    def store(
+        self, message: Message, items: Sequence[Item], content: Content, crc: int, *, lease: bool
     ) -> Promise[Committed]:
-        """Store a message whose content is at hand."""
+        """Store a message whose content is at hand, *crc* its CRC-32."""
         ...
 
     def commit_large(
@@ -34,18 +38,15 @@ class Keeper(Protocol):
         ...
 
 
-class SqliteDraft:
+class SqliteDraft(Struct, eq=False):
     """A message being received."""
 
-    __slots__ = ("_chunks", "_file", "_is_over", "_keeper", "queue_id", "size_bytes")
-
-    def __init__(self, keeper: Keeper, queue_id: QueueId) -> None:
-        self.queue_id = queue_id
-        self.size_bytes = 0
-        self._keeper = keeper
-        self._chunks: list[bytes] = []
-        self._file: FileWriter | None = None
-        self._is_over = False
+    queue_id: QueueId
+    _keeper: Keeper
+    _chunks: list[bytes]
+    _file: FileWriter | None = None
+    _is_over: bool = False
+    size_bytes: int = 0
 
     def write(self, chunk: bytes, /) -> Awaitable[None] | None:
         """Add bytes; wait for what is returned, if anything, before writing more."""
@@ -65,7 +66,9 @@ class SqliteDraft:
         self._is_over = True
         if self._file is not None:
             return self._keeper.commit_large(message, items, self._file, lease=lease)
-        return self._keeper.commit_small(message, items, b"".join(self._chunks), lease=lease)
+        body = b"".join(self._chunks)
+        content = BytesContent(body, self.size_bytes, body)
+        return self._keeper.store(message, items, content, zlib.crc32(body), lease=lease)
 
     def discard(self) -> None:
         """Forget the bytes, and the file if there is one."""

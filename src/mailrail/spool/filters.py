@@ -20,10 +20,8 @@ def sender_text(message: Message) -> str:
 
 def recipients_text(message: Message, item: Item) -> str:
     r"""Return the pending recipients as they are searched for, each between "\n"."""
-    recipients, pending = message.envelope.recipients, item.pending
-    if len(pending) == 1:
-        return f"\n{recipients[pending[0].index].forward_path.folded}\n"
-    paths = [recipients[one.index].forward_path.folded for one in pending]
+    recipients = message.envelope.recipients
+    paths = [recipients[one.index].forward_path.folded for one in item.pending]
     return "\n{}\n".format("\n".join(paths))
 
 

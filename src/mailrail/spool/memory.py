@@ -23,7 +23,7 @@ from mailrail.spool.api import (
     Settlement,
     Want,
 )
-from mailrail.spool.content import BytesContent
+from mailrail.spool.content import in_memory
 from mailrail.spool.filters import matches
 from mailrail.spool.holds import Holds, hold_back, with_hold, without_holds
 from mailrail.spool.rules import check_commit, check_reroute, check_settlement, merged
@@ -180,7 +180,7 @@ class MemorySpool:
         stored = self.store.messages.get(queue_id)
         if stored is None:
             raise StoreError(StoreTrouble.DAMAGED, f"{queue_id} is not in the spool")
-        return BytesContent(stored.content)
+        return in_memory(stored.content)
 
     async def select(
         self, wanted: Filter, *, after: tuple[QueueId, str] | None = None, limit: int = 100
@@ -277,7 +277,7 @@ class MemorySpool:
         self.store.check()
         self._check_new([message])
         leases = self._store(NewMessage(message, tuple(items), content), lease)
-        return Committed(BytesContent(content), leases)
+        return Committed(in_memory(content), leases)
 
     def _states(self) -> Iterable[_State]:
         return (state for stored in self.store.messages.values() for state in stored.items.values())

@@ -51,13 +51,9 @@ class CommitOperation(Promise[Committed]):
         """Tell whether it stores one of *numbers*."""
         return self._number in numbers
 
-    def begin_leases(self) -> tuple[Lease, ...]:
-        """Lease the items, which are stored now, if they are to be handed over."""
-        return self._leases.begin(self._message, self._items, self._number) if self._lease else ()
-
     def finish(self, results: deque[object]) -> None:
         """Answer with the leases."""
-        leases = self.begin_leases()
+        leases = self._leases.begin(self._message, self._items, self._number) if self._lease else ()
         if not self._is_over:
             self.set_result(Committed(self._content, leases))
         elif leases:
@@ -106,7 +102,9 @@ class SettleOperation(Promise[Settled]):
         is_done = self._key is not None
         leases: tuple[Lease, ...] = ()
         if is_done and self._notices:
-            leases = tuple([lease for notice in self._notices for lease in notice.begin_leases()])
+            for notice in self._notices:
+                notice.finish(results)
+                leases += notice.result().leases
         if not self._is_over:
             self.set_result(_SETTLED if is_done and not leases else Settled(is_done, leases))
         elif leases:

@@ -34,7 +34,7 @@ from mailrail.spool.batch import Batch, Work
 from mailrail.spool.census import Census
 from mailrail.spool.changing import Changed, KeepHolds, MutatePage, Reroute, Resolve
 from mailrail.spool.claiming import Claim, Claimed
-from mailrail.spool.content import BytesContent, checked
+from mailrail.spool.content import checked, in_memory
 from mailrail.spool.cure import Patience
 from mailrail.spool.damage import Damage, SetAside
 from mailrail.spool.disk import Disk
@@ -124,7 +124,7 @@ class SqliteSpool:
         """Begin to store a message under *queue_id*."""
         if self._group.broken is not None:
             raise self._group.broken
-        return SqliteDraft(self, queue_id)
+        return SqliteDraft(queue_id, self, [])
 
     def newest(self) -> QueueId | None:
         """Return the highest queue id that the spool held when it was opened."""
@@ -139,11 +139,16 @@ class SqliteSpool:
         """Tell whether another message may be let in."""
         return self._census.has_place()
 
-    def commit_small(
-        self, message: Message, items: Sequence[Item], body: bytes, *, lease: bool
-    ) -> Promise[Committed]:
+    def store(
+        self, message: Message, items: Sequence[Item], content: Content, crc: int, *, lease: bool
+    ) -> CommitOperation:
         """Store a message whose content is at hand (for SqliteDraft only)."""
-        return self._commit(message, items, BytesContent(body), zlib.crc32(body), lease=lease)
+        if self._holds:
+            items = hold_back(self._holds, message, items)
+        number = parse_id(message.queue_id)
+        operation = CommitOperation(number, message, items, content, crc, lease, self._leases)
+        self._group.submit(operation)
+        return operation
 
     def commit_large(
         self, message: Message, items: Sequence[Item], file: FileWriter, *, lease: bool
@@ -352,20 +357,8 @@ class SqliteSpool:
     # -- inside ------------------------------------------------------------------------------------
 
     def _notice_of(self, new: NewMessage, lease: bool) -> CommitOperation:
-        number, content = parse_id(new.message.queue_id), new.content
-        return CommitOperation(
-            number, new.message, new.items, BytesContent(content), zlib.crc32(content), lease, self._leases
-        )
-
-    def _commit(
-        self, message: Message, items: Sequence[Item], content: Content, crc: int, *, lease: bool
-    ) -> CommitOperation:
-        if self._holds:
-            items = hold_back(self._holds, message, items)
-        number = parse_id(message.queue_id)
-        operation = CommitOperation(number, message, items, content, crc, lease, self._leases)
-        self._group.submit(operation)
-        return operation
+        number, content, crc = parse_id(new.message.queue_id), in_memory(new.content), zlib.crc32(new.content)
+        return CommitOperation(number, new.message, new.items, content, crc, lease, self._leases)
 
     async def _commit_file(
         self,
@@ -379,7 +372,7 @@ class SqliteSpool:
         content = self._filing.content(message.queue_id, message.size_bytes)
         try:
             await file.finish()
-            committed = await self._commit(message, items, content, file.crc, lease=lease)
+            committed = await self.store(message, items, content, file.crc, lease=lease)
         except StoreError as error:
             # After a failed sync the row may be there if the power fails now: its file is kept until the cure.
             if self._group.broken is None:
