@@ -17,6 +17,7 @@ from mailrail.model import (
     Failed,
     Item,
     Message,
+    Notify,
     Outcome,
     Pending,
     Reply,
@@ -28,6 +29,7 @@ from mailrail.queue.retry import Uniform, is_expired, next_wait_s, vary
 from mailrail.queue.settings import RetrySettings
 from mailrail.spool import Lease
 
+_DEFAULT: Final = Notify.DEFAULT
 _NONE: Final[tuple[tuple[int, Outcome], ...]] = ()
 
 
@@ -67,14 +69,17 @@ class Moment:
 DONE: Final = Decision(None, _NONE)
 
 
-def delivered(item: Item, outcomes: Sequence[Outcome]) -> tuple[tuple[int, Outcome], ...] | None:
-    """Return the final outcomes of *item* when every recipient was delivered; None: somebody was not, `decide`."""
-    if len(outcomes) == 1:  # nearly every item
-        outcome = outcomes[0]
-        return ((item.pending[0].index, outcome),) if type(outcome) is Delivered else None
-    if not all(type(outcome) is Delivered for outcome in outcomes):
-        return None
-    return tuple((one.index, outcome) for one, outcome in zip(item.pending, outcomes, strict=True))
+def is_quiet_end(lease: Lease, outcomes: Sequence[Outcome]) -> bool:
+    """Tell whether every recipient of *lease* was delivered, and nobody asked to hear of that.
+
+    *Source:* RFC 3461 §4.1, by which no NOTIFY asks for failures and delays alone; RFC 2852 §4.
+    """
+    envelope = lease.message.envelope
+    recipients = envelope.recipients
+    for pending, outcome in zip(lease.item.pending, outcomes, strict=True):
+        if type(outcome) is not Delivered or recipients[pending.index].notify is not _DEFAULT:
+            return False
+    return envelope.deliver_by is None
 
 
 def decide(

@@ -34,16 +34,7 @@ from mailrail.spool import Spool
 
 
 class Desk(Protocol):
-    """Who gives a lane its work; every method is synchronous.
-
-    Attributes:
-        courier: makes the carriers of new lanes; another than a lane's own when settings have changed meanwhile.
-    """
-
-    @property
-    def courier(self) -> Courier:
-        """Return who makes carriers now."""
-        ...
+    """Who gives a lane its work; every method is synchronous."""
 
     def next_work(self, destination: Destination) -> Work | None:
         """Return the next work of *destination* that may be tried now."""
@@ -88,11 +79,12 @@ class Lane:
         ahead: what it holds besides: to be tried next, and perhaps begun; it goes back likewise.
         idle_since_s: loop time since when it has nothing to do.
         courier: who made its carrier.
+        is_outdated: a new lane would go by other settings: then it is to take the place of this one.
     """
 
     __slots__ = (
         "_carrier", "_desk", "_jumps", "_loop", "_spool", "_waiter", "ahead", "courier", "destination",
-        "idle_since_s", "work",
+        "idle_since_s", "is_outdated", "work",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +101,7 @@ class Lane:
         self.ahead: Work | None = None
         self.idle_since_s = 0.0
         self.courier = courier
+        self.is_outdated = False
         self._carrier: Carrier | None = None
         self._desk = desk
         self._spool = spool
@@ -122,7 +115,7 @@ class Lane:
             self._desk.untried(self.destination, work)
             return
         self.work = work
-        if work is None or not self._try_begin(work):
+        if work is None or not self._goes_on():
             self._wake()
 
     async def run(self) -> None:
@@ -143,15 +136,11 @@ class Lane:
             await self._close()
 
     def _goes_on(self) -> bool:
-        """Begin the next work, or rest; False: there is something for the task to do."""
-        if self.work is not None:
-            return self._try_begin(self.work)
-        # Only an open session is worth keeping: with none, a new lane is as quick.
-        return self._is_open() and not self._is_outdated() and self._desk.may_rest(self)
-
-    def _try_begin(self, work: Work) -> bool:
-        """Begin *work* by the short road, if it can go there."""
-        carrier = self._carrier
+        """Begin the work at hand by the short road, or rest without one; False: there is something for the task to do."""
+        work, carrier = self.work, self._carrier
+        if work is None:
+            # Only an open session is worth keeping: with none, a new lane is as quick.
+            return self._is_open() and not self.is_outdated and self._desk.may_rest(self)
         if carrier is None or not isinstance(work, Job):
             return False
         try:
@@ -211,7 +200,7 @@ class Lane:
 
     def _take_ahead(self) -> Job | None:
         """Take the next work for the carrier, while it tries another."""
-        if self.ahead is not None or self._is_outdated():  # one that must be read first may be there already
+        if self.ahead is not None or self.is_outdated:  # one that must be read first may be there already
             return None
         try:
             self.ahead = work = self._desk.work_ahead(self.destination)
@@ -230,18 +219,14 @@ class Lane:
         """Return what is to be tried next."""
         desk, destination, work = self._desk, self.destination, self.ahead
         if work is None:
-            return None if self._is_outdated() else desk.next_work(destination)
+            return None if self.is_outdated else desk.next_work(destination)
         has_begun = self._carrier is not None and self._carrier.has_gone_ahead
-        goes_on = has_begun or (desk.may_try(destination) and not self._is_outdated())
+        goes_on = has_begun or (desk.may_try(destination) and not self.is_outdated)
         self.ahead = None  # only now: after a fault it goes back with the lane
         if goes_on:
             return work
         desk.untried(destination, work)
         return None
-
-    def _is_outdated(self) -> bool:
-        """Tell whether a new lane would go by other settings: then it is to take the place of this one."""
-        return self.courier is not self._desk.courier
 
     def _is_open(self) -> bool:
         return self._carrier is not None and self._carrier.is_open

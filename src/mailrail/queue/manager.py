@@ -21,7 +21,7 @@ from mailrail.model import Attempt, Blame, Clock, Reply, Rng, StoreError
 from mailrail.observe import Bus
 from mailrail.queue.api import Courier, Job, Notifier
 from mailrail.queue.chores import Chores
-from mailrail.queue.decide import DONE, Decision, Moment, condemned, decide, delivered, trouble
+from mailrail.queue.decide import DONE, Decision, Moment, condemned, decide, is_quiet_end, trouble
 from mailrail.queue.destination import Destination, Unread, Work
 from mailrail.queue.destinations import Destinations
 from mailrail.queue.ends import Ends, ItemKey
@@ -75,7 +75,7 @@ class Manager:
         self._quiet = asyncio.Event()
         self._settler = Settler(
             spool, notifier, clock, bus, self._jumps,
-            start=self._chores.start, done=self._done, has_room=self.has_room,
+            start=self._chores.start, done=self._free, has_room=self.has_room,
         )  # fmt: skip
         self._feeder = Feeder(
             spool, clock, bus, self._jumps, poll_s=settings.poll_s,
@@ -170,6 +170,8 @@ class Manager:
         self._feeder.poll_s = settings.poll_s
         self._idle.use(settings.idle_s)
         self._destinations.use(settings)
+        for lane in self._lanes.values():
+            lane.is_outdated = lane.courier is not courier
         for destination in self.destinations():
             self._pump(destination)
         self._feeder.wake()
@@ -322,7 +324,7 @@ class Manager:
         waiting = destination.waiting
         if not waiting.size or destination.has_rate or waiting.first().content is None:
             return None  # what waits for the disk or for a rate is not to keep the lane waiting
-        return self.next_work(destination)
+        return self._next(destination) if self.may_try(destination) else None
 
     def may_try(self, destination: Destination) -> bool:
         """Tell whether a lane may begin another try (see `lanes.Desk`)."""
@@ -347,17 +349,16 @@ class Manager:
     def tried(self, destination: Destination, work: Work, attempt: Attempt) -> None:
         """Take the result of a try (see `lanes.Desk`): settle it first, and then tell, whatever comes of that."""
         destination.running -= 1
-        lease, settler = work.lease, self._settler
-        finals = delivered(lease.item, attempt.outcomes)
-        if finals is not None and destination.last is None and not self._ends.verdicts:
+        lease, is_trusted = work.lease, destination.last is None
+        if is_trusted and not self._ends.verdicts and is_quiet_end(lease, attempt.outcomes):
             # What becomes of nearly every message: there is nothing to decide.
             destination.window.succeeded()
-            settler.settle(work, Decision(None, finals) if settler.owes(lease.message, finals) else DONE)
+            self._settler.settle(work, DONE)
             if self._bus.wants(RecipientDelivered):
                 age_s = self._jumps.age_s(lease.message.release_us, self._clock.now_us())
                 tell_delivered(self._bus, lease, attempt, age_s)
         else:
-            was_asleep, found = destination.last is not None, trouble(attempt.outcomes)
+            found = trouble(attempt.outcomes)
             is_growing = found is not None and found.blame is not Blame.OURSELVES
             sleep_s = destination.record(found, self._loop.time(), growing=is_growing)
             sleeping_s = 0.0 if destination.last is None else destination.sleeping_s(self._loop.time())
@@ -367,7 +368,7 @@ class Manager:
                 self._bus.emit(
                     DestinationAsleep(destination=destination.key, sleep_s=sleep_s, reply=str(found.reply))
                 )
-            elif was_asleep and destination.last is None:
+            elif not is_trusted and destination.last is None:
                 self._bus.emit(DestinationAwake(destination=destination.key))
         if destination.waiting.size and destination.may_add_lane():
             self._pump(destination)
@@ -422,17 +423,14 @@ class Manager:
 
     # --- Keeping house ----------------------------------------------------------------
 
-    def _done(self, work: Work, decision: Decision, leases: Sequence[Lease]) -> None:
-        """Free the place of *work*, whose result is stored; *leases* are those of its notices."""
-        self._free(work)
+    def _free(self, work: Work, decision: Decision = DONE, leases: Sequence[Lease] = ()) -> None:
+        """Free the place of *work*, whose *decision* is stored, if any; *leases* are those of its notices."""
+        if self._room.free(0 if work.content is None else work.content.size_bytes):
+            self._feeder.wake()
         if decision.left is not None and not decision.left.held:
             self._feeder.expect_at(decision.left.due_us)
         if leases:
             self.offer(leases)
-
-    def _free(self, work: Work) -> None:
-        if self._room.free(0 if work.content is None else work.content.size_bytes):
-            self._feeder.wake()
         if self._is_stopping:
             self._quiet_now()
 

@@ -59,16 +59,9 @@ class Settler:
         self._done = done
         self._has_room = has_room
 
-    def owes(self, message: Message, finals: Sequence[tuple[int, Outcome]]) -> bool:
-        """Tell whether somebody may be owed a word of *finals*."""
-        try:
-            return self.notifier.is_owed(message, finals)
-        except Exception:  # it is found again, and told, where the notices are made
-            return True
-
     def settle(self, work: Work, decision: Decision) -> None:
         """Store *decision*; returns at once, and keeps it whatever fault there is (STYLE §18)."""
-        if decision.delayed or (decision.finals and self.owes(work.lease.message, decision.finals)):
+        if decision.delayed or (decision.finals and self._owes(work.lease.message, decision.finals)):
             self._start(self._settle_stubbornly(work, decision, None))
             return
         try:
@@ -95,6 +88,13 @@ class Settler:
                 retry_s = min(retry_s * 2, LONGEST_RETRY_S)
             else:
                 return
+
+    def _owes(self, message: Message, finals: Sequence[tuple[int, Outcome]]) -> bool:
+        """Tell whether somebody may be owed a word of *finals*."""
+        try:
+            return self.notifier.is_owed(message, finals)
+        except Exception:  # it is found again, and told, where the notices are made
+            return True
 
     def _stored(self, work: Work, decision: Decision, stored: Promise[Settled]) -> None:
         error = stored.exception()

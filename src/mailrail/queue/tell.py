@@ -50,8 +50,23 @@ def tell(
 
 def tell_delivered(bus: Bus, lease: Lease, attempt: Attempt, delay_s: float) -> None:
     """Emit that all recipients of *attempt* were delivered; somebody wants to hear it."""
-    for pending, outcome in zip(lease.item.pending, attempt.outcomes, strict=True):
-        bus.emit(RecipientDelivered(**_facts(lease, attempt, pending.index, outcome, delay_s)))
+    message, item = lease.message, lease.item
+    recipients = message.envelope.recipients
+    for pending, outcome in zip(item.pending, attempt.outcomes, strict=True):
+        bus.emit(
+            RecipientDelivered(  # with the same `_facts`, straight: one for nearly every message
+                queue_id=item.queue_id,
+                session=message.origin.session_id,
+                recipient=recipients[pending.index].forward_path.text,
+                destination=item.destination,
+                relay=outcome.host or attempt.host,
+                remote=attempt.remote,
+                tls=attempt.tls,
+                delay_s=delay_s,
+                attempts=item.attempts + 1,
+                reply=str(outcome.reply),
+            )
+        )
 
 
 class _Facts(TypedDict):

@@ -25,7 +25,6 @@ from mailrail.model import (
     Address,
     Body,
     Clock,
-    Delivered,
     Envelope,
     Failed,
     Message,
@@ -44,8 +43,7 @@ from mailrail.report.owed import owed_finals, recipient_status, wants_delay
 from mailrail.report.settings import ReportSettings
 from mailrail.spool import SMALL_BYTES, Content, NewMessage
 
-_NEVER: Final = Notify.NEVER
-_DEFAULT: Final = Notify.DEFAULT  # bound once: Python 3.11 takes 70 ns to find a member in its class
+_NEVER: Final = Notify.NEVER  # bound once: Python 3.11 takes 70 ns to find a member in its class
 HEADER_OCTETS: Final = 64 * 1024  # of the original, read where it is not returned whole
 _DOUBLE: Final = (
     "You get this as its postmaster: a notice of ours could not be delivered to the one it was for."
@@ -102,13 +100,6 @@ class NoticeWriter:
     def is_owed(self, message: Message, outcomes: Sequence[tuple[int, Outcome]]) -> bool:
         """Tell whether `notices` has anything to build, or a suppressed failure to tell of, for *outcomes*; True for some that came late."""
         envelope = message.envelope
-        recipients = envelope.recipients
-        for index, outcome in outcomes:
-            if type(outcome) is not Delivered or recipients[index].notify is not _DEFAULT:
-                break
-        else:
-            if envelope.deliver_by is None:
-                return False  # nearly always: it was delivered, and nobody asked to hear of that
         if any(isinstance(outcome, Failed) for _, outcome in outcomes):
             return True
         return envelope.reverse_path is not None and any(owed_finals(envelope, outcomes))

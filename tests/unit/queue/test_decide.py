@@ -1,10 +1,12 @@
 """What becomes of an item after a try."""
 
+from dataclasses import replace
+
 import pytest
 from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS, lease, message
 
-from mailrail.model import SECOND_US, Blame, Deferred, Failed, Outcome, Pending, Reply
-from mailrail.queue.decide import Decision, Moment, decide, trouble
+from mailrail.model import SECOND_US, Blame, Deferred, DeliverBy, Failed, Notify, Outcome, Pending, Reply
+from mailrail.queue.decide import Decision, Moment, decide, is_quiet_end, trouble
 from mailrail.queue.settings import RetrySettings
 from mailrail.sim import START_US
 from mailrail.spool import Lease
@@ -35,6 +37,28 @@ def test_a60_each_recipient_goes_its_own_way() -> None:
     assert decision.left.pending == (Pending(1, str(NOT_NOW.reply)),)
     assert decision.left.attempts == 1
     assert wait_s(decision) == 300
+
+
+@pytest.mark.parametrize(
+    ("notify", "deliver_by", "outcomes", "is_quiet"),
+    [
+        (Notify.DEFAULT, None, (OK,), True),
+        (Notify.DEFAULT, None, (OK, OK), True),
+        (Notify.DEFAULT, None, (OK, NEVER), False),
+        (Notify.DEFAULT, None, (NOT_NOW, OK), False),
+        (Notify.SUCCESS, None, (OK,), False),
+        (Notify.SUCCESS | Notify.FAILURE, None, (OK, OK), False),
+        (Notify.DEFAULT, DeliverBy(3600, returns=False, traces=True), (OK,), False),
+    ],
+)
+def test_a_quiet_end_is_a_delivery_of_which_nobody_asked_to_hear(
+    notify: Notify, deliver_by: DeliverBy | None, outcomes: tuple[Outcome, ...], is_quiet: bool
+) -> None:
+    of = message(recipients=len(outcomes), deliver_by=deliver_by)
+    *others, last = of.envelope.recipients
+    recipients = (*others, replace(last, notify=notify))
+    of = replace(of, envelope=replace(of.envelope, recipients=recipients))
+    assert is_quiet_end(lease(of), outcomes) is is_quiet
 
 
 def test_our_own_trouble_counts_as_no_try_and_never_expires() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.unit.queue.bench import Bench, Carriage, FakeCarrier, bench
 from tests.unit.queue.mail import HOST_DOWN, NEVER, NOT_NOW, OK, OURS, item, message
 
-from mailrail.model import SECOND_US, Blame, Deferred, Failed, Reply, StoreTrouble
+from mailrail.model import SECOND_US, Blame, Deferred, DeliverBy, Failed, Reply, StoreTrouble
 from mailrail.queue import (
     AttemptCrashed,
     DestinationAsleep,
@@ -41,6 +41,19 @@ def test_fresh_mail_is_delivered_from_memory_at_once() -> None:
             assert isinstance(event, RecipientDelivered)
             assert (event.recipient, event.destination) == ("rcpt0@example.org", "mx:example.org")
             assert (event.relay, event.reply, event.attempts) == ("mx.example.org", "250 2.0.0 Queued", 1)
+
+    simulate(main())
+
+
+def test_only_who_asked_to_hear_of_a_delivery_is_owed_a_word_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with bench() as queue:
+            monkeypatch.setattr(queue.notifier, "is_owed", lambda message, outcomes: True)
+            await queue.accept()
+            asked = await queue.accept(deliver_by=DeliverBy(3600, returns=False, traces=True))
+            await asyncio.sleep(1)
+            assert [told[0] for told in queue.notifier.told] == [asked]
+            assert len(queue.told(RecipientDelivered)) == 3, "both, and the notice"
 
     simulate(main())
 
