@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
-from itertools import islice
+from operator import attrgetter
 from typing import Final, Protocol
 
 from mailrail.model import StoreError, StoreTrouble
@@ -24,6 +24,7 @@ from mailrail.spool.writer import DuplicateIds
 
 # Bounds how long the first of a batch waits for the last; load fills it only beyond 100,000/s.
 _BATCH_OPERATIONS: Final = 1000
+_is_last: Final = attrgetter("is_last")
 
 
 class Operation(Protocol):
@@ -130,11 +131,10 @@ class GroupCommit:
         self._is_scheduled = False
         if self._running or not self._pending:
             return  # an answer of the last batch has submitted more, and that is on its way
-        taken: list[Operation] = []
-        for operation in islice(self._pending, _BATCH_OPERATIONS):
-            taken.append(operation)
-            if operation.is_last:
-                break
+        taken = self._pending[:_BATCH_OPERATIONS]
+        are_last = list(map(_is_last, taken))
+        if True in are_last:
+            del taken[are_last.index(True) + 1 :]
         del self._pending[: len(taken)]
         self._run(taken)
 

@@ -137,7 +137,7 @@ class SqliteSpool:
 
     def has_place(self) -> bool:
         """Tell whether another message may be let in."""
-        return self._census.has_place()
+        return self._census.has_place
 
     def store(
         self, message: Message, items: Sequence[Item], content: Content, crc: int, *, lease: bool

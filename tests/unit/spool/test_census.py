@@ -27,7 +27,7 @@ def test_a_spool_that_is_opened_crowded_says_so_when_the_next_one_comes() -> Non
     bus, told = Bus(), list[Event]()
     bus.listen(told.append)
     census = Census(12, 10, bus)
-    assert not census.has_place()
+    assert not census.has_place
     census.add(-1)
     assert told == [SpoolCrowded(items=11, most=10)]
 
