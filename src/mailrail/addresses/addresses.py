@@ -53,6 +53,7 @@ class Addresses:
 
     Attributes:
         message_recipients: recipients that a message may have once all its addresses are resolved.
+        domains: those that it knows something of; None: of all, since it writes recipients in another way.
     """
 
     def __init__(self, expander: Expander, sources: Sources, bus: Bus, *, message_recipients: int) -> None:
@@ -60,12 +61,11 @@ class Addresses:
         self._expander = expander
         self._sources = sources
         self._bus = bus
-        self._domains = expander.domains
-        self._rewrites = bool(expander.rewriting.recipient)
+        self.domains = None if expander.rewriting.recipient else frozenset(expander.domains)
 
     def concerns(self, address: Address) -> bool:
         """Tell whether *address* may stand for others, or not exist; about all others there is nothing to ask."""
-        return self._rewrites or address.domain in self._domains
+        return self.domains is None or address.domain in self.domains
 
     def resolve(self, recipient: Recipient, *, has_sender: bool = True, session: str = "") -> Answer:
         """Find out whom mail for *recipient* goes to; waits only where something must be looked up elsewhere.

@@ -41,6 +41,9 @@ class SignedPaths:
     Args:
         domains: those that mail is taken for, canonical; the first is SRS's, unless the settings name another.
         keys: None: there never were any, so nothing is signed and nothing recognised.
+
+    Attributes:
+        domains: those in whose name a reverse-path may be signed, that of SRS included.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class SignedPaths:
         self._domains = frozenset(domains)
         self._clock = clock
         self.domain = srs_settings.domain or next(iter(domains), "")
+        self.domains = self._domains | {self.domain}
         self._keys = self._batv_keys = keys
         self.use_keys(keys)
 

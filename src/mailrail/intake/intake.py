@@ -287,9 +287,10 @@ class Incoming(Promise[Reply]):
             is_tls_optional=intake.heeds_tls_required and watch.is_tls_optional and not envelope.requiretls,
             is_plain=is_plain,
         )
-        self._release_us = message.release_us
-        items = items_of(message, intake.route)
-        is_held = envelope.hold is not None and message.release_us > message.arrived_us
+        items, is_held = items_of(message, intake.route), False
+        if envelope.hold is not None:
+            self._release_us = message.release_us
+            is_held = message.release_us > message.arrived_us
         is_wanted = not is_held and intake.taker.has_room(
             map(_destination, items), is_urgent=envelope.priority > 0
         )

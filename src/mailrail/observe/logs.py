@@ -89,9 +89,10 @@ class Log:
             return
         pending = self._pending
         pending.append(self._line(event, self._clock.now_us()))
-        if len(pending) == 1:
+        waiting = len(pending)
+        if waiting == 1:
             self._call_soon(self.flush)
-        elif len(pending) >= PENDING_LINES:
+        elif waiting >= PENDING_LINES:
             self.flush()
 
     def flush(self) -> None:

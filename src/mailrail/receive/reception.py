@@ -61,6 +61,14 @@ class Duty:
     signed_paths: SignedPaths | None = None
     rewriter: Rewriter | None = None
 
+    def domains_to_ask_about(self) -> frozenset[str] | None:
+        """Return the domains that even who may write to any is told something about; None: all of them."""
+        known = frozenset[str]() if self.addresses is None else self.addresses.domains
+        if known is None:
+            return None
+        signed = frozenset[str]() if self.signed_paths is None else self.signed_paths.domains
+        return known | signed | {""}  # the bare `<Postmaster>` has none
+
     def refusal_of_strangers(self, *, is_tls: bool) -> Reply:
         """Say what to do first: STARTTLS, or a login."""
         if not self.is_submission:
@@ -73,11 +81,15 @@ class Duty:
 class Reception(Handler):
     """Receives for one session."""
 
-    def __init__(self, duty: Duty, greeting: Reply, session: SessionFacts) -> None:
+    def __init__(
+        self, duty: Duty, greeting: Reply, domains: frozenset[str] | None, session: SessionFacts
+    ) -> None:
         super().__init__(session)
         self._duty = duty
         self._greeting = greeting
         self._may_relay = duty.rules.may_relay(session.peer.host, session.user)
+        # Domains of recipients that there is anything to ask about; None: all.
+        self._domains = domains if self._may_relay else None
         self._client = "" if session.peer.is_unix else session.peer.host
         self._incoming: Incoming | None = None
         self._login: Login | None = None
@@ -93,7 +105,8 @@ class Reception(Handler):
         """Return the maker of handlers for the sessions of one listener."""
         greeting = say.GREETING_LMTP if duty.is_lmtp else say.GREETING
         kind = "LMTP" if duty.is_lmtp else "ESMTP"
-        return partial(cls, duty, greeting.with_text(f"{duty.hostname} {kind} mailrail"))
+        named = greeting.with_text(f"{duty.hostname} {kind} mailrail")
+        return partial(cls, duty, named, duty.domains_to_ask_about())
 
     def connect(self) -> Answer:
         """Greet by name."""
@@ -135,6 +148,7 @@ class Reception(Handler):
         assert duty.keeper is not None, "a login where nobody can log in"
         self._may_relay = duty.rules.may_relay(self._client, user.name)
         self._member = duty.keeper.members.member(user)
+        self._domains = None  # whose recipients are counted
         self._treatment = replace(duty.treatment, judge_authors=self._member.judge_authors)
 
     def mail(self, transaction: Transaction) -> Answer:
@@ -174,6 +188,9 @@ class Reception(Handler):
 
     def rcpt(self, transaction: Transaction, recipient: Recipient) -> Answer:
         """Apply the relay rule."""
+        domains = self._domains
+        if domains is not None and recipient.forward_path.domain not in domains:
+            return say.RECIPIENT_OK  # as for nearly all that our own hosts send
         duty, path, named, may_relay = self._duty, recipient.forward_path, recipient, self._may_relay
         if not path.domain:
             if duty.postmaster is None:
@@ -246,7 +263,7 @@ class Reception(Handler):
             origin = self._origin_now()
         if duty.priority_right is not _NO_RIGHT:
             treatment = self._treatment_of(transaction, duty.priority_right)
-        if len(recipients) == 1 and recipients[0].forward_path.domain and not self._expansions:
+        if len(recipients) == 1 and not self._expansions:
             envelope = transaction.envelope()
         else:
             envelope = self._envelope(transaction)

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 
 from mailrail.dns import Answer, Mx, Resolver, ResolverDownError
-from mailrail.model import Address, Blame, Deferred, DnsError, Failed, Recipient, Rng, reply
+from mailrail.model import Address, Blame, Deferred, DnsError, Failed, Rng, reply
 from mailrail.net import Endpoint
 from mailrail.routing import mx
 from mailrail.routing.api import Host, Plan, Route
@@ -71,6 +71,7 @@ class SettingsRouter:
     ) -> None:
         self._settings = rules.routing
         self._table = RouteTable(rules)
+        self.route_of = self._table.route_of  # asked twice a message
         self._resolver = resolver
         self._rng = rng
         self._ourselves = Ourselves(own_names, own_endpoints, is_own_address)
@@ -78,10 +79,6 @@ class SettingsRouter:
     def route(self, address: Address) -> Route:
         """Return the route of *address*; the settings alone decide."""
         return self._table.route(address)
-
-    def route_of(self, recipient: Recipient) -> Route:
-        """Return the route of *recipient*, to whatever an alias named for it."""
-        return self._table.route_of(recipient)
 
     async def plan(self, route: Route) -> Plan | Deferred | Failed:
         """Find the hosts of *route* now.

@@ -206,10 +206,11 @@ def test_a32_postmaster_and_abuse_are_reached_by_anybody(path: bytes) -> None:
     play(scenario)
 
 
-def test_a32_the_bare_postmaster_is_the_one_who_was_named_once_however_often_asked_for() -> None:
+@pytest.mark.parametrize("host", [STRANGER, FRIEND])
+def test_a32_the_bare_postmaster_is_the_one_who_was_named_once_however_often_asked_for(host: str) -> None:
     async def scenario() -> None:
         lobby, doorway = make_site()
-        client = lobby.greeted()
+        client = lobby.greeted(host)
         await answers(
             client,
             b"MAIL FROM:<>",
@@ -232,10 +233,11 @@ def test_a32_the_bare_postmaster_is_the_one_who_was_named_once_however_often_ask
     play(scenario)
 
 
-def test_without_a_postmaster_the_bare_one_is_told_where_to_write() -> None:
+@pytest.mark.parametrize("host", [STRANGER, FRIEND])
+def test_without_a_postmaster_the_bare_one_is_told_where_to_write(host: str) -> None:
     async def scenario() -> None:
         lobby, _ = make_site(has_postmaster=False)
-        said = await answers(lobby.greeted(), b"MAIL FROM:<>", b"RCPT TO:<Postmaster>")
+        said = await answers(lobby.greeted(host), b"MAIL FROM:<>", b"RCPT TO:<Postmaster>")
         assert said[1].startswith("550 5.1.1 No postmaster is named here")
         await lobby.server.stop(0)
 

@@ -34,7 +34,7 @@ BATV = BatvSettings(sign=True, refuse_unsigned=True)
 SIGNED = SignedPaths(SrsSettings(), BATV, DOMAINS, KEYS, SystemClock())
 
 
-def make_site(*, has_addresses: bool = True) -> tuple[Lobby, Doorway]:
+def make_site(*, has_addresses: bool = True, signed: SignedPaths = SIGNED) -> tuple[Lobby, Doorway]:
     doorway = make_doorway()
     site = read_site(
         {"domain": {"example.net": {"alias": {"info": ["bob@plain.example"]}}, "plain.example": {}}}
@@ -46,7 +46,7 @@ def make_site(*, has_addresses: bool = True) -> tuple[Lobby, Doorway]:
         addresses=Addresses(site.expander, Sources(tables={}), Bus(), message_recipients=100)
         if has_addresses
         else None,
-        signed_paths=SIGNED,
+        signed_paths=signed,
     )
     return make_lobby(Reception.for_duty(duty)), doorway
 
@@ -99,6 +99,20 @@ def test_a31_a63_forged_late_and_unsigned_bounces_are_refused_where_they_come_in
         lobby, _ = make_site()
         _, answer = await answers(lobby.greeted(host), mail, to(address))
         assert answer.startswith(reply)
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_a_return_address_in_a_domain_kept_for_them_is_looked_at_whoever_writes_to_it() -> None:
+    async def scenario() -> None:
+        signed = SignedPaths(SrsSettings(domain="bounces.example"), BATV, DOMAINS, KEYS, SystemClock())
+        lobby, doorway = make_site(signed=signed)
+        forged = Address("SRS0=AAAAAA=22=far.example=sue", "bounces.example")
+        client = lobby.greeted(FRIEND)
+        said = await answers(client, NOTICE, to(forged), to(signed.forwarded(SUE)), *END)
+        assert said[1].startswith("550 5.1.1 This return address was not made here")
+        assert [one.forward_path for one in envelopes(doorway)[0].recipients] == [SUE]
         await lobby.server.stop(0)
 
     play(scenario)
