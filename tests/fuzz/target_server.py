@@ -108,7 +108,8 @@ class _Session:
                 assert content
                 self.content += content
                 return
-            case EndOfData(is_plain=is_plain):
+            case EndOfData(content=content, is_plain=is_plain):
+                self.content += content
                 assert not is_plain or _PLAIN.fullmatch(self.content), self.content
                 self._message_ended()
                 event = EndOfData()  # how much is known about the content may depend on the cuts

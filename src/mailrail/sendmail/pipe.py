@@ -149,6 +149,7 @@ class _Session:
                 self._chunk(event.content)
                 return None
             case EndOfData():
+                self._chunk(event.content)
                 return self._end()
             case Refused() | Reset():
                 self.forget()

@@ -20,7 +20,7 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from mailrail.message import protocol_keyword
-from mailrail.model import SECOND_US, Clock, MailrailError, NetError, Recipient, Reply, instant_text
+from mailrail.model import SECOND_US, Clock, MailrailError, NetError, Reply, instant_text
 from mailrail.model import reply as say
 from mailrail.net import Connection, Endpoint, TlsInfo
 from mailrail.observe import Bus
@@ -104,10 +104,10 @@ class Session:
 
     __slots__ = (
         "_active", "_data_from", "_data_since", "_errors_answered", "_has_ended", "_holds", "_host",
-        "_is_gone", "_is_leaving", "_is_lmtp", "_is_paused", "_make_handler", "_pending", "_reason",
-        "_received", "_seen", "_stalled_since", "_told_hello", "_waited_event", "_waits",
-        "_waits_since", "auth_mechanisms", "connection", "core", "handler", "is_trusted", "local",
-        "messages", "opened_s", "peer", "session_id", "tls", "transaction", "user",
+        "_is_gone", "_is_leaving", "_is_lmtp", "_is_paused", "_make_handler", "_reason", "_received",
+        "_seen", "_stalled_since", "_told_hello", "_waited_event", "_waits", "_waits_since",
+        "auth_mechanisms", "connection", "core", "handler", "is_trusted", "local", "messages", "opened_s",
+        "peer", "session_id", "tls", "transaction", "user",
     )  # fmt: skip
 
     def __init__(
@@ -138,16 +138,15 @@ class Session:
         self.opened_s = self._active = host.loop.time()
         self._waits: asyncio.Future[Result] | Promise[Result] | None = None
         self._waited_event: Event | None = None
-        self._waits_since = 0.0
+        self._waits_since = 0.0  # by the sweep that saw it first
         self._holds = 0
         self._is_paused = False
         self._stalled_since = 0.0
         self._is_leaving = False  # to be closed as soon as nothing is owed to the client
         self._has_ended = False  # the client's side was closed
-        self._pending: Recipient | None = None
         self._received = 0
         self._seen = 0  # how much of it at the last sweep
-        self._data_since = 0.0
+        self._data_since = 0.0  # by the sweep that saw it first
         self._data_from = 0
         self._errors_answered = 0
         self._is_gone = False
@@ -185,29 +184,13 @@ class Session:
             self._take(self._failed("connect", error), None)
         else:
             self._answered_by(answer, None)
-        self._pump()
-
-    def received(self, data: bytes, /) -> None:
-        """Take bytes from the client."""
-        core = self.core
-        self._received += len(data)  # which tells the sweep that it is active
-        core.receive(data)
-        if not self._holds:
-            self._pump()
-        if self._holds:
-            self._hold_back()
-
-    def _hold_back(self) -> None:
-        """Read no more than a window while something else is waited for, and nothing before a turn."""
-        if (self._holds & _BEHIND or self.core.buffered > WINDOW) and not self._is_paused:
-            self._is_paused = True
-            self.connection.pause()
+        self._go_on()
 
     def writable(self) -> None:
         """Go on after the client has read its replies."""
         self._holds &= ~_STALLED
         self._active = self._host.loop.time()
-        self._pump()
+        self._go_on()
 
     def ended(self, error: NetError | None, /) -> None:
         """Know that the client is gone; a message whose end had arrived is still kept (A43)."""
@@ -220,36 +203,38 @@ class Session:
 
     # --- Events to the handler, answers to the core -------------------------------------------
 
-    def _pump(self) -> None:
-        """Deal with what has arrived, as long as neither handler nor client must be waited for, for a turn."""
-        if self._holds:
-            if not self._holds & _SILENT:
-                self._flush()
-            return
+    def received(self, data: bytes, /) -> None:
+        """Take bytes from the client; deal with what is there for a turn, or until somebody must be waited for."""
+        self._received += len(data)  # which tells the sweep that it is active
         core = self.core
+        if self._holds:
+            core.receive(data)
+            self._hold_back()
+            return
         for _ in _TURNS:
-            event = None
             try:
-                event = core.next_event()
-                if event is None:
-                    break
-                step, done = _STEPS[type(event)]
+                event = core.next_event(data)
+            except Exception as error:
+                self._failed("core", error)
+                core.close_with(say.INTERNAL_421)  # a client that hears nothing would wait for its deadline
+                break
+            if event is None:
+                break
+            data = b""
+            step, done = _STEPS[type(event)]
+            try:
                 answer = step(self, event)
                 if type(answer) is Reply and core.asked is not None:
                     # What nearly every step comes to: as `_settle` does, in two calls less.
-                    core.reply(answer)
-                    if answer.code >= 400:
+                    if not core.reply(answer):
                         self._refused(event, answer)
                     elif done is not None:
-                        done(self)
+                        done(self, event)
                     if core.is_dry:
                         break
                     continue
             except Exception as error:
-                answer = self._failed("core" if event is None else type(event).__name__, error)
-                if event is None:  # it cannot go on; a client that hears nothing would wait for its deadline
-                    core.close_with(say.INTERNAL_421)
-                    break
+                answer = self._failed(type(event).__name__, error)
             if answer is not None or core.asked is not None:
                 self._answered_by(answer, event)
                 if self._waits is not None:
@@ -257,21 +242,36 @@ class Session:
         else:
             self._let_others()
         self._flush()
-        if self._is_paused and not self._holds & _NO_COMMANDS and core.buffered <= WINDOW:
+
+    def _go_on(self) -> None:
+        """Deal with what is there already, now that less is waited for."""
+        if self._holds:
+            if not self._holds & _SILENT:
+                self._flush()
+            return
+        self.received(b"")
+        if self._is_paused and not self._holds & _NO_COMMANDS and self.core.buffered <= WINDOW:
             self._is_paused = False
             self.connection.resume()
+
+    def _hold_back(self) -> None:
+        """Read no more than a window while something else is waited for, and nothing before a turn."""
+        if (self._holds & _BEHIND or self.core.buffered > WINDOW) and not self._is_paused:
+            self._is_paused = True
+            self.connection.pause()
 
     def _let_others(self) -> None:
         """Go on when the other sessions had their turn."""
         if not self.core.is_over:
             self._holds |= _BEHIND
+            self._hold_back()
             self._host.behind(self)
 
     def go_on(self) -> None:
         """Have the next turn."""
         self._holds &= ~_BEHIND
         if not self._is_gone:
-            self._pump()
+            self._go_on()
 
     def _failed(self, step: str, error: BaseException) -> Reply:
         """Tell what the handler raised: our fault, and never the end of the daemon (STYLE §18)."""
@@ -285,9 +285,6 @@ class Session:
 
     def _answered_by(self, answer: "Result | Awaitable[Result]", event: Event | None) -> None:
         """Give the core its answer now, or when it is there."""
-        if type(answer) is Reply:
-            self._take(answer, event)
-            return
         waits: asyncio.Future[Result] | Promise[Result]
         if (isinstance(answer, Promise) and not answer.done()) or isinstance(answer, asyncio.Future):
             waits = answer
@@ -299,11 +296,10 @@ class Session:
         assert self._waits is None, "one answer at a time"
         self._waits, self._waited_event = waits, event
         self._holds |= _WAITING
-        self._waits_since = self._host.loop.time()
+        self._waits_since = 0.0
         waits.add_done_callback(self._answer_came)
 
     def _answer_came(self, waits: "asyncio.Future[Result] | Promise[Result]") -> None:
-        is_late = self._waits is not waits
         event = self._waited_event
         try:
             answer = waits.result()
@@ -311,18 +307,17 @@ class Session:
             answer = say.PROCESSING_TIMEOUT
         except Exception as error:
             answer = self._failed(_name(event), error)  # told even if the client has gone meanwhile
-        if is_late:
-            return
+        if self._waits is not waits:
+            return  # the session has ended
         self._waits = self._waited_event = None
-        self._holds &= ~_WAITING
-        self._active = self._host.loop.time()
+        self._holds -= _WAITING
         self._take(answer, event)
         if self.connection.is_closed:
             self._close()
         elif self.core.is_dry and not self._holds and not self._is_paused:
             self._flush()  # nothing has come meanwhile: nearly always
         else:
-            self._pump()
+            self._go_on()
 
     def _take(self, answer: Result, event: Event | None) -> None:
         """Hand an answer to the core; one that makes no sense is the handler's failure."""
@@ -343,8 +338,7 @@ class Session:
                 core.close_with(say.INTERNAL_421)
             return
         if isinstance(answer, Reply):
-            core.reply(answer)
-            if answer.code >= 400:
+            if not core.reply(answer):
                 self._refused(event, answer)
                 return
         elif answer is not None:
@@ -356,7 +350,7 @@ class Session:
             raise TypeError(f"{_name(event)} wants a Reply, the handler gave None")
         _, done = _STEPS[type(event)]
         if done is not None:
-            done(self)
+            done(self, event)
 
     def _refused(self, event: Event, reply: Reply) -> None:
         """Know that the handler refused what the client asked for."""
@@ -371,16 +365,27 @@ class Session:
             )
 
     def _flush(self) -> None:
+        """Write what was said."""
+        core = self.core
+        if core.is_troubled or self._is_leaving:
+            self._flush_with_care()
+        elif core.output:
+            output, core.output = core.output, b""
+            if not self.connection.write(output):
+                self._stall()
+
+    def _flush_with_care(self) -> None:
+        """Write what was said, unless mistakes have earned a delay; end the session if that is due."""
         core = self.core
         if core.refusals:
             self._tell_own_refusals()
         if core.errors > self._errors_answered and core.errors >= self._host.limits.soft_errors:
             self._answer_late()
             return
-        data = core.data_to_send()
-        if data and not self.connection.write(data) and not self._has_ended:
-            self._holds |= _STALLED
-            self._stalled_since = self._host.loop.time()
+        core.is_troubled = False
+        output = core.data_to_send()
+        if output and not self.connection.write(output) and not self._has_ended:
+            self._stall()
         if core.farewell is not None:
             is_quit = core.farewell is say.GOODBYE
             self._reason = "quit" if is_quit else str(core.farewell)
@@ -391,6 +396,11 @@ class Session:
                 self._close()
             else:
                 self.drain()
+
+    def _stall(self) -> None:
+        """Wait for the client to read."""
+        self._holds |= _STALLED
+        self._stalled_since = self._host.loop.time()
 
     def _tell_own_refusals(self) -> None:
         refusals, self.core.refusals = self.core.refusals, ()
@@ -406,7 +416,7 @@ class Session:
     def _late_is_over(self) -> None:
         self._holds &= ~_LATE
         if not self._is_gone:
-            self._pump()
+            self._go_on()
 
     # --- The steps ------------------------------------------------------------------------------
 
@@ -414,6 +424,9 @@ class Session:
         if self.core.future_release_s:
             self.core.latest_release = instant_text(self._latest_release_us())
         return self.handler.hello(event.name)
+
+    def _hello_done(self, event: Hello) -> None:
+        self._forget()
 
     def _latest_release_us(self) -> int:
         return self._host.clock.now_us() + self.core.future_release_s * SECOND_US
@@ -436,19 +449,19 @@ class Session:
         return None
 
     def _on_rcpt(self, event: Rcpt) -> "Result | Awaitable[Result]":
-        assert self.transaction is not None
-        self._pending = recipient = event.recipient
-        return self.handler.rcpt(self.transaction, recipient)
+        transaction = self.transaction
+        assert transaction is not None
+        return self.handler.rcpt(transaction, event.recipient)
 
-    def _rcpt_done(self) -> None:
-        transaction, recipient = self.transaction, self._pending
-        if transaction is not None and recipient is not None:
-            transaction.recipients.append(recipient)
+    def _rcpt_done(self, event: Rcpt) -> None:
+        assert self.transaction is not None
+        self.transaction.recipients.append(event.recipient)
 
     def _on_data(self, event: DataStart) -> "Result | Awaitable[Result]":
-        assert self.transaction is not None
-        self._data_since, self._data_from = self._host.loop.time(), self._received
-        return self.handler.data(self.transaction)
+        transaction = self.transaction
+        assert transaction is not None
+        self._data_since, self._data_from = 0.0, self._received
+        return self.handler.data(transaction)
 
     def _on_chunk(self, event: Chunk) -> "Result | Awaitable[Result]":
         return self.handler.chunk(event.content)
@@ -457,9 +470,25 @@ class Session:
         transaction = self.transaction
         assert transaction is not None
         transaction.is_plain = event.is_plain
+        if event.content:
+            waits = self.handler.chunk(event.content)
+            if waits is not None:
+                return self._end_later(transaction, waits)
         return self.handler.end(transaction)
 
-    def _end_done(self) -> None:
+    async def _end_later(self, transaction: Transaction, waits: Awaitable[None]) -> Result:
+        """Give the handler the end when it has taken the last of the content."""
+        try:
+            await waits
+        except BaseException:
+            # It has not begun to take the message: nor when that took too long, nor when the client has gone meanwhile.
+            self.transaction = None
+            self.handler.reset()
+            raise
+        answer = self.handler.end(transaction)
+        return await answer if isinstance(answer, Awaitable) else answer
+
+    def _end_done(self, event: EndOfData) -> None:
         self.messages += 1
         self.transaction = None
         self._errors_answered = 0  # the core forgives what came before a message
@@ -482,7 +511,7 @@ class Session:
     def _on_starttls(self, event: StartTls) -> Reply:
         return say.TLS_READY
 
-    def _starttls_done(self) -> None:
+    def _starttls_done(self, event: StartTls) -> None:
         if self.core.state is State.HANDSHAKE:
             self.connection.write(self.core.data_to_send())
             self._host.start_tls(self)
@@ -540,6 +569,8 @@ class Session:
                 self._reason = "reads no replies"
                 self.abort()
         elif self._waits is not None:
+            self._active = now  # the client's time begins with our answer
+            self._waits_since = self._waits_since or now
             if now - self._waits_since > timeouts.processing_s:
                 self._waits.cancel()
         elif self.core.state in (State.DATA, State.CHUNKS):
@@ -551,6 +582,7 @@ class Session:
 
     def _check_data(self, now: float, quiet: float) -> None:
         timeouts = self._host.timeouts
+        self._data_since = self._data_since or now
         elapsed = now - self._data_since
         is_slow = elapsed > 60 and self._received - self._data_from < timeouts.minimum_rate_bytes * elapsed
         if quiet > timeouts.data_s or is_slow:
@@ -643,10 +675,8 @@ def _greeting(answer: Result) -> Reply:
 
 
 # What is done for an event, and once it was answered positively.
-_STEPS: Final[
-    dict[type, tuple[Callable[..., "Result | Awaitable[Result]"], Callable[[Session], None] | None]]
-] = {
-    Hello: (Session._on_hello, Session._forget),
+_STEPS: Final[dict[type, tuple[Callable[..., "Result | Awaitable[Result]"], Callable[..., None] | None]]] = {
+    Hello: (Session._on_hello, Session._hello_done),
     Mail: (Session._on_mail, None),
     Rcpt: (Session._on_rcpt, Session._rcpt_done),
     DataStart: (Session._on_data, None),

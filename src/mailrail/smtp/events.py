@@ -61,9 +61,11 @@ class EndOfData:
     """The whole message has arrived; answer (LMTP: with `reply_each`).
 
     Attributes:
+        content: the last of it, where that came together with the end: take it as that of a Chunk, first.
         is_plain: the content is known to go out by DATA as it is: every line ends with CRLF, none begins with a dot.
     """
 
+    content: bytes = b""
     is_plain: bool = False
 
 

@@ -50,6 +50,23 @@ def repaired(text: bytes) -> bytes:
     return text if is_clean(text) else _BARE.sub(CRLF, text)
 
 
+def plain_message(data: bytes, most_bytes: int, most_line_bytes: int) -> tuple[bytes, bytes] | None:
+    """Return the content of a whole message at the front of *data*, and what stands behind its end, if all is as usual; or None.
+
+    Usual is that the end is there, that no line begins with a dot, that every CR and LF belongs to a CRLF, that there is no NUL, and
+    that neither the content has more than *most_bytes* octets nor a line of it more than *most_line_bytes*.
+    """
+    end = data.find(_STUFFED) + 2
+    if end < 2 or data[0] == _DOT or not data.startswith(b".\r\n", end):
+        return None
+    content = data[:end]
+    if end > most_bytes or 0 in content or not is_clean(content):
+        return None
+    if end > most_line_bytes and has_long_line(content, most_line_bytes):
+        return None
+    return content, data[end + 3 :]
+
+
 class DotReader:
     """Takes the dots off incoming data and finds its end.
 
@@ -76,18 +93,7 @@ class DotReader:
             The content that is certain so far, dots removed, and None; or, once the end of data
             was found, the last of the content and the bytes behind the end.
         """
-        if (
-            self._is_first
-            and self._held == CRLF  # and nothing of a first line is held back
-            and data.endswith(END_OF_DATA)
-            and data.find(_STUFFED) == len(data) - 5
-            and data[0] != _DOT
-        ):
-            # The ordinary message: it came whole, with nothing behind it, and no line of it begins with a dot.
-            text: bytes = data[:-3]
-            rest: bytes | None = b""
-        else:
-            text, rest = self._unstuffed(data)
+        text, rest = self._unstuffed(data)
         if not is_clean(text):
             self.has_bare = True
         if 0 in text:  # a number: bytes would first be tried as one, and fail

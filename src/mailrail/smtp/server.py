@@ -1,7 +1,7 @@
 """Floor 1 · smtp — the server side of SMTP and LMTP, without input or output.
 
-Theory of operation. Bytes go in by `receive`; `next_event` says what they mean, one event at a
-time; the shell answers by `reply`; `data_to_send` gives back everything that is to be written,
+Theory of operation. Bytes go in by `receive`, or by `next_event`, which says what they mean, one event at a
+time; the shell answers by `reply`; `output` gathers everything that is to be written (`data_to_send` takes it),
 so that a batch of pipelined commands costs one write. While an event waits for its answer
 nothing more is parsed, because the answer decides how the next command is to be taken.
 
@@ -30,6 +30,7 @@ from mailrail.smtp import events
 from mailrail.smtp.commands import KEPT, command_words, read_mail, read_rcpt
 from mailrail.smtp.content import ContentGate
 from mailrail.smtp.limits import Limits
+from mailrail.smtp.lines import plain_message
 from mailrail.smtp.offer import Offers
 from mailrail.smtp.params import ParameterError
 from mailrail.smtp.states import NEXT, Accepted, State, allows
@@ -59,10 +60,7 @@ _REFUSALS: Final = 31  # kept beside the newest; a shell that tells them takes t
 _BDAT_DIGITS: Final = 12  # a terabyte; a longer number is garbage, and what follows it unknowable
 _SHORT_LINE: Final = 512  # octets
 _NO_KEYWORDS: Final[frozenset[str]] = frozenset()
-# The same each time, so made once.
-_DATA_START: Final = events.DataStart(is_chunking=False)
-_END_OF_DATA: Final = events.EndOfData()
-_END_OF_PLAIN_DATA: Final = events.EndOfData(is_plain=True)
+_DATA_START: Final = events.DataStart(is_chunking=False)  # the same each time, so made once
 
 
 class _Again(Enum):
@@ -90,17 +88,20 @@ class ServerConnection:
         errors: bad commands so far, forgiven when a message is accepted.
         refusals: commands that the core refused by itself, the latest few, until the shell empties it.
         farewell: the reply that ended the session, None while it goes on.
+        is_troubled: the core has counted a mistake, or is over, since the shell said False here: `errors`, `refusals` and
+            `farewell` tell more.
+        output: what is to be written; whoever takes it empties it.
         asked: what the event that waits for `reply` is about, None when nothing waits.
-        is_dry: there is no next event before more bytes come, or an answer; False where that is not known.
+        is_dry: behind the event that waits, there is no other before more bytes come; False where that is not known.
     """
 
     __slots__ = (
         "_accepted", "_at", "_body", "_buffer", "_chunk_fault", "_chunk_left", "_chunk_size", "_gate",
-        "_has_ended", "_hello_rest", "_hello_verb", "_is_last_chunk", "_is_lmtp", "_is_refused",
-        "_is_run_on", "_junk", "_keywords", "_limits", "_line_bytes", "_messages", "_offers", "_out",
-        "_overshoot", "_read", "_smtputf8", "_state", "asked", "errors", "farewell", "hello_name",
-        "is_authenticated", "is_dry", "is_esmtp", "is_stranger", "is_tls", "latest_release",
-        "may_run_ahead", "refusals", "takes_xclient",
+        "_hello_rest", "_hello_verb", "_is_last_chunk", "_is_lmtp", "_is_refused", "_is_run_on", "_junk",
+        "_keywords", "_limits", "_line_bytes", "_messages", "_offers", "_overshoot", "_read", "_smtputf8",
+        "_state", "asked", "errors", "farewell", "hello_name", "is_authenticated", "is_dry", "is_esmtp",
+        "is_stranger", "is_tls", "is_troubled", "latest_release", "may_run_ahead", "output", "refusals",
+        "takes_xclient",
     )  # fmt: skip
 
     def __init__(
@@ -119,15 +120,16 @@ class ServerConnection:
         self.farewell: Reply | None = None
         self.asked: Accepted | None = None
         self.is_dry = False
+        self.is_troubled = False
+        self.output = b""
         self._limits = limits
         self._line_bytes = limits.command_line_bytes
         self._offers = offers
-        self._keywords = offers.keywords_under_tls if is_tls else offers.keywords_in_clear
+        self._keywords = _NO_KEYWORDS  # what EHLO was told of
         self._is_lmtp = is_lmtp
         self._state = S_FRESH
-        self._buffer = b""
-        self._at = 0
-        self._out = b""
+        self._buffer = b""  # empty once all of it was looked at
+        self._at = 0  # how far that is
         self._read: Callable[[], Read] = self._read_nothing
         self._is_refused = False  # the line that is coming in was refused already: drop the rest of it
         self._is_run_on = False  # an LF alone came: what stands up to the next CRLF is no command
@@ -146,7 +148,6 @@ class ServerConnection:
         self._accepted = 0
         self._overshoot = 0
         self._gate: ContentGate | None = None
-        self._has_ended = False
 
     # --- The shell's side -----------------------------------------------------------
 
@@ -193,21 +194,30 @@ class ServerConnection:
             self.close_with(reply)
 
     def receive(self, data: bytes) -> None:
-        """Take bytes from the peer."""
-        self._buffer = self._buffer[self._at :] + data if self._at < len(self._buffer) else data
+        """Take bytes from the peer, to be looked at later."""
+        self._buffer = self._buffer[self._at :] + data if self._buffer else data
         self._at = 0
         self.is_dry = False
 
-    def next_event(self) -> events.Event | None:
-        """Return the next event, or None when more bytes or an answer are needed."""
+    def next_event(self, data: bytes = b"") -> events.Event | None:
+        """Return the next event, or None when more bytes or an answer are needed.
+
+        Args:
+            data: what has come from the peer, as by `receive`.
+        """
+        if data:
+            if self._buffer:
+                self.receive(data)
+            else:
+                self._buffer = data
         while self.asked is None:
             found = self._read()
             if found is not AGAIN:
                 return found
         return None
 
-    def reply(self, reply: Reply) -> None:
-        """Answer the event that waits.
+    def reply(self, reply: Reply) -> bool:
+        """Answer the event that waits, and return whether that was positive.
 
         Raises:
             LocalProtocolError: nothing waits, or *reply* would mislead the client; close the session then.
@@ -215,10 +225,14 @@ class ServerConnection:
         step, self.asked = self.asked, None
         if step is None:
             raise LocalProtocolError("nothing waits for an answer")
+        if reply.code < 400:
+            _ACCEPTING[step](self, step, reply)
+            return True
         if reply.code == 421:
             self.close_with(reply)
-            return
-        _ANSWERS[step](self, step, reply)
+        else:
+            _REFUSING[step](self, reply)
+        return False
 
     def reply_each(self, replies: Sequence[Reply]) -> None:
         """Answer EndOfData of LMTP: one reply for each accepted recipient, in order (RFC 2033 §4.2).
@@ -232,14 +246,17 @@ class ServerConnection:
                 f" got {len(replies)}"
             )
         self.asked = None
-        self._out += b"".join([reply.wire for reply in replies])
-        self._message_done(any(reply.is_positive for reply in replies))
+        self.output += b"".join([reply.wire for reply in replies])
+        if any(reply.is_positive for reply in replies):
+            self.errors = self._junk = 0
+        self._message_done()
 
     def close_with(self, reply: Reply) -> None:
         """End the session from our side: say *reply* (421 or 5yz) and be over."""
         if self._state is not S_OVER:
             self.asked = None
             self.farewell = reply
+            self.is_troubled = True
             self._say(reply)
             self._step(A_QUIT)
             self._read = self._read_nothing
@@ -251,24 +268,30 @@ class ServerConnection:
         self.is_esmtp = False
         self.hello_name = ""
         self._buffer, self._at = b"", 0
-        self._keywords = self._offers.keywords_under_tls
         self._forget()
 
     def data_to_send(self) -> bytes:
         """Return what is to be written now, and forget it."""
-        out, self._out = self._out, b""
-        return out
+        output, self.output = self.output, b""
+        return output
 
     # --- Saying and counting ----------------------------------------------------------
 
     def _say(self, reply: Reply) -> None:
-        self._out += reply.wire
+        self.output += reply.wire
 
     def _step(self, step: Accepted) -> None:
         self._state = NEXT[self._state][step]
 
     def _ask(self, step: Accepted) -> None:
         self.asked = step
+
+    def _have_read(self, end: int) -> None:
+        """Know that all up to *end* was looked at."""
+        if end == len(self._buffer):
+            self._buffer, self._at = b"", 0
+        else:
+            self._at = end
 
     def _error(self, reply: Reply) -> Literal[_Again.AGAIN]:
         """Answer a bad command by ourselves."""
@@ -279,6 +302,7 @@ class ServerConnection:
 
     def _count_error(self) -> None:
         self.errors += 1
+        self.is_troubled = True
         if self.errors >= self._limits.errors:
             self.close_with(say.TOO_MANY_ERRORS)
 
@@ -300,7 +324,7 @@ class ServerConnection:
 
     def _read_first(self) -> Read:
         """Read the first command; what stands first may be the ClientHello of TLS, come to a plain port (A11)."""
-        if self._at >= len(self._buffer):
+        if not self._buffer:
             return None
         if self._buffer.startswith(_TLS_HANDSHAKE, self._at):
             self.close_with(say.NOT_SMTP)
@@ -311,20 +335,20 @@ class ServerConnection:
     def _read_command(self) -> Read:
         buffer = self._buffer
         found = _KNOWN.get(buffer)
-        if found is not None and self._at == 0 and not (self._is_refused or self._is_run_on):
+        if found is not None and not (self._at or self._is_refused or self._is_run_on):
             # What was read is one line, as another session has said it: nearly always.
-            self._at = len(buffer)
+            self._buffer = b""
             self.is_dry = True
             command, verb, rest = found
             return command(self, verb, rest)
         end = buffer.find(b"\n", self._at) + 1
         if end == 0:
-            if self._at < len(buffer):
+            if buffer:
                 self._bound_line(self._line_bytes)
             return None
         line = buffer[self._at : end]
-        self._at = end
-        self.is_dry = is_last = end == len(buffer)
+        self._have_read(end)
+        self.is_dry = is_last = not self._buffer
         if line[-2:] != _CRLF or self._is_refused or self._is_run_on:
             return self._read_broken_line(line)
         if len(line) > self._line_bytes:
@@ -390,19 +414,19 @@ class ServerConnection:
         self._ask(A_HELLO)
         return events.Hello(verb, rest)
 
-    def _answer_hello(self, step: Accepted, reply: Reply) -> None:
-        if not reply.is_positive:
-            self._answer(step, reply)
-            return
+    def _accept_hello(self, step: Accepted, reply: Reply) -> None:
         self._step(step)
         self._forget()
         self.hello_name = self._hello_rest
         self.is_esmtp = self._hello_verb != "HELO"
+        offers = self._offers
         if self.is_esmtp:
-            offer = self._offers.hello(is_tls=self.is_tls, is_stranger=self.is_stranger)
+            self._keywords = offers.keywords_under_tls if self.is_tls else offers.keywords_in_clear
+            offer = offers.hello(is_tls=self.is_tls, is_stranger=self.is_stranger)
             self._say(self._with_own(offer) if self.takes_xclient or self.latest_release else offer)
         else:
-            self._say(self._offers.plain)
+            self._keywords = _NO_KEYWORDS
+            self._say(offers.plain)
 
     def _with_own(self, offer: Reply) -> Reply:
         """Return *offer* with what only this session is offered, or only now."""
@@ -419,7 +443,7 @@ class ServerConnection:
         if self._messages >= self._offers.fewest_messages and self._has_sent_enough():
             self.close_with(say.ENOUGH_MESSAGES)
             return None
-        mail = read_mail(rest, self._keywords if self.is_esmtp else _NO_KEYWORDS)
+        mail = read_mail(rest, self._keywords)
         if isinstance(mail, Reply):
             return self._error(mail)
         parameters = mail.parameters
@@ -438,7 +462,7 @@ class ServerConnection:
     def _rcpt(self, verb: str, rest: str) -> Read:
         if A_RCPT not in NEXT[self._state]:
             return self._refuse_order()
-        rcpt = read_rcpt(rest, self._keywords if self.is_esmtp else _NO_KEYWORDS, self._smtputf8)
+        rcpt = read_rcpt(rest, self._keywords, self._smtputf8)
         if isinstance(rcpt, Reply):
             return self._error(rcpt)
         if self._accepted >= self._limits.recipients:
@@ -454,42 +478,43 @@ class ServerConnection:
         self._say(say.TOO_MANY_RECIPIENTS)
         return AGAIN
 
-    def _answer_rcpt(self, step: Accepted, reply: Reply) -> None:
-        self._out += reply.wire
-        if reply.code < 400:
-            self._accepted += 1
-            self._state = NEXT[self._state][step]
-        elif not self._accepted and reply.is_permanent:
-            # Guessing at addresses counts as error; a list with some stale members does not.
-            self._count_error()
+    def _accept_rcpt(self, step: Accepted, reply: Reply) -> None:
+        self.output += reply.wire
+        self._accepted += 1
+        self._state = NEXT[self._state][step]
 
-    def _answer(self, step: Accepted, reply: Reply) -> None:
-        self._out += reply.wire
-        if reply.code < 400:
-            self._state = NEXT[self._state][step]
-        elif reply.is_permanent:  # "try again later" is no mistake of the client's
+    def _refuse_rcpt(self, reply: Reply) -> None:
+        if self._accepted:
+            self._say(reply)  # guessing at addresses counts as error; a list with some stale members does not
+        else:
+            self._refuse(reply)
+
+    def _accept(self, step: Accepted, reply: Reply) -> None:
+        self.output += reply.wire
+        self._state = NEXT[self._state][step]
+
+    def _refuse(self, reply: Reply) -> None:
+        self._say(reply)
+        if reply.is_permanent:  # "try again later" is no mistake of the client's
             self._count_error()
 
     def _data(self, verb: str, rest: str) -> Read:
         if rest:
             return self._error(say.BAD_ARGUMENTS.with_text("DATA takes no argument"))
-        if self._state is S_MAIL:
-            return self._error(say.NO_RECIPIENTS)
-        if not allows(self._state, A_DATA):
-            return self._refuse_order()
+        if A_DATA not in NEXT[self._state]:
+            return self._error(say.NO_RECIPIENTS) if self._state is S_MAIL else self._refuse_order()
         if self._body is B_BINARY:
             return self._error(say.BINARY_NEEDS_BDAT)
         self.asked = A_DATA
         return _DATA_START
 
-    def _answer_data(self, step: Accepted, reply: Reply) -> None:
-        if reply.code < 400 and reply.code != 354:
+    def _accept_data(self, step: Accepted, reply: Reply) -> None:
+        if reply.code != 354:
             # The client would wait for our next answer, and we take its commands for content.
             raise LocalProtocolError(f"DATA wants 354 or a refusal, not {reply}")
-        self._answer(step, reply)
-        if reply.code == 354:
-            self._gate = ContentGate(self._limits, self._body)
-            self._read = self._read_data
+        self.output += reply.wire
+        self._state = NEXT[self._state][step]
+        self._read = self._read_data
 
     def _reset(self, verb: str, rest: str) -> Read:
         if rest:
@@ -513,10 +538,10 @@ class ServerConnection:
             return None
         if not rest:
             return self._error(say.BAD_ARGUMENTS.with_text("VRFY wants an address"))
-        self._ask(A_BANNER)  # any positive answer leaves the state as it is
+        self._ask(A_BANNER)  # any answer leaves the state as it is
         return events.Verify(rest)
 
-    def _answer_verify(self, step: Accepted, reply: Reply) -> None:
+    def _accept_verify(self, step: Accepted, reply: Reply) -> None:
         self._say(reply)
 
     def _quit(self, verb: str, rest: str) -> Read:
@@ -544,17 +569,23 @@ class ServerConnection:
         return events.StartTls()
 
     def _refuse_behind_starttls(self) -> bool:
-        """Drop what was sent behind STARTTLS, and the session with it (A8, CVE-2011-0411)."""
-        if self._at >= len(self._buffer):
+        """Drop what was sent behind STARTTLS, and the session with it (A8, CVE-2011-0411).
+
+        Our answer may have taken time: what came meanwhile is not the handshake either.
+        """
+        if not self._buffer:
             return False
         self._buffer, self._at = b"", 0
         self.close_with(say.PIPELINED_TLS)
         return True
 
-    def _answer_starttls(self, step: Accepted, reply: Reply) -> None:
-        # The answer may have taken time: what came meanwhile is not the handshake either.
+    def _accept_starttls(self, step: Accepted, reply: Reply) -> None:
         if not self._refuse_behind_starttls():
-            self._answer(step, reply)
+            self._accept(step, reply)
+
+    def _refuse_starttls(self, reply: Reply) -> None:
+        if not self._refuse_behind_starttls():
+            self._refuse(reply)
 
     def _xclient(self, verb: str, rest: str) -> Read:
         if not self.takes_xclient:
@@ -568,14 +599,15 @@ class ServerConnection:
         self._ask(A_XCLIENT)
         return events.Xclient(facts)
 
-    def _answer_xclient(self, step: Accepted, reply: Reply) -> None:
-        if not reply.is_positive:  # RFC 5321 §3.1: no greeting has another code
-            self.close_with(replace(reply, code=421) if reply.is_temporary else reply)
-            return
-        self._answer(step, reply)
+    def _accept_xclient(self, step: Accepted, reply: Reply) -> None:
+        self._accept(step, reply)
         self.is_esmtp = False
         self.hello_name = ""
         self._forget()
+
+    def _refuse_xclient(self, reply: Reply) -> None:
+        # RFC 5321 §3.1: no greeting has another code
+        self.close_with(replace(reply, code=421) if reply.is_temporary else reply)
 
     def _auth(self, verb: str, rest: str) -> Read:
         offer = self._offers.offer
@@ -599,17 +631,18 @@ class ServerConnection:
         self._ask(A_AUTH)
         return events.Auth(mechanism.upper(), response)
 
-    def _answer_auth(self, step: Accepted, reply: Reply) -> None:
+    def _accept_auth(self, step: Accepted, reply: Reply) -> None:
         self._say(reply)
         if reply.code == say.AUTH_CONTINUE.code:
             self._read = self._read_auth
             return
         self._auth_over()
-        if reply.is_positive:
-            self.is_authenticated = self.may_run_ahead = True
-            self.is_stranger = False
-        elif reply.is_permanent:
-            self._count_error()
+        self.is_authenticated = self.may_run_ahead = True
+        self.is_stranger = False
+
+    def _refuse_auth(self, reply: Reply) -> None:
+        self._auth_over()
+        self._refuse(reply)
 
     def _auth_over(self) -> None:
         self._step(A_AUTH_OVER)
@@ -623,7 +656,8 @@ class ServerConnection:
                 self.close_with(say.AUTH_LINE_TOO_LONG)
             return None
         line = self._buffer[self._at : end + 1]
-        self._at = end + 1
+        self._have_read(end + 1)
+        self.is_dry = not self._buffer
         self._is_run_on = line[-2:] != _CRLF
         response = None if self._is_run_on else _unbase64(line[:-2])
         if response is None:
@@ -636,23 +670,34 @@ class ServerConnection:
     # --- Content --------------------------------------------------------------------------
 
     def _read_data(self) -> Read:
-        assert self._gate is not None
-        if self._has_ended:
-            return self._end_of_data(self._gate)
-        if self._at >= len(self._buffer):
+        buffer = self._buffer
+        if not buffer:
             return None
-        content, rest = self._gate.dots(self._buffer[self._at :] if self._at else self._buffer)
-        self._buffer, self._at = rest or b"", 0
-        self._has_ended = rest is not None
-        return events.Chunk(content) if content else AGAIN
-
-    def _end_of_data(self, gate: ContentGate) -> Read:
+        if self._at:
+            buffer = buffer[self._at :]
+            self._at = 0
+        gate = self._gate
+        if gate is None:
+            limits = self._limits
+            whole = plain_message(buffer, limits.message_bytes, limits.text_line_bytes)
+            if whole is not None:
+                content, self._buffer = whole
+                return self._end_of_data(content, True)
+            gate = self._gate = ContentGate(limits, self._body)
+        content, rest = gate.dots(buffer)
+        self._buffer = rest or b""
+        if rest is None:
+            return events.Chunk(content) if content else AGAIN
+        if gate.fault is None:
+            return self._end_of_data(content, gate.is_plain())
         self._read = self._read_command
-        if gate.fault is not None:
-            return self._refuse_content(gate.fault)
+        return self._refuse_content(gate.fault)
+
+    def _end_of_data(self, content: bytes, is_plain: bool) -> events.EndOfData:
+        self._read = self._read_command
         self.asked = A_END_OF_DATA
         self.is_dry = not self._buffer
-        return _END_OF_PLAIN_DATA if gate.is_plain() else _END_OF_DATA
+        return events.EndOfData(content, is_plain)
 
     def _refuse_content(self, fault: Reply) -> Read:
         self._say_to_all(fault)
@@ -664,19 +709,22 @@ class ServerConnection:
 
     def _say_to_all(self, reply: Reply) -> None:
         """Answer the end of data: once, or by LMTP for each recipient (RFC 2033 §4.2)."""
-        self._out += reply.wire * self._accepted if self._is_lmtp else reply.wire
+        self.output += reply.wire * self._accepted if self._is_lmtp else reply.wire
 
-    def _answer_end(self, step: Accepted, reply: Reply) -> None:
+    def _accept_end(self, step: Accepted, reply: Reply) -> None:
         self._say_to_all(reply)
-        self._message_done(reply.code < 400)
+        self.errors = self._junk = 0
+        self._message_done()
 
-    def _message_done(self, is_accepted: bool) -> None:
+    def _refuse_end(self, reply: Reply) -> None:
+        self._say_to_all(reply)
+        self._message_done()
+
+    def _message_done(self) -> None:
         self._state = NEXT[self._state][A_END_OF_DATA]
         self._forget()
         self._messages += 1
-        if is_accepted:
-            self.errors = self._junk = 0
-        if self._at < len(self._buffer) and not self.is_esmtp and not self.may_run_ahead:
+        if self._buffer and not self.is_esmtp and not self.may_run_ahead:
             self.close_with(say.EARLY_TALKER)  # A7: behind HELO nothing may come before our answer
 
     # --- BDAT (RFC 3030 §2) ------------------------------------------------------------------
@@ -709,20 +757,20 @@ class ServerConnection:
         so_far = self._gate.size_bytes if self._gate is not None else 0
         return say.TOO_BIG if so_far + self._chunk_size > self._limits.message_bytes else None
 
-    def _answer_chunk(self, step: Accepted, reply: Reply) -> None:
-        if reply.is_positive:
-            self._gate = ContentGate(self._limits, self._body)
-            self._step(step)
-        else:
-            self._chunk_fault = reply
+    def _accept_chunk(self, step: Accepted, reply: Reply) -> None:
+        self._gate = ContentGate(self._limits, self._body)
+        self._step(step)
+
+    def _refuse_first_chunk(self, reply: Reply) -> None:
+        self._chunk_fault = reply
 
     def _read_chunk(self) -> Read:
         if self._chunk_left == 0:
             return self._chunk_done()
-        if self._at >= len(self._buffer):
+        if not self._buffer:
             return None
         data = self._buffer[self._at : self._at + self._chunk_left]
-        self._at += len(data)
+        self._have_read(self._at + len(data))
         self._chunk_left -= len(data)
         if self._chunk_fault is not None:
             return AGAIN
@@ -731,19 +779,16 @@ class ServerConnection:
         return events.Chunk(content) if content else AGAIN
 
     def _chunk_done(self) -> Read:
-        gate = self._gate
-        if gate is not None and self._is_last_chunk and self._chunk_fault is None and not self._has_ended:
-            self._has_ended = True
+        gate, rest = self._gate, b""
+        if gate is not None and self._is_last_chunk and self._chunk_fault is None:
             rest = gate.finish_chunks()
-            if rest:
-                return events.Chunk(rest)
         self._read = self._read_command
         fault = self._chunk_fault or (gate.fault if gate is not None else None)
         if fault is not None:
             return self._chunk_refused(fault)
         if self._is_last_chunk:
             self._ask(A_END_OF_DATA)
-            return _END_OF_DATA
+            return events.EndOfData(rest)
         self._say(say.CHUNK_OK.with_text(f"{self._chunk_size} octets received"))
         return AGAIN
 
@@ -818,15 +863,28 @@ def _command(line: bytes) -> Command:
     return found
 
 
-_ANSWERS: Final[dict[Accepted, Callable[[ServerConnection, Accepted, Reply], None]]] = {
-    A_MAIL: ServerConnection._answer,
-    A_HELLO: ServerConnection._answer_hello,
-    A_RCPT: ServerConnection._answer_rcpt,
-    A_DATA: ServerConnection._answer_data,
-    A_CHUNK: ServerConnection._answer_chunk,
-    A_END_OF_DATA: ServerConnection._answer_end,
-    A_STARTTLS: ServerConnection._answer_starttls,
-    A_AUTH: ServerConnection._answer_auth,
-    A_XCLIENT: ServerConnection._answer_xclient,
-    A_BANNER: ServerConnection._answer_verify,
+# What a positive answer comes to, and a refusal.
+_ACCEPTING: Final[dict[Accepted, Callable[[ServerConnection, Accepted, Reply], None]]] = {
+    A_MAIL: ServerConnection._accept,
+    A_HELLO: ServerConnection._accept_hello,
+    A_RCPT: ServerConnection._accept_rcpt,
+    A_DATA: ServerConnection._accept_data,
+    A_CHUNK: ServerConnection._accept_chunk,
+    A_END_OF_DATA: ServerConnection._accept_end,
+    A_STARTTLS: ServerConnection._accept_starttls,
+    A_AUTH: ServerConnection._accept_auth,
+    A_XCLIENT: ServerConnection._accept_xclient,
+    A_BANNER: ServerConnection._accept_verify,
+}
+_REFUSING: Final[dict[Accepted, Callable[[ServerConnection, Reply], None]]] = {
+    A_MAIL: ServerConnection._refuse,
+    A_HELLO: ServerConnection._refuse,
+    A_RCPT: ServerConnection._refuse_rcpt,
+    A_DATA: ServerConnection._refuse,
+    A_CHUNK: ServerConnection._refuse_first_chunk,
+    A_END_OF_DATA: ServerConnection._refuse_end,
+    A_STARTTLS: ServerConnection._refuse_starttls,
+    A_AUTH: ServerConnection._refuse_auth,
+    A_XCLIENT: ServerConnection._refuse_xclient,
+    A_BANNER: ServerConnection._say,
 }

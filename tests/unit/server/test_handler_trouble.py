@@ -4,11 +4,20 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.unit.server.lobby import FRIEND, LETTER, Lobby, make_lobby, play, turns
+from tests.unit.server.lobby import FRIEND, LETTER, LOST, Lobby, make_lobby, play, turns
 
 from mailrail.model import Recipient, Reply
 from mailrail.model import reply as say
-from mailrail.server import Answer, EndAnswer, Handler, LimitSettings, Session, SessionFacts, Transaction
+from mailrail.server import (
+    Answer,
+    EndAnswer,
+    Handler,
+    LimitSettings,
+    Session,
+    SessionFacts,
+    TimeoutSettings,
+    Transaction,
+)
 from mailrail.server.events import SessionFailed
 from mailrail.smtp import ServerConnection
 
@@ -150,7 +159,7 @@ def test_a_handler_that_says_250_to_data_is_told_and_the_client_is_not_left_wait
 
 
 def test_a_bug_in_the_core_ends_the_session_with_421_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(core: ServerConnection) -> None:
+    def broken(core: ServerConnection, data: bytes) -> None:
         raise ZeroDivisionError
 
     async def scenario() -> None:
@@ -168,8 +177,16 @@ def test_a_bug_in_the_core_ends_the_session_with_421_and_is_told(monkeypatch: py
 
 
 @pytest.mark.parametrize("is_late", [False, True])
-def test_content_that_cannot_be_taken_ends_the_session_with_421(is_late: bool) -> None:
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_content_that_cannot_be_taken_is_answered_at_its_end_and_ends_the_session_before(
+    is_late: bool, is_whole: bool
+) -> None:
+    resets: list[str] = []
+
     class Full(Handler):
+        def reset(self) -> None:
+            resets.append("reset")
+
         def chunk(self, content: bytes) -> Awaitable[None] | None:
             if not is_late:
                 raise OSError("no")
@@ -184,11 +201,14 @@ def test_content_that_cannot_be_taken_ends_the_session_with_421(is_late: bool) -
         client = lobby.greeted()
         client.say(LETTER)
         client.heard()
-        client.say(b"text\r\n.\r\n")
+        client.say(b"text\r\n.\r\n" if is_whole else b"text\r\n")
         await asyncio.sleep(2)
-        assert client.heard() == "421 4.3.0 Internal error, try again later\n"
-        assert client.is_closed
-        await lobby.server.stop()
+        code = 451 if is_whole else 421
+        assert client.heard() == f"{code} 4.3.0 Internal error, try again later\n"
+        assert client.is_closed is not is_whole
+        assert resets == ["reset"]
+        assert len(lobby.told(SessionFailed)) == 1
+        await lobby.server.stop(0)
 
     play(scenario)
 
@@ -321,6 +341,69 @@ def test_content_that_is_waited_for_is_kept_before_its_end_is_answered(command: 
         await asyncio.sleep(30)
         assert made[0].asked == ["chunk begun", "chunk kept", "end"]
         assert client.last() == "250 2.0.0 Queued"
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a43_a_client_that_goes_while_the_last_content_is_taken_does_not_lose_the_message(
+    fails: bool,
+) -> None:
+    made: list[Careful] = []
+
+    class Forgetful(Careful):
+        def reset(self) -> None:
+            self.asked.append("reset")
+
+        async def _keep(self, content: bytes) -> None:
+            await super()._keep(content)
+            if fails:
+                raise OSError("no")
+
+    def factory(session: SessionFacts) -> Handler:
+        made.append(Forgetful(session))
+        return made[-1]
+
+    async def scenario() -> None:
+        lobby = make_lobby(factory)
+        client = lobby.greeted()
+        client.say(LETTER)
+        client.say(b"text\r\n.\r\n")
+        client.leave(LOST)
+        await asyncio.sleep(11)
+        assert made[0].asked == ["chunk begun", "chunk kept", "reset" if fails else "end"]
+        assert len(lobby.told(SessionFailed)) == fails
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_the_last_content_that_takes_too_long_is_refused_and_forgotten() -> None:
+    made: list[Careful] = []
+
+    class Stuck(Careful):
+        async def _keep(self, content: bytes) -> None:
+            await asyncio.sleep(1000)
+
+        def reset(self) -> None:
+            self.asked.append("reset")
+
+    def factory(session: SessionFacts) -> Handler:
+        made.append(Stuck(session))
+        return made[-1]
+
+    async def scenario() -> None:
+        lobby = make_lobby(factory, timeouts=TimeoutSettings(processing_s=30))
+        client = lobby.greeted()
+        client.say(LETTER)
+        client.heard()
+        client.say(b"text\r\n.\r\n")
+        await asyncio.sleep(33)
+        assert client.heard() == "451 4.3.0 Took too long to process, try again later\n"
+        assert made[0].asked == ["reset"]
+        client.say(b"NOOP\r\n")
+        assert client.heard() == "250 2.0.0 Ok\n"
         await lobby.server.stop(0)
 
     play(scenario)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.unit.server.lobby import FRIEND, LETTER, LOST, FakeConnection, make_lobby, play, turns
 
-from mailrail.model import NetError, Reply
+from mailrail.model import NetError, Recipient, Reply
 from mailrail.model import reply as say
 from mailrail.server import Answer, Handler, LimitSettings, TimeoutSettings, Transaction
 from mailrail.server.events import ConnectionRefused, SessionClosed
@@ -175,6 +175,48 @@ def test_our_own_work_has_a_deadline_that_the_client_cannot_move() -> None:
         assert client.is_open()
         client.say(b"\r\nNOOP\r\n")
         assert client.heard().endswith("250 2.0.0 Ok\n")
+        await lobby.server.stop(0)
+
+    play(scenario)
+
+
+def test_each_answer_has_the_whole_of_its_time_and_so_has_the_client_behind_it() -> None:
+    class Slow(Handler):
+        def mail(self, transaction: Transaction) -> Answer:
+            return self._later(say.SENDER_OK)
+
+        def rcpt(self, transaction: Transaction, recipient: Recipient) -> Answer:
+            return self._later(say.RECIPIENT_OK)
+
+        async def _later(self, reply: Reply) -> Reply:
+            await asyncio.sleep(50)
+            return reply
+
+    async def scenario() -> None:
+        lobby = make_lobby(Slow, timeouts=TimeoutSettings(processing_s=60, command_s=80))
+        client = lobby.greeted()
+        client.say(b"MAIL FROM:<ann@example.org>\r\nRCPT TO:<bob@example.net>\r\n")
+        await asyncio.sleep(101)
+        assert client.heard() == "250 2.1.0 Sender ok\n250 2.1.5 Recipient ok\n"
+        await asyncio.sleep(77)
+        assert client.is_open()
+        await asyncio.sleep(5)
+        assert client.heard() == "421 4.4.2 Timeout waiting for you\n"
+        await lobby.server.stop()
+
+    play(scenario)
+
+
+def test_the_rate_of_each_message_is_measured_anew() -> None:
+    async def scenario() -> None:
+        lobby = make_lobby(timeouts=TimeoutSettings(data_s=180, minimum_rate_bytes=500))
+        client = lobby.greeted()
+        for _ in range(3):
+            client.say(LETTER)
+            await asyncio.sleep(50)
+            client.say(b"text\r\n.\r\n")
+            await turns()
+            assert client.last() == "250 2.0.0 Ok"
         await lobby.server.stop(0)
 
     play(scenario)

@@ -65,11 +65,17 @@ class Site:
     prompts: list[bytes] = field(default_factory=list)
 
     def feed(self, data: bytes) -> None:
-        """Give the core bytes and answer its events."""
-        self.core.receive(data)
-        while (event := self.core.next_event()) is not None:
+        """Give the core bytes and answer its events; one that says it is dry must be so."""
+        event = self.core.next_event(data)
+        while event is not None:
             self.events.append(event)
+            is_dry = self.core.asked is not None and self.core.is_dry
             self._answer(event)
+            said = self.core.output
+            event = self.core.next_event()
+            assert not is_dry or (event is None and self.core.output == said), (
+                "a shell would not have asked again"
+            )
         self.said += self.core.data_to_send()
 
     def _answer(self, event: Event) -> None:
@@ -91,8 +97,8 @@ class Site:
                 self.core.reply(say.START_DATA)
             case Chunk(content=content):
                 self.content += content
-            case EndOfData():
-                self.kept.append(self.content)
+            case EndOfData(content=content):
+                self.kept.append(self.content + content)
                 self.core.reply(say.DONE)
             case Refused() | Reset():
                 self.content = b""

@@ -7,9 +7,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.smtp.server_harness import Site, SmallLimits, make_site
 
-from mailrail.model import LocalProtocolError
+from mailrail.model import LocalProtocolError, Reply
 from mailrail.model import reply as say
-from mailrail.smtp import Chunk, Event, Offer, Offers, ServerConnection, State
+from mailrail.smtp import Chunk, EndOfData, Event, Offer, Offers, ServerConnection, State
 
 LIMITS = replace(SmallLimits(), errors=1000, junk=1000, messages=1000, message_bytes=300)
 WORDS = st.sampled_from(
@@ -62,12 +62,14 @@ def site() -> Site:
 def joined(events: list[Event]) -> list[object]:
     """Content may be cut anywhere: put it together."""
     out: list[object] = []
+    content = b""
     for event in events:
-        if isinstance(event, Chunk) and out and isinstance(out[-1], bytes):
-            out[-1] += event.content
-        else:
-            out.append(event.content if isinstance(event, Chunk) else repr(event))
-    return out
+        if isinstance(event, Chunk | EndOfData):
+            content += event.content
+        if not isinstance(event, Chunk):
+            out += [content, repr(replace(event, content=b"") if isinstance(event, EndOfData) else event)]
+            content = b""
+    return [*out, content]
 
 
 @settings(max_examples=300)
@@ -142,6 +144,37 @@ def test_replies_for_each_recipient_are_for_lmtp_and_as_many_as_there_are() -> N
         core.data_to_send()
         core.reply_each([say.DONE] * 2) if is_lmtp else core.reply(say.DONE)
         assert core.data_to_send() == say.DONE.wire * (2 if is_lmtp else 1)
+
+
+def test_what_stands_behind_a_secret_that_was_asked_for_is_not_forgotten() -> None:
+    made = site()
+    made.feed(b"EHLO a.example\r\nAUTH PLAIN\r\n")
+    made.said = b""
+    made.feed(b"AGFubgBzZWNyZXQ=\r\nNOOP\r\n")
+    assert made.said == say.AUTH_DONE.wire + say.DONE.wire
+
+
+def test_a_line_that_is_content_is_not_read_again_as_the_command_that_it_looks_like() -> None:
+    made = site()
+    line = b"MAIL FROM:<ann@example.org>\r\n"
+    made.feed(b"EHLO a.example\r\n" + line + b"RCPT TO:<a@b.example>\r\nBDAT 5\r\n")
+    made.feed(line)  # five octets are content
+    assert [event for event in made.events if isinstance(event, Chunk)] == [Chunk(b"MAIL ")]
+    assert made.core.refusals == (say.UNKNOWN_COMMAND,)
+
+
+@pytest.mark.parametrize("reply", [say.NO_SUCH_USER, say.INTERNAL_ERROR])
+def test_the_shell_hears_of_a_mistake_a_refusal_of_our_own_and_the_end(reply: Reply) -> None:
+    core = site().core
+    core.next_event(b"EHLO a.example\r\n")
+    assert core.reply(say.HELLO)
+    core.next_event(b"MAIL FROM:<>\r\n")
+    assert not core.reply(reply)
+    assert core.is_troubled is reply.is_permanent
+    for line in (b"WHAT\r\n", b"QUIT\r\n"):
+        core.is_troubled = False
+        core.next_event(line)
+        assert core.is_troubled
 
 
 def test_a_421_ends_the_session_at_any_step() -> None:
