@@ -24,8 +24,8 @@ from mailrail.daemon.worker import ALONE, Worker
 from mailrail.daemon.world import World
 from mailrail.model import SystemClock, system_rng
 from mailrail.net import Handed, SocketNetwork, is_own_address
-from mailrail.observe import Bus, Level, Log, LogSettings
-from mailrail.observe.logs import open_log
+from mailrail.observe import Bus
+from mailrail.observe.logs import heard_from, open_log
 from mailrail.server import Board
 from mailrail.spool import SystemDisk
 
@@ -70,7 +70,7 @@ def _supervise(
     """
     bus, board, supervisor_pid = Bus(), Board(count), os.getpid()
     hearing, key = pairs(count), system_rng().getrandbits(256).to_bytes(32, "big")
-    bus.listen(open_log(settings.log, sys.stderr.fileno(), SystemClock()))
+    bus.listen(open_log(settings.log, sys.stderr.fileno(), SystemClock()), level=heard_from(settings.log))
     numbers = [*range(count), *left]
 
     def made(number: int, lifeline: socket.socket, *, is_again: bool) -> Worker:
@@ -115,7 +115,7 @@ async def _serve(settings: MailrailSettings, reread: Reread | None, worker: Work
     clock, bus = SystemClock(), Bus()
     number = None if worker.is_alone else worker.number
     log = open_log(settings.log, sys.stderr.fileno(), clock, loop.call_soon, number)
-    bus.listen(log, level=log.level)
+    bus.listen(log, level=heard_from(settings.log))
     bus.listen(lambda _: handed.close(), (DaemonStopping,))
     world = World(
         network=SocketNetwork(settings.net, bus, handed),
@@ -146,19 +146,13 @@ async def _serve(settings: MailrailSettings, reread: Reread | None, worker: Work
         except BaseException:
             await daemon.spool.close()
             raise
-        daemon.when_reloaded = lambda now: _tune(log, bus, now.log)
+        daemon.when_reloaded = lambda now: bus.tune(log, heard_from(now.log))
         _heed_signals(daemon, worker)
         await daemon.run()
         if daemon.is_drained:
             end_spool(mine.spool.path)
     finally:
         log.flush()
-
-
-def _tune(log: Log, bus: Bus, settings: LogSettings) -> None:
-    """Log from now on what *settings* ask for."""
-    log.level = Level[settings.level.upper()]
-    bus.tune(log, log.level)
 
 
 def _heed_signals(daemon: Daemon, worker: Worker) -> None:

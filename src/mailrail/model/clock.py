@@ -6,9 +6,9 @@ running loop's own `time()`. Same seed and same clock give the same run.
 """
 
 import random
-import time
 from collections.abc import MutableSequence
 from datetime import UTC, datetime
+from time import time_ns
 from typing import Any, Protocol
 
 SECOND_US = 1_000_000
@@ -47,7 +47,7 @@ class SystemClock:
 
     def now_us(self) -> int:
         """Return microseconds since 1970-01-01 UTC."""
-        return time.time_ns() // 1000
+        return time_ns() // 1000
 
 
 def system_rng() -> Rng:

@@ -23,6 +23,8 @@ _PAIRS: Final = tuple(high + low for high in ALPHABET for low in ALPHABET)
 _PAIR_VALUES: Final = {pair: value for value, pair in enumerate(_PAIRS)}
 _BASE2: Final = len(_PAIRS)
 _TAIL: Final = _BASE2**3  # six letters, which come round in five seconds: those in front are worked out once
+_MIDDLE_VALUES: Final = {pair: value * _BASE2 for pair, value in _PAIR_VALUES.items()}
+_FIRST_VALUES: Final = {pair: value * _BASE2 for pair, value in _MIDDLE_VALUES.items()}
 
 
 def format_id(number: int) -> QueueId:
@@ -40,13 +42,13 @@ def parse_id(text: str) -> int:
     Raises:
         ValueError: the text is not a queue id.
     """
-    if len(text) != WIDTH:
-        raise ValueError(f"{text!r} is not a queue id: it has {len(text)} letters, not {WIDTH}")
-    two, base = _PAIR_VALUES, _BASE2
     try:
-        number = _front_number(text[:5]) * base + two[text[5:7]]
-        return (number * base + two[text[7:9]]) * base + two[text[9:]]
+        # What is too long or too short ends in no pair.
+        tail = _FIRST_VALUES[text[5:7]] + _MIDDLE_VALUES[text[7:9]] + _PAIR_VALUES[text[9:]]
+        return _front_number(text[:5]) + tail
     except KeyError:
+        if len(text) != WIDTH:
+            raise ValueError(f"{text!r} is not a queue id: it has {len(text)} letters, not {WIDTH}") from None
         raise ValueError(f"{text!r} is not a queue id: it has a letter that is not in its alphabet") from None
 
 
@@ -60,7 +62,9 @@ def _front(number: int) -> str:
 
 @lru_cache(maxsize=64)
 def _front_number(text: str) -> int:
-    return (_VALUES[text[0]] * _BASE2 + _PAIR_VALUES[text[1:3]]) * _BASE2 + _PAIR_VALUES[text[3:5]]
+    """Read the letters in front of the last six."""
+    number = (_VALUES[text[0]] * _BASE2 + _PAIR_VALUES[text[1:3]]) * _BASE2 + _PAIR_VALUES[text[3:5]]
+    return number * _TAIL
 
 
 def id_time_us(queue_id: QueueId) -> int:

@@ -49,44 +49,29 @@ class Format(Protocol):
 
 
 class Log:
-    """A listener of the Bus that writes what is loud enough.
+    """A listener of the Bus that writes what it hears: how loud that must be is for the Bus to know.
 
     Args:
         write: writes bytes; OSError and ValueError (a closed stream) lose the lines, nothing else.
         line: how an event looks.
         clock: stamps the lines.
-        level: the quietest level that is written.
         call_soon: the loop's, to gather one turn's lines; None writes each at once.
-
-    Attributes:
-        level: the quietest level that is written.
     """
 
-    __slots__ = (
-        "_call_soon", "_clock", "_line", "_pending", "_write", "level", "lost_lines",
-    )  # fmt: skip
+    __slots__ = ("_call_soon", "_clock", "_line", "_pending", "_write", "lost_lines")
 
     def __init__(
-        self,
-        write: Write,
-        line: Format,
-        clock: Clock,
-        *,
-        level: Level = Level.INFO,
-        call_soon: CallSoon | None = None,
+        self, write: Write, line: Format, clock: Clock, *, call_soon: CallSoon | None = None
     ) -> None:
         self._write = write
         self._line = line
         self._clock = clock
-        self.level = level
         self._call_soon = call_soon or _call_now
         self._pending: list[bytes] = []
         self.lost_lines = 0
 
     def __call__(self, event: Event) -> None:
         """Write *event*, now or in the loop's next turn."""
-        if event.level < self.level:
-            return
         pending = self._pending
         pending.append(self._line(event, self._clock.now_us()))
         waiting = len(pending)
@@ -135,7 +120,7 @@ def open_log(
     call_soon: CallSoon | None = None,
     worker: int | None = None,
 ) -> Log:
-    """Make the log that *settings* ask for.
+    """Make the log that *settings* ask for; it is to hear what is as loud as `heard_from` says.
 
     Args:
         descriptor: an open file, usually 2, standard error; it stays open.
@@ -147,8 +132,12 @@ def open_log(
     line = text_line(colours=is_terminal) if is_text else json_line
     if worker is not None:
         line = _marked(line, f" worker={worker}\n" if is_text else f',"worker":{worker}}}\n')
-    level = Level[settings.level.upper()]
-    return Log(lambda data: _write_all(descriptor, data), line, clock, level=level, call_soon=call_soon)
+    return Log(lambda data: _write_all(descriptor, data), line, clock, call_soon=call_soon)
+
+
+def heard_from(settings: LogSettings) -> Level:
+    """Return the quietest level that is logged."""
+    return Level[settings.level.upper()]
 
 
 def _marked(line: Format, end: str) -> Format:
@@ -175,8 +164,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 def json_line(event: Event, now_us: int) -> bytes:
     """Write *event* as one JSON object: time (RFC 3339, UTC), level, event, then its fields."""
-    second, micros = divmod(now_us, SECOND_US)
-    opening, kind = _opening(second), _kind(type(event))
+    opening, kind = _opening(now_us // SECOND_US), _kind(type(event))
     try:
         # Three lines a message are written: this is the hot path, and msgspec takes 1 µs.
         fields = _ENCODER.encode(event)
@@ -186,8 +174,8 @@ def json_line(event: Event, now_us: int) -> bytes:
         room = LINE_BYTES - _MARK_BYTES - _MICROS_DIGITS - len(opening) - len(kind)
         fields = _fitting(lambda chars: _encode(_record(event, chars)), room)
     if fields == b"{}":
-        return b"%b%06d%b}\n" % (opening, micros, kind)
-    return b"%b%06d%b,%b\n" % (opening, micros, kind, fields[1:])
+        return b"%b%06d%b}\n" % (opening, now_us % SECOND_US, kind)
+    return b"%b%06d%b,%b\n" % (opening, now_us % SECOND_US, kind, fields[1:])
 
 
 def text_line(*, colours: bool = False) -> Format:

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailrail.observe import Event, Level
+from mailrail.observe import Bus, Event, Level
 from mailrail.observe.logs import (
     FIELD_CHARS,
     LINE_BYTES,
     PENDING_LINES,
     Format,
     Log,
+    heard_from,
     json_line,
     open_log,
     text_line,
@@ -159,10 +160,10 @@ def test_without_a_loop_each_line_goes_out_at_once() -> None:
 
 
 def test_what_is_too_quiet_is_not_written() -> None:
-    sink = Sink()
-    log = Log(sink.write, json_line, NoonClock(), level=Level.WARNING)
+    sink, bus = Sink(), Bus()
+    bus.listen(Log(sink.write, json_line, NoonClock()), level=heard_from(LogSettings(level="warning")))
     for event in (Whisper(), Knock(), DiskFailed(why="x")):
-        log(event)
+        bus.emit(event)
     assert len(sink.writes) == 1
     assert b"DiskFailed" in sink.writes[0]
 
@@ -202,7 +203,6 @@ def test_a_file_gets_json_and_a_terminal_readable_lines() -> None:
     open_log(LogSettings(format="text"), writer, NoonClock())(DiskFailed(why="b"))
     assert b"\x1b" not in os.read(reader, 1000)
     master, terminal = pty.openpty()
-    open_log(LogSettings(level="error"), terminal, NoonClock())(Knock(peer="quiet"))
     open_log(LogSettings(), terminal, NoonClock())(DiskFailed(why="c"))
     assert b"\x1b[31mERROR" in os.read(master, 1000)
     for descriptor in (reader, writer, master, terminal):
