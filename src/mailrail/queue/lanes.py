@@ -37,11 +37,11 @@ class Desk(Protocol):
     """Who gives a lane its work; every method is synchronous."""
 
     def next_work(self, destination: Destination) -> Work | None:
-        """Return the next work of *destination* that may be tried now."""
+        """Return the next work of *destination*, where some waits, if it may be tried now."""
         ...
 
     def work_ahead(self, destination: Destination) -> Work | None:
-        """Return the next work, if it is one that may be begun before the one that is being tried has ended."""
+        """Return the next work, where some waits, if it is one that may be begun before the one that is being tried has ended."""
         ...
 
     def may_try(self, destination: Destination) -> bool:
@@ -200,7 +200,8 @@ class Lane:
 
     def _take_ahead(self) -> Job | None:
         """Take the next work for the carrier, while it tries another."""
-        if self.ahead is not None or self.is_outdated:  # one that must be read first may be there already
+        # One that must be read first may be there already.
+        if not self.destination.waiting.size or self.ahead is not None or self.is_outdated:
             return None
         try:
             self.ahead = work = self._desk.work_ahead(self.destination)
@@ -219,7 +220,7 @@ class Lane:
         """Return what is to be tried next."""
         desk, destination, work = self._desk, self.destination, self.ahead
         if work is None:
-            return None if self.is_outdated else desk.next_work(destination)
+            return desk.next_work(destination) if destination.waiting.size and not self.is_outdated else None
         has_begun = self._carrier is not None and self._carrier.has_gone_ahead
         goes_on = has_begun or (desk.may_try(destination) and not self.is_outdated)
         self.ahead = None  # only now: after a fault it goes back with the lane

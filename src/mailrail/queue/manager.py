@@ -317,12 +317,11 @@ class Manager:
 
     def next_work(self, destination: Destination) -> Work | None:
         """Return what a lane is to try next (see `lanes.Desk`)."""
-        return self._next(destination) if destination.waiting.size and self.may_try(destination) else None
+        return self._next(destination) if self.may_try(destination) else None
 
     def work_ahead(self, destination: Destination) -> Work | None:
         """Return what may be begun before the try that runs has ended (see `lanes.Desk`)."""
-        waiting = destination.waiting
-        if not waiting.size or destination.has_rate or waiting.first().content is None:
+        if destination.has_rate or destination.waiting.first().content is None:
             return None  # what waits for the disk or for a rate is not to keep the lane waiting
         return self._next(destination) if self.may_try(destination) else None
 

@@ -7,7 +7,7 @@ from typing import NoReturn, cast
 from tests.unit.queue.mail import OK, item, message
 
 from mailrail.model import Attempt, StoreError
-from mailrail.queue import Courier, Job
+from mailrail.queue import Job
 from mailrail.queue.destination import Destination, Work
 from mailrail.queue.jumps import ClockJumps
 from mailrail.queue.lanes import Lane
@@ -31,22 +31,23 @@ class Desk:
     """Hands out what waits, and writes down what comes back. It makes the carriers too."""
 
     def __init__(self, *waiting: Work) -> None:
-        self.waiting = list(waiting)
+        self.destination = Destination("mx:example.org", WindowSettings(), 20, 0.0, 0.0)
+        self.add(*waiting)
         self.has_tried: list[Work] = []
         self.back: list[Work] = []
         self.faults: list[str] = []
         self.resting: list[Lane] = []
         self.hand = Hand()
 
-    @property
-    def courier(self) -> Courier:
-        return self
+    def add(self, *waiting: Work) -> None:
+        for work in waiting:
+            self.destination.waiting.push(work)
 
     def carrier(self, destination: str, lease: Lease) -> "Hand":
         return self.hand
 
     def next_work(self, destination: Destination) -> Work | None:
-        return self.waiting.pop(0) if self.waiting else None
+        return destination.waiting.pop()  # raises if nothing waits: then nobody is to ask
 
     work_ahead = next_work
 
@@ -103,8 +104,7 @@ async def begun(desk: Desk, work: Work) -> tuple[Lane, "asyncio.Task[None]"]:
     """Let a lane begin with *work*, until nothing more happens by itself."""
     spool = MemorySpool(SimClock())
     jumps = ClockJumps(START_US, asyncio.get_running_loop().time())
-    destination = Destination("mx:example.org", WindowSettings(), 20, 0.0, 0.0)
-    lane = Lane(destination, desk, work, desk, spool, jumps)
+    lane = Lane(desk.destination, desk, work, desk, spool, jumps)
     task = asyncio.create_task(lane.run())
     await asyncio.sleep(1)
     return lane, task
@@ -127,7 +127,7 @@ def test_a_lane_that_was_cancelled_notes_the_reply_that_still_came_and_begins_no
         desk = Desk(second)
         lane, task = await begun(desk, first)
         assert desk.hand.begun == [second]
-        desk.waiting = [third, fourth]
+        desk.add(third, fourth)
         assert desk.hand.ahead() == third
         task.cancel()
         desk.hand.came()
@@ -135,7 +135,7 @@ def test_a_lane_that_was_cancelled_notes_the_reply_that_still_came_and_begins_no
         assert desk.has_tried == [first, second]
         assert desk.hand.begun == [second], "the content of what went ahead stays here"
         assert (lane.work, lane.ahead) == (None, third), "which whoever made the lane gives back"
-        assert desk.waiting == [fourth]
+        assert desk.destination.waiting.clear() == [fourth]
 
     simulate(main())
 
