@@ -52,6 +52,7 @@ class HeaderWatch:
             self.has_8bit = True
         if self.is_complete or self.is_too_big:
             return
+        self._lower = None
         end = -1 if self._head else chunk.find(b"\r\n\r\n")
         if end < 0 or chunk.startswith(b"\r\n"):
             self._feed_piece(chunk)
@@ -66,7 +67,6 @@ class HeaderWatch:
     def _feed_piece(self, chunk: bytes) -> None:
         """Take a header section that comes in pieces, or has no field at all."""
         seen = len(self._head)
-        self._lower = None
         # One octet a chunk must not cost a copy each.
         head = self._head if isinstance(self._head, bytearray) else bytearray(self._head)
         head += chunk

@@ -22,6 +22,7 @@ _VALUES: Final = {letter: value for value, letter in enumerate(ALPHABET)}
 _PAIRS: Final = tuple(high + low for high in ALPHABET for low in ALPHABET)
 _PAIR_VALUES: Final = {pair: value for value, pair in enumerate(_PAIRS)}
 _BASE2: Final = len(_PAIRS)
+_BASE4: Final = _BASE2**2
 _TAIL: Final = _BASE2**3  # six letters, which come round in five seconds: those in front are worked out once
 _MIDDLE_VALUES: Final = {pair: value * _BASE2 for pair, value in _PAIR_VALUES.items()}
 _FIRST_VALUES: Final = {pair: value * _BASE2 for pair, value in _MIDDLE_VALUES.items()}
@@ -30,10 +31,10 @@ _FIRST_VALUES: Final = {pair: value * _BASE2 for pair, value in _MIDDLE_VALUES.i
 def format_id(number: int) -> QueueId:
     """Write *number* (0 to 52**11 - 1) as a queue id."""
     # Two letters a step: an id is made for every message.
-    front, number = divmod(number, _TAIL)
-    number, last = divmod(number, _BASE2)
-    first, middle = divmod(number, _BASE2)
-    return QueueId(f"{_front(front)}{_PAIRS[first]}{_PAIRS[middle]}{_PAIRS[last]}")
+    tail, two = number % _TAIL, _PAIRS
+    return QueueId(
+        f"{_front(number // _TAIL)}{two[tail // _BASE4]}{two[tail // _BASE2 % _BASE2]}{two[tail % _BASE2]}"
+    )
 
 
 def parse_id(text: str) -> int:

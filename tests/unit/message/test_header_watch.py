@@ -58,6 +58,14 @@ def test_cuts_do_not_change_what_is_seen(cuts: list[int]) -> None:
     assert (seen.header, seen.received_count) == (watch(MAIL).header, 2)
 
 
+@pytest.mark.parametrize("first", [b"", b"Subject: s\r\n"])
+def test_who_asks_before_all_has_come_hears_of_the_rest_later(first: bytes) -> None:
+    seen = watch(first)
+    assert not seen.has(b"date")
+    seen.feed(MAIL)
+    assert (seen.has(b"date"), seen.received_count) == (True, 2)
+
+
 def test_one_octet_at_a_time_gives_the_same() -> None:
     seen = watch(*(MAIL[n : n + 1] for n in range(len(MAIL))))
     assert (seen.is_complete, seen.header, seen.received_count) == (True, watch(MAIL).header, 2)
