@@ -66,7 +66,7 @@ class Wire:
     def attach(self) -> None:
         """Begin to listen."""
         self.connection.attach(self)
-        self._arm(self._loop.time())
+        self.flush()
 
     async def secure(self, terms: SessionTerms, timeout_s: float) -> None:
         """Bring TLS up.
@@ -193,19 +193,22 @@ class Wire:
             return
         # With the end of one message came the go-ahead for the next: whoever waits for that end takes note
         # of it first, and goes on with the next, and its content, by `go_on`. Who is called does so at once.
-        came = self._came
+        came, self._came = self._came, None
         if came is not None:
             self._deadline = _NEVER
         elif not protocol.may_follow():
             self.go_on()
         if protocol.state is _OVER:
             self.abort()
-        self._tell(came)
+        if came is None:
+            self._wake()
+        else:
+            came()
 
     def writable(self) -> None:
         """Go on writing."""
         self.is_full = False
-        self._arm(self._loop.time())
+        self.flush()
         self._wake()
 
     def ended(self, error: NetError | None) -> None:
@@ -225,10 +228,22 @@ class Wire:
         self._flush(now_s)
 
     def _flush(self, now_s: float) -> None:
-        data = self.protocol.data_to_send()
+        """Write, and set the deadline for what is awaited now; the timer is only touched when it would ring too late."""
+        protocol = self.protocol
+        data = protocol.data_to_send()
         if data and not self.connection.write(data):
             self.is_full = True
-        self._arm(now_s)
+        stage = protocol.awaiting()
+        if stage is None:
+            self._deadline = _NEVER
+            return
+        self._stage = stage
+        deadline = now_s + self._waits[stage]
+        if deadline > self._latest:
+            deadline = self._latest
+        self._deadline = deadline
+        if self._rings > deadline:
+            self._set_timer(deadline)
 
     def _waiting(self) -> asyncio.Future[None]:
         """Return what ends with the next event, or when the output has drained."""
@@ -238,14 +253,6 @@ class Wire:
             raise SessionFailed(self._stage, None, "the session is over")
         self._waiter = waiter = self._loop.create_future()
         return waiter
-
-    def _tell(self, came: Callable[[], None] | None) -> None:
-        """Let whoever waits for an event know that there is one, or will be none."""
-        self._came = None
-        if came is None:
-            self._wake()
-        else:
-            came()
 
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
@@ -261,21 +268,10 @@ class Wire:
             self.error = SessionFailed(self._stage, trouble, text, replies, stages)
         came = self._came
         self.abort()
-        self._tell(came)
-
-    def _arm(self, now_s: float) -> None:
-        """Set the deadline for what is awaited now; the timer is only touched when it would ring too late."""
-        stage = self.protocol.awaiting()
-        if stage is None:
-            self._deadline = _NEVER
-            return
-        self._stage = stage
-        deadline = now_s + self._waits[stage]
-        if deadline > self._latest:
-            deadline = self._latest
-        self._deadline = deadline
-        if self._rings > deadline:
-            self._set_timer(deadline)
+        if came is None:
+            self._wake()
+        else:
+            came()
 
     def _set_timer(self, deadline: float) -> None:
         self._stop_timer()

@@ -49,9 +49,10 @@ class SmtpCarrier:
         self._dispatch = dispatch
         self._route = route
         self._loop = asyncio.get_running_loop()
-        self._most, self._longest_s = dispatch.settings.session_messages, dispatch.settings.session_s
+        self._most = dispatch.settings.session_messages
         self._session: ClientSession | None = None
-        self._opened_s = 0.0
+        self._until_s = 0.0  # no message is begun over it from then on
+        self._domain: str | None = None  # found to go here; nearly always the next recipient has the same
         self._facts = ("", "", "")  # of the session: the host's name, its address, TLS
         self._ahead: Callable[[], Parcel | None] | None = None
         self._gone_ahead: Parcel | None = None  # whose envelope the session has announced
@@ -251,24 +252,20 @@ class SmtpCarrier:
             return error
         dispatch.dead.forget(endpoint)
         self._session, self._facts = session, (host.name, str(session.peer), str(session.tls or ""))
-        self._opened_s = self._loop.time()
+        self._until_s = self._loop.time() + dispatch.settings.session_s
         return None
 
     # --- Over a session -----------------------------------------------------------------
 
     def _may_begin(self, session: ClientSession) -> bool:
-        return (
-            session.is_usable
-            and session.sent < self._most
-            and self._loop.time() - self._opened_s < self._longest_s
-        )
+        return session.is_usable and session.sent < self._most and self._loop.time() < self._until_s
 
     def _go_ahead(self) -> None:
         """Announce the next parcel, if there is one and it can be sent as it is."""
         ahead, session = self._ahead, self._session
-        if ahead is None or session is None or session.sent >= self._most:
+        if ahead is None or session is None or session.sent >= self._most or session.now_s >= self._until_s:
             return
-        if session.now_s - self._opened_s >= self._longest_s or (parcel := ahead()) is None:
+        if (parcel := ahead()) is None:
             return
         self._ahead = None  # another host may ask again
         try:
@@ -413,9 +410,11 @@ class SmtpCarrier:
     def _is_astray(self, recipients: Sequence[Recipient]) -> bool:
         """Tell whether some of *recipients* goes elsewhere by now."""
         for recipient in recipients:
-            route = self._dispatch.route(recipient)
-            if route.destination != self._route.destination:
-                return True
+            domain, target = recipient.forward_path.domain, recipient.target
+            if target or domain != self._domain:
+                if self._dispatch.route(recipient).destination != self._route.destination:
+                    return True
+                self._domain = None if target else domain
         return False
 
     async def _carry_astray(self, parcel: Parcel, recipients: Sequence[Recipient]) -> Attempt:

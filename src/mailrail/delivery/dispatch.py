@@ -33,7 +33,7 @@ class Dispatch(Protocol):
     clock: Clock
 
     def route(self, recipient: Recipient) -> Route:
-        """Return where *recipient* goes by the settings."""
+        """Return where *recipient* goes by the settings: by its target, or without one by its domain; always the same."""
         ...
 
     def rewritten(self, message: Message, leaves_as: Address) -> None:

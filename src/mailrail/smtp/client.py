@@ -115,6 +115,8 @@ class ClientConnection:
         ready = replies.ready
         event: ClientEvent | None = None  # whatever leads to OVER, or ends *transaction*, makes one
         try:
+            if len(ready) == 3 and transaction is not None and transaction.takes_all(ledger, ready):
+                event = self._give_content()
             while event is None and (ready or (replies.has_more and replies.read_on())):
                 reply = ready.popleft()
                 if not ledger:
@@ -123,7 +125,7 @@ class ClientConnection:
                 if transaction is None:
                     return self._answered(stage, reply)
                 if reply.code == 421:
-                    return self._break_off(transaction, stage, reply)
+                    return self._end(T_CLOSE, transaction.ended_by(stage, reply))
                 if stage is AT_RCPT:
                     transaction.take_rcpt(reply)
                 elif stage is AT_MAIL:
@@ -296,7 +298,7 @@ class ClientConnection:
         """Take a reply that answers no command."""
         if self.transaction is not None and not reply.is_positive:
             # Seen: 552 and the connection closed while a message that is too big still comes in.
-            return self._break_off(self.transaction, AT_CONTENT, reply)
+            return self._end(T_CLOSE, self.transaction.ended_by(AT_CONTENT, reply))
         if reply.code == 421:
             self._move(T_CLOSE)
             return Dismissed(reply)
@@ -351,7 +353,7 @@ class ClientConnection:
     def _go_on(self, transaction: Transaction) -> ClientEvent | None:
         """Decide what comes next, now that every reply owed has come."""
         if transaction.is_hopeless():
-            return self._end(transaction, T_BROKEN_OFF)
+            return self._end(T_BROKEN_OFF, transaction.ended())
         if transaction.commands:
             self._send_window(transaction)
             return None
@@ -376,13 +378,12 @@ class ClientConnection:
         if reply.code != 354:
             if reply.code < 400:
                 raise RemoteProtocolError(f"{reply.code} makes no sense as a reply to DATA")
-            transaction.settle_open(AT_DATA, reply)
-            return self._end(transaction, T_BROKEN_OFF)
+            return self._end(T_BROKEN_OFF, transaction.ended_by(AT_DATA, reply))
         if transaction.accepted:
             return self._give_content()
         if self.role is Role.LMTP:
             # RFC 2033 §4.2 wants 503 here; how many replies a dot would get, nobody knows.
-            return self._end(transaction, T_CLOSE)
+            return self._end(T_CLOSE, transaction.ended())
         # RFC 2920 §3.1: 354 although every recipient was refused: an empty message ends it.
         self._move(T_SEND_LAST)
         self._out.append(b".\r\n")
@@ -393,29 +394,22 @@ class ClientConnection:
         if is_done(reply, AT_CONTENT):
             self._move(T_GO_AHEAD)
             return ContentWanted()
-        transaction.settle_open(AT_CONTENT, reply)
-        return self._end(transaction, T_BROKEN_OFF)
+        return self._end(T_BROKEN_OFF, transaction.ended_by(AT_CONTENT, reply))
 
     def _end_answered(self, transaction: Transaction, reply: Reply) -> ClientEvent | None:
         """Take the final reply: one, or in LMTP one for each accepted recipient (RFC 2033 §4.2)."""
         # RFC 3030 §2: a BDAT that failed leaves a transaction behind; DATA never does.
         if reply.code >= 300 and not is_done(reply, AT_END) and self._is_bdat:
             self._is_spent = True
-        if self.role is R_SMTP:
-            transaction.settle_open(AT_END, reply)
-        elif transaction.accepted:
+        if transaction.accepted > 1 and self.role is not R_SMTP:
             transaction.settle_next(AT_END, reply)
-            if transaction.accepted:
-                self._ledger.appendleft(AT_END)
-                return None
-        return self._end(transaction, T_BROKEN_OFF if self._is_spent else T_SETTLED)
+            self._ledger.appendleft(AT_END)
+            return None
+        step = T_BROKEN_OFF if self._is_spent else T_SETTLED
+        return self._end(step, transaction.ended_by(AT_END, reply))
 
-    def _break_off(self, transaction: Transaction, stage: Stage, reply: Reply) -> Ended:
-        """End the transaction and the session: what is still open gets *reply*."""
-        transaction.settle_open(stage, reply)
-        return self._end(transaction, T_CLOSE)
-
-    def _end(self, transaction: Transaction, step: Step) -> Ended:
+    def _end(self, step: Step, ended: Ended) -> Ended:
+        """End the transaction under way, and often the session; the one that follows is under way now."""
         self.state = state = NEXT[self.state][step]  # as above
         if state is S_OVER:
             self._ledger.clear()
@@ -426,7 +420,7 @@ class ClientConnection:
         else:
             self.transaction = None
             self._whole = None
-        return Ended(transaction.settled(), tuple(transaction.stages))
+        return ended
 
     # --- order -----------------------------------------------------------------------
 

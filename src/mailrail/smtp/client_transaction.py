@@ -5,10 +5,12 @@ of the data. What a lost connection leaves open may be tried again; what is sett
 """
 
 import re
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
 
 from mailrail.model import Body, Envelope, LocalProtocolError, Recipient, RemoteProtocolError, Reply
+from mailrail.smtp.client_events import Ended
 from mailrail.smtp.client_states import Stage
 from mailrail.smtp.extensions import Extensions
 from mailrail.smtp.params import format_mail, format_rcpt
@@ -16,6 +18,7 @@ from mailrail.smtp.params import format_mail, format_rcpt
 # Bound once: Python 3.11 takes 70 ns to find a member in its class.
 AT_MAIL, AT_RCPT = Stage.MAIL, Stage.RCPT
 _SEVEN_BIT, _EIGHT_BIT, _BINARY = Body.SEVEN_BIT, Body.EIGHT_BIT, Body.BINARY
+_TO_ONE: Final = deque((Stage.MAIL, Stage.RCPT, Stage.DATA))
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -37,7 +40,7 @@ def format_envelope(
     path = "" if sender is None else sender.text
     lines = [f"MAIL FROM:<{path}>{format_mail(envelope, offered, size_bytes, body)}"]
     for recipient in recipients:
-        parameters = format_rcpt(recipient, offered, asks_of_delay=asks_of_delay)
+        parameters = format_rcpt(recipient, offered, asks_of_delay)
         lines.append(f"RCPT TO:<{recipient.forward_path.text}>{parameters}")
     text = "".join(lines)
     if not (text.isprintable() and text.isascii()):
@@ -136,11 +139,20 @@ class Transaction:
         else:
             self.replies[index] = reply
 
-    def settled(self) -> tuple[Reply, ...]:
-        """Return every recipient's reply, once nobody is open."""
-        replies = tuple(filter(None, self.replies))
-        assert len(replies) == len(self.replies), "a recipient was left without an answer"
-        return replies
+    def takes_all(self, owed: deque[Stage], ready: deque[Reply]) -> bool:
+        """Take what is *ready*, if it is yes to MAIL, RCPT and DATA for one recipient, of whom nothing else is *owed*.
+
+        That is how nearly every envelope is answered: once the three are read, they need not be looked at one by one.
+        """
+        if owed != _TO_ONE:
+            return False
+        mail, rcpt, data = ready
+        if mail.code >= 300 or rcpt.code >= 300 or data.code != 354:
+            return False
+        owed.clear()
+        ready.clear()
+        self._asked = self.accepted = 1
+        return True
 
     def settle_next(self, stage: Stage, reply: Reply) -> None:
         """Give the reply to the first recipient that is open, once all were asked (RFC 2033 §4.2)."""
@@ -154,15 +166,25 @@ class Transaction:
 
     def settle_open(self, stage: Stage, reply: Reply) -> None:
         """Give the reply to every recipient that is open, asked or not."""
+        self.accepted = 0
+        for index, known in enumerate(self.replies):
+            if known is None:
+                self.replies[index] = reply
+                self.stages[index] = stage
+
+    def ended_by(self, stage: Stage, reply: Reply) -> Ended:
+        """Give the reply to every recipient that is open, and return what became of all."""
         count = len(self.replies)
         if self.accepted == count:  # nearly always nobody was refused
-            self.replies, self.stages = [reply] * count, [stage] * count
-        else:
-            for index, known in enumerate(self.replies):
-                if known is None:
-                    self.replies[index] = reply
-                    self.stages[index] = stage
-        self.accepted = 0
+            return Ended((reply,) * count, (stage,) * count)
+        self.settle_open(stage, reply)
+        return self.ended()
+
+    def ended(self) -> Ended:
+        """Return what became of every recipient, once nobody is open."""
+        replies = tuple(filter(None, self.replies))
+        assert len(replies) == len(self.replies), "a recipient was left without an answer"
+        return Ended(replies, tuple(self.stages))
 
 
 def is_done(reply: Reply, stage: Stage) -> bool:

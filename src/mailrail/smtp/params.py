@@ -298,16 +298,16 @@ def _format_hold(hold: Hold) -> str:
     return f" HOLDFOR={hold.for_s}" if hold.for_s else f" HOLDUNTIL={instant_text(hold.until_us)}"
 
 
-def format_rcpt(recipient: Recipient, offered: frozenset[str], *, asks_of_delay: bool = False) -> str:
+def format_rcpt(recipient: Recipient, offered: frozenset[str], asks_of_delay: bool = False) -> str:
     """Write RCPT's parameters for a peer that offers *offered*; each begins with a space.
 
     Args:
         asks_of_delay: the sender wants to hear of a delay, and the peer could not be told of which
             (RFC 2852 §4.1.4.2).
     """
-    if "DSN" not in offered:
-        return ""
     words, notify = "", recipient.notify
+    if "DSN" not in offered or (notify is _DEFAULT and not (recipient.orcpt or asks_of_delay)):
+        return ""
     if asks_of_delay and Notify.NEVER not in notify:
         notify = (notify or Notify.FAILURE) | Notify.DELAY
     if notify is not _DEFAULT:

@@ -10,8 +10,8 @@ from tests.unit.delivery.world import ONE, TWO, World, run
 
 from mailrail.delivery import DeliverySettings, SmtpCarrier
 from mailrail.delivery.parcel import Part
-from mailrail.model import Attempt, Deferred, Delivered, Failed, Recipient, parse_address
-from mailrail.routing import Route
+from mailrail.delivery.reverse_paths import as_it_came
+from mailrail.model import Address, Attempt, Deferred, Delivered, Failed, Message, Recipient, parse_address
 
 pytestmark = pytest.mark.usefixtures("road")
 
@@ -250,15 +250,15 @@ def test_a_fault_of_our_own_that_meets_the_next_is_told_when_its_turn_comes() ->
 
     async def scenario(world: World) -> None:
         first, second = two(world)
-        carrier, route, loop = world.carrier(first), world.courier.route, asyncio.get_running_loop()
+        carrier, loop = world.carrier(first), asyncio.get_running_loop()
         assert isinstance((await carrier.carry(world.part())).outcomes[0], Delivered)
 
-        def broken(recipient: Recipient) -> Route:
+        def broken(message: Message, recipient: Recipient) -> Address | None:
             if recipient in second.lease.message.envelope.recipients:
                 raise ZeroDivisionError("a fault")
-            return route(recipient)
+            return as_it_came(message, recipient)
 
-        world.courier.route = broken  # type: ignore[method-assign]
+        world.courier.leaves_as = broken
         begun_s = loop.time()
         assert isinstance((await carrier.carry(first, lambda: second)).outcomes[0], Delivered)
         assert loop.time() - begun_s < 1

@@ -13,6 +13,7 @@ from mailrail.delivery.parcel import Part
 from mailrail.model import Attempt, DeliverBy, Delivered, Failed, Recipient, TlsLevel, parse_address
 
 OTHER = Recipient(parse_address("bob@example.org"), returns_to=parse_address("owner-news@example.com"))
+PROGRAM = Recipient(parse_address("bob@example.org"), target="|/usr/bin/program")
 OPTIONAL = b"Subject: x\r\nTLS-Required: No\r\n\r\nhello\r\n"
 
 
@@ -43,6 +44,7 @@ async def begun(carrier: SmtpCarrier, part: Part) -> Attempt | None:
         (lambda world: world.part(requiretls=True), ("REQUIRETLS",), False),
         (lambda world: world.part(deliver_by=DeliverBy(600, returns=True)), ("DELIVERBY",), False),
         (lambda world: world.part("bob@elsewhere.example"), (), False),
+        (lambda world: world.part(recipients=(PROGRAM,)), (), False),
     ],
 )
 def test_what_needs_no_more_than_the_session_at_hand_goes_the_short_road(
@@ -82,6 +84,21 @@ def test_what_may_do_without_tls_goes_the_short_road_only_where_it_is_not_demand
         assert carrier.is_open
         carrier._route = replace(route, tls=tls)
         assert carrier.try_begin(world.part(content=OPTIONAL), nothing, nothing) == (tls is TlsLevel.MAY)
+        await carrier.close()
+
+    run(World({ONE: ToyServer()}), scenario)
+
+
+def test_where_a_recipient_goes_is_asked_again_behind_one_of_another_domain() -> None:
+    async def scenario(world: World) -> None:
+        carrier = world.carrier(world.part())
+        for name in ("bob@example.org", "bob@elsewhere.example", "bob@example.org"):
+            is_here = name == "bob@example.org"
+            assert (await carrier.carry(world.part(name))).host == ("mx1.example.org" if is_here else "")
+            if is_here:
+                assert await begun(carrier, world.part(name))
+            else:
+                assert not carrier.try_begin(world.part(name), nothing, nothing)
         await carrier.close()
 
     run(World({ONE: ToyServer()}), scenario)

@@ -1,6 +1,7 @@
 """What may not leave in an envelope, and how the replies to one find its recipients."""
 
 from dataclasses import replace
+from itertools import product
 
 import pytest
 
@@ -14,7 +15,7 @@ from mailrail.model import (
     RemoteProtocolError,
     Reply,
 )
-from mailrail.smtp import ClientConnection, ClientEvent, Ended, Role, Stage
+from mailrail.smtp import ClientConnection, ClientEvent, ClientState, Ended, Role, Stage
 from mailrail.smtp.client_transaction import Transaction, format_envelope
 from mailrail.smtp.extensions import Extensions
 
@@ -82,10 +83,9 @@ def test_one_reply_settles_all_that_were_taken_and_no_other(refused: int) -> Non
         transaction.take_rcpt(answer)
     assert transaction.accepted == answers.count(OK)
     last = Reply(451, "4.3.0", "later")
-    transaction.settle_open(DATA, last)
-    assert transaction.settled() == tuple(last if answer is OK else NO for answer in answers)
-    assert transaction.stages == [DATA if answer is OK else RCPT for answer in answers]
-    assert transaction.accepted == 0
+    ended = transaction.ended_by(DATA, last)
+    assert ended.replies == tuple(last if answer is OK else NO for answer in answers)
+    assert ended.stages == tuple(DATA if answer is OK else RCPT for answer in answers)
 
 
 def feed(client: ClientConnection, data: bytes) -> list[ClientEvent]:
@@ -123,3 +123,44 @@ def test_a_peer_that_refuses_rset_is_left(has_transaction: bool) -> None:
         client.reset()
     with pytest.raises(RemoteProtocolError, match="RSET was refused"):
         feed(client, b"502 5.5.1 no such thing\r\n")
+
+
+ENVELOPES = list(
+    product(
+        ("250 ok", "550 5.7.1 mail", "421 4.3.2 mail", "354 mail", "garbage"),
+        ("250 ok", "251 forwarded", "550 5.1.1 rcpt", "421 4.3.2 rcpt", "354 rcpt", "250-one\r\n250 two"),
+        ("354 go", "250 data", "451 4.3.0 data", "554 5.5.1 data", "421 4.3.2 data"),
+    )
+)
+
+
+@pytest.mark.parametrize("whole", [b"hello\r\n", None], ids=["whole", "streamed"])
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("answers", ENVELOPES, ids="/".join)
+def test_what_answers_an_envelope_means_the_same_at_once_and_octet_by_octet(
+    answers: tuple[str, ...], role: Role, whole: bytes | None
+) -> None:
+    """The three are taken together only where they are yes."""
+
+    def told(size: int) -> tuple[list[ClientEvent], str, bytes, ClientState, Stage | None]:
+        client = ClientConnection(role)
+        feed(client, b"220 here\r\n")
+        client.hello("client.example")
+        feed(client, b"250-here\r\n250 PIPELINING\r\n")
+        client.begin(PLAIN, (BOB,), size_bytes=7, body=Body.SEVEN_BIT, whole=whole)
+        client.data_to_send()
+        wire, error, events = "".join(f"{answer}\r\n" for answer in answers).encode(), "", list[ClientEvent]()
+        try:
+            for start in range(0, len(wire), size):
+                client.receive(wire[start : start + size])
+                while (event := client.next_event()) is not None:
+                    events.append(event)
+        except RemoteProtocolError as broken:
+            error = str(broken)
+        return events, error, client.data_to_send(), client.state, client.awaiting()
+
+    at_once = told(1000)
+    assert at_once == told(1)
+    assert (b"hello" in at_once[2]) == (
+        whole is not None and answers[0][:3] == "250" and answers[1][0] == "2" and answers[2][:3] == "354"
+    )
