@@ -97,14 +97,15 @@ class SmtpCarrier:
             raise self._fault
         if session is None or len(parcel.lease.item.pending) != 1:
             return False
-        if not (session.has_announced or (self._may_begin(session) and self._announce(parcel, session))):
+        if session.has_announced:
+            gone_ahead, self._gone_ahead = self._gone_ahead, None  # the next may go ahead at once
+            assert gone_ahead is not None
+            assert gone_ahead.lease is parcel.lease, "what went ahead is carried next"
+        elif not (self._may_begin(session) and self._announce(parcel, session)):
             return False
-        gone_ahead, self._gone_ahead = self._gone_ahead, None  # the next may go ahead at once
-        assert gone_ahead is not None
-        assert gone_ahead.lease is parcel.lease, "what went ahead is carried next"
         self._ahead = ahead
         if not session.start_announced(came, behind=self._go_ahead):
-            self._gone_ahead = gone_ahead
+            self._gone_ahead = parcel
             return False
         self._begun = parcel
         return True
@@ -142,12 +143,9 @@ class SmtpCarrier:
         recipients, dispatch = pending_of(parcel), self._dispatch
         if reverse_paths.has_others(message, recipients, dispatch.leaves_as) or self._is_astray(recipients):
             return False
-        if not session.announce(
+        return session.announce(
             message.envelope, parcel.content, recipients=recipients, body=body, is_plain=message.is_plain
-        ):
-            return False
-        self._gone_ahead = parcel
-        return True
+        )
 
     # --- The long road ------------------------------------------------------------------
 
@@ -269,7 +267,8 @@ class SmtpCarrier:
             return
         self._ahead = None  # another host may ask again
         try:
-            self._announce(parcel, session)
+            if self._announce(parcel, session):
+                self._gone_ahead = parcel
         except Exception as error:  # of that parcel, whose turn is to come; here another is on its way
             self._fault = error
 

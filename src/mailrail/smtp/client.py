@@ -251,7 +251,7 @@ class ClientConnection:
             stages.append(AT_END)
             lines.append(f"BDAT {len(whole)} LAST")  # its octets come with it
         self._whole, self._is_plain, self._is_spent = whole, is_plain, False
-        transaction = Transaction(len(recipients), stages, lines, is_question=is_question)
+        transaction = Transaction(len(recipients), stages, lines, is_question)
         if step is T_FOLLOW:
             self._following = transaction
         else:
@@ -345,7 +345,7 @@ class ClientConnection:
             transaction.commands = []
         self._out.append(("\r\n".join(lines) + "\r\n").encode())
         self._ledger += stages
-        if stages[-1] is AT_END and self._whole is not None:  # by BDAT
+        if self._is_bdat and stages[-1] is AT_END and self._whole is not None:
             self._move(T_SEND_LAST)
             self._out.append(self._whole)
             self._whole = None
@@ -415,7 +415,7 @@ class ClientConnection:
             self._ledger.clear()
         following, self._following = self._following, None
         if following is not None and state is S_IDLE:
-            self._move(T_BEGIN)
+            self.state = NEXT[state][T_BEGIN]
             self.transaction = following
         else:
             self.transaction = None

@@ -96,7 +96,7 @@ class Transaction:
     )  # fmt: skip
 
     def __init__(
-        self, recipients: int, commands: list[Stage], lines: list[str], *, is_question: bool = False
+        self, recipients: int, commands: list[Stage], lines: list[str], is_question: bool = False
     ) -> None:
         self.commands = commands
         self.lines = lines

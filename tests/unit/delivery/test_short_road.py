@@ -104,6 +104,28 @@ def test_where_a_recipient_goes_is_asked_again_behind_one_of_another_domain() ->
     run(World({ONE: ToyServer()}), scenario)
 
 
+def test_what_went_ahead_and_was_refused_before_its_turn_is_told_so_and_not_tried_twice() -> None:
+    """Also where the session has had enough, so that another try would open a new one."""
+    server = ToyServer()
+
+    async def scenario(world: World) -> None:
+        first, second, third = [world.part() for _ in range(3)]
+        carrier, came = world.carrier(first), asyncio.Event()
+        await carrier.carry(first)
+        server.script |= {"RCPT": ["250 2.1.5 ok", "550 5.1.1 nobody"], "DATA": ["354 go", "554 5.5.1 no"]}
+        assert carrier.try_begin(second, lambda: third, came.set)
+        await came.wait()
+        assert carrier.attempt() is not None
+        await asyncio.sleep(1)
+        assert not carrier.try_begin(third, None, nothing), "its end is there"
+        (outcome,) = (await carrier.carry(third)).outcomes
+        assert isinstance(outcome, Failed)
+        await carrier.close()
+
+    run(World({ONE: server}, settings=DeliverySettings(session_messages=3)), scenario)
+    assert len(server.sessions) == 1
+
+
 def test_a_session_that_has_had_enough_begins_nothing() -> None:
     async def scenario(world: World) -> None:
         carrier = world.carrier(world.part())
