@@ -207,3 +207,17 @@ def test_a_fault_when_it_is_asked_what_may_go_ahead_is_told_and_nothing_goes() -
         await over(task)
 
     simulate(main())
+
+
+def test_nothing_is_asked_for_where_nothing_waits() -> None:
+    async def main() -> None:
+        desk = Desk()
+        _, task = await begun(desk, job(1))
+        assert desk.hand.ahead() is None
+        await asyncio.sleep(1)
+        assert desk.faults == []
+        assert len(desk.resting) == 1
+        task.cancel()
+        await over(task)
+
+    simulate(main())

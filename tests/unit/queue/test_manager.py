@@ -58,6 +58,19 @@ def test_only_who_asked_to_hear_of_a_delivery_is_owed_a_word_of_it(monkeypatch: 
     simulate(main())
 
 
+def test_a_verdict_that_comes_too_late_is_not_kept() -> None:
+    async def main() -> None:
+        async with bench(carriage=Carriage(takes_s=1.0)) as queue:
+            key = (await queue.accept(), "mx:example.org")
+            await asyncio.sleep(0.5)
+            queue.manager.condemn([key], Reply(554, "5.7.1", "Deleted"))
+            await asyncio.sleep(1)
+            assert len(queue.told(RecipientDelivered)) == 1
+            assert not queue.manager._ends.verdicts
+
+    simulate(main())
+
+
 def test_one_lane_keeps_its_session_for_the_next_message_and_then_closes_it() -> None:
     async def main() -> None:
         async with bench() as queue:

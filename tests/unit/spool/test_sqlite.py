@@ -222,6 +222,19 @@ async def test_a_caller_that_gave_up_waiting_leaves_its_items_to_a_claim(
 
 
 @in_loop
+async def test_a_settlement_that_nobody_waits_for_leaves_its_notices_to_a_claim(
+    disk: SqliteDisk, mail: Mail
+) -> None:
+    spool = await disk.open()
+    (lease,) = await keep(spool, mail, lease=True)
+    notice = mail.notice()
+    assert spool.settle(Settlement(lease, None, (notice,)), lease_new=True).cancel()
+    await spool._group.drain()
+    assert [one.message for one in await spool.claim(PLENTY)] == [notice.message]
+    await spool.close()
+
+
+@in_loop
 async def test_more_than_a_mebibyte_waiting_for_the_disk_makes_the_sender_wait(
     disk: SqliteDisk, mail: Mail
 ) -> None:
