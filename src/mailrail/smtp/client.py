@@ -109,10 +109,11 @@ class ClientConnection:
         Raises:
             RemoteProtocolError: the peer broke the protocol; the session is over.
         """
-        if self.state is S_OVER:
-            return None
-        ledger, replies, transaction = self._ledger, self._replies, self.transaction
+        replies = self._replies
         ready = replies.ready
+        if not (ready or replies.has_more) or self.state is S_OVER:
+            return None
+        ledger, transaction = self._ledger, self.transaction
         event: ClientEvent | None = None  # whatever leads to OVER, or ends *transaction*, makes one
         try:
             if len(ready) == 3 and transaction is not None and transaction.takes_all(ledger, ready):
@@ -126,15 +127,15 @@ class ClientConnection:
                     return self._answered(stage, reply)
                 if reply.code == 421:
                     return self._end(T_CLOSE, transaction.ended_by(stage, reply))
-                if stage is AT_RCPT:
+                if stage is AT_END:
+                    event = self._end_answered(transaction, reply)
+                elif stage is AT_RCPT:
                     transaction.take_rcpt(reply)
                 elif stage is AT_MAIL:
                     if reply.code >= 300:
                         transaction.take_mail(reply)
                 elif stage is AT_DATA:
                     event = self._data_answered(transaction, reply)
-                elif stage is AT_END:
-                    event = self._end_answered(transaction, reply)
                 elif stage is AT_CONTENT:
                     event = self._chunk_answered(transaction, reply)
                 else:
