@@ -5,6 +5,7 @@ The rate counts messages *at the sink*: a server that answers 250 and forgets, o
 
 import contextlib
 import os
+import resource
 import subprocess
 import time
 from collections.abc import Mapping
@@ -121,15 +122,31 @@ def wait_until_quiet(pid: int, idle_s: float = 0.5, timeout_s: float = 60.0) -> 
 
 def cpu_s(pid: int) -> float:
     """Processor time that a process and its living descendants have used so far, in the system too."""
-    return sum(_ticks(one) for one in _family(pid)) / os.sysconf("SC_CLK_TCK")
+    return sum(cpu_parts_s(pid))
+
+
+def cpu_parts_s(pid: int) -> tuple[float, float]:
+    """Processor time that a process and its living descendants have used so far: in user space, and in the system."""
+    user, system = zip(*(_both_ticks(one) for one in _family(pid)), strict=True)
+    second = os.sysconf("SC_CLK_TCK")
+    return sum(user) / second, sum(system) / second
+
+
+def load_cpu_s(sink: Sink) -> float:
+    """Processor time that the load of all turns, and *sink*, have used so far."""
+    return cpu_s(sink.program.pid) + sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
 
 
 def _ticks(pid: int) -> int:
+    return sum(_both_ticks(pid))
+
+
+def _both_ticks(pid: int) -> tuple[int, int]:
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
-        return 0  # it ended meanwhile
-    return int(fields[11]) + int(fields[12])
+        return 0, 0  # it ended meanwhile
+    return int(fields[11]), int(fields[12])
 
 
 def memory_mb(pid: int, field: str = "VmHWM") -> float:
