@@ -163,6 +163,17 @@ def test_a77_a_key_that_everybody_can_read_is_refused(tmp_path: Path) -> None:
     assert "chmod" in daemon.log()
 
 
+def test_all_of_it_is_scheduled_as_a_batch_unless_somebody_chose_otherwise(tmp_path: Path) -> None:
+    for folder, under, policy in (
+        ("ours", (), os.SCHED_BATCH),
+        ("theirs", ("chrt", "--idle", "0"), os.SCHED_IDLE),
+    ):
+        (tmp_path / folder).mkdir()
+        with running(tmp_path / folder, under=under, workers=2) as daemon:
+            pids = (daemon.pid, *daemon.worker_pids())
+            assert [os.sched_getscheduler(pid) for pid in pids] == [policy] * 3
+
+
 def test_the_spool_is_for_its_owner_only(tmp_path: Path) -> None:
     with running(tmp_path, route=[to(f"127.0.0.1:{free_port()}")]) as daemon:
         send(daemon)
