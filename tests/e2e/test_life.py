@@ -171,7 +171,8 @@ def test_all_of_it_is_scheduled_as_a_batch_unless_somebody_chose_otherwise(tmp_p
         (tmp_path / folder).mkdir()
         with running(tmp_path / folder, under=under, workers=2) as daemon:
             pids = (daemon.pid, *daemon.worker_pids())
-            assert [os.sched_getscheduler(pid) for pid in pids] == [policy] * 3
+            assert len(pids) > 1
+            assert {os.sched_getscheduler(pid) for pid in pids} == {policy}
 
 
 def test_the_spool_is_for_its_owner_only(tmp_path: Path) -> None:
