@@ -56,12 +56,13 @@ def parser() -> Callable[[], None]:
 
     def take_one() -> None:
         for data in wire:
-            core.receive(data)
-            while (event := core.next_event()) is not None:
+            event = core.next_event(data)
+            while event is not None:
                 answer = answers[type(event)]
                 if answer is not None:
                     core.reply(answer)
-            core.data_to_send()
+                event = None if core.is_dry else core.next_event()  # as a session does
+            core.output = b""
 
     return take_one
 
