@@ -19,6 +19,7 @@ from mailrail.daemon.hearsay import pairs
 from mailrail.daemon.leftover import begin_spool, end_spool, take_over_holds
 from mailrail.daemon.loop import Loop
 from mailrail.daemon.processes import Born, SystemProcesses
+from mailrail.daemon.scheduling import interrupt_nobody
 from mailrail.daemon.supervisor import Supervisor
 from mailrail.daemon.worker import ALONE, Worker
 from mailrail.daemon.world import World
@@ -43,7 +44,7 @@ def run(settings: MailrailSettings, reread: Reread | None = None) -> None:
         StoreError, SettingsError, or an ExceptionGroup of them and NetError: why it cannot serve.
         SystemExit: why a worker cannot serve, which has told it.
     """
-    _interrupt_nobody()
+    interrupt_nobody()
     given, count = passed(settings), worker_count(settings)
     left = leftovers(settings, count)
     if count == 1 and not left:
@@ -178,17 +179,6 @@ def _heed_signals(daemon: Daemon, worker: Worker) -> None:
 
     loop.add_reader(lifeline, supervisor_gone)
     daemon.when_started = ready
-
-
-def _interrupt_nobody() -> None:
-    """Ask the system for SCHED_BATCH (sched(7)): it lets who runs run on when there is something for us, which is more by then; a free core is ours at once as before.
-
-    With load and sink on the same two cores 3,865 instead of 3,653 messages a second over kept connections, 2,042 instead of 2,006 over
-    new ones (medians of five and four turns). What somebody else has chosen for us stays: `chrt`, CPUSchedulingPolicy= of systemd.
-    """
-    if sys.platform == "linux" and os.sched_getscheduler(0) == os.SCHED_OTHER:
-        with contextlib.suppress(OSError):  # a sandbox may forbid it
-            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _tame_collector() -> None:
