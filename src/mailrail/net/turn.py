@@ -60,7 +60,9 @@ class Turn:
                         take(data)
                     else:
                         party.find(data)
-                except Exception as error:
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # as the loop does; what the others sent has been read already
                     self._tell(party, error)
             for party in due:
                 try:
@@ -72,6 +74,6 @@ class Turn:
             due.clear()
             self.is_ending = False
 
-    def _tell(self, party: Party, error: Exception) -> None:
+    def _tell(self, party: Party, error: BaseException) -> None:
         """Do as the loop does for a callback of its own, so that nobody else's turn is lost."""
         self._loop.call_exception_handler({"message": f"what came for {party} failed", "exception": error})

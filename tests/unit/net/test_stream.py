@@ -1,5 +1,6 @@
 """One connection on a fake socket: how often it asks the system, and the corners that loopback seldom shows."""
 
+import asyncio
 import errno
 import os
 import socket
@@ -240,11 +241,15 @@ def test_a_new_receiver_gets_what_was_read_before_it_came(bench: Bench) -> None:
     assert (other.told.chunks, later.chunks) == ([], [b"one"])
 
 
-def test_a_receiver_that_fails_keeps_nothing_from_the_others(bench: Bench) -> None:
-    other = both_readable(bench, lambda other: 1 / 0, b"one")
+@pytest.mark.parametrize("trouble", [ZeroDivisionError(), asyncio.CancelledError()])
+def test_a_receiver_that_fails_keeps_nothing_from_the_others(bench: Bench, trouble: BaseException) -> None:
+    other = both_readable(bench, lambda other: fail_with(trouble), b"one")
     assert other.told.chunks == [b"one"]
-    (trouble,) = bench.loop.troubles
-    assert isinstance(trouble["exception"], ZeroDivisionError)
+    assert [told["exception"] for told in bench.loop.troubles] == [trouble]
+
+
+def fail_with(trouble: BaseException) -> None:
+    raise trouble
 
 
 def test_a_connection_that_cannot_be_watched_keeps_nothing_from_the_others(
