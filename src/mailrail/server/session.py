@@ -480,12 +480,12 @@ class Session:
         """Give the handler the end when it has taken the last of the content."""
         try:
             await waits
+            answer = self.handler.end(transaction)
         except BaseException:
             # It has not begun to take the message: nor when that took too long, nor when the client has gone meanwhile.
             self.transaction = None
             self.handler.reset()
             raise
-        answer = self.handler.end(transaction)
         return await answer if isinstance(answer, Awaitable) else answer
 
     def _end_done(self, event: EndOfData) -> None:

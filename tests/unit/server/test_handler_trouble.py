@@ -346,9 +346,9 @@ def test_content_that_is_waited_for_is_kept_before_its_end_is_answered(command: 
     play(scenario)
 
 
-@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("fails", ["", "chunk", "end"])
 def test_a43_a_client_that_goes_while_the_last_content_is_taken_does_not_lose_the_message(
-    fails: bool,
+    fails: str,
 ) -> None:
     made: list[Careful] = []
 
@@ -358,8 +358,13 @@ def test_a43_a_client_that_goes_while_the_last_content_is_taken_does_not_lose_th
 
         async def _keep(self, content: bytes) -> None:
             await super()._keep(content)
-            if fails:
+            if fails == "chunk":
                 raise OSError("no")
+
+        def end(self, transaction: Transaction) -> EndAnswer:
+            if fails == "end":
+                raise OSError("no")
+            return super().end(transaction)
 
     def factory(session: SessionFacts) -> Handler:
         made.append(Forgetful(session))
@@ -373,7 +378,7 @@ def test_a43_a_client_that_goes_while_the_last_content_is_taken_does_not_lose_th
         client.leave(LOST)
         await asyncio.sleep(11)
         assert made[0].asked == ["chunk begun", "chunk kept", "reset" if fails else "end"]
-        assert len(lobby.told(SessionFailed)) == fails
+        assert len(lobby.told(SessionFailed)) == bool(fails)
         await lobby.server.stop(0)
 
     play(scenario)
