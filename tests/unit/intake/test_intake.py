@@ -506,3 +506,25 @@ def test_the_time_that_a_sender_gives_runs_from_mail_on(
         assert [message.envelope.deliver_by for message in kept] == left
 
     simulate(main())
+
+
+@pytest.mark.parametrize("content", [b"Subject: x\r\n" + BODY, b"Subject: header only\r\n"])
+@pytest.mark.parametrize("is_rewritten", [True, False])
+def test_what_is_known_of_content_is_not_believed_of_a_header_written_anew(
+    content: bytes, is_rewritten: bool
+) -> None:
+    async def rewrite(header: bytes) -> bytes:
+        return header
+
+    async def main() -> None:
+        doorway = make_doorway()
+        treatment = Treatment(completes=True, rewrite=rewrite if is_rewritten else None)
+        incoming = doorway.intake.begin(ORIGIN, envelope(), treatment=treatment)
+        waits = incoming.write(content)
+        if waits is not None:
+            await waits
+        assert (await settled(incoming.finish(is_plain=True))).code == 250
+        (stored,) = doorway.store.messages.values()
+        assert next(iter(stored.items.values())).message.is_plain is not is_rewritten
+
+    simulate(main())

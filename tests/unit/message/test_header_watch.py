@@ -55,7 +55,7 @@ def test_without_an_empty_line_everything_is_header() -> None:
 def test_cuts_do_not_change_what_is_seen(cuts: list[int]) -> None:
     places = [0, *sorted(cuts), len(MAIL)]
     seen = watch(*(MAIL[a:b] for a, b in pairwise(places)))
-    assert (seen.header, seen.received_count) == (watch(MAIL).header, 2)
+    assert (seen.header, seen.received_count, seen.lines) == (watch(MAIL).header, 2, 5)
 
 
 @pytest.mark.parametrize("first", [b"", b"Subject: s\r\n"])

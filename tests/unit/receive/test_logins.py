@@ -11,7 +11,7 @@ from tests.unit.directory.test_directory import FakeSource
 from tests.unit.directory.test_tokens import FakeTokens
 from tests.unit.intake.door import POSTMASTER, make_doorway
 from tests.unit.receive.test_reception import RULES, answers
-from tests.unit.server.lobby import HERE, Door, FakeConnection
+from tests.unit.server.lobby import FRIEND, HERE, STRANGER, Door, FakeConnection
 
 from mailrail.directory import Directory, User
 from mailrail.directory.tokens import Tokens
@@ -80,7 +80,7 @@ class Site:
             )
         )
 
-    def arrive(self, host: str = "198.51.100.7") -> FakeConnection:
+    def arrive(self, host: str = STRANGER) -> FakeConnection:
         connection = FakeConnection(host)
         self.door.accept(connection)
         connection.say(b"EHLO client.example\r\n")
@@ -223,8 +223,8 @@ def test_a_disabled_account_fails_like_any_other() -> None:
     play(scenario)
 
 
-async def logged_in(site: Site, user: str = "ann@example.org") -> FakeConnection:
-    client = site.arrive()
+async def logged_in(site: Site, user: str = "ann@example.org", host: str = STRANGER) -> FakeConnection:
+    client = site.arrive(host)
     assert (await timed(client, plain(user, "secret")))[0].startswith("235")
     return client
 
@@ -316,6 +316,19 @@ def test_quotas_say_when_to_come_again_and_count_over_sessions() -> None:
             "452 4.7.1",
         ]
         assert "ann@example.org may send 5 recipients a day; try again in" in said[-1]
+
+    play(scenario)
+
+
+def test_who_logs_in_from_a_network_that_may_relay_is_counted_from_then_on() -> None:
+    async def scenario() -> None:
+        site = Site(quota=QuotaSettings(user=AmountSettings(recipients_per_day=2)))
+        client = await logged_in(site, host=FRIEND)
+        assert (await sent(client, b"ann@example.org", FROM_ANN)).startswith("250")
+        said = await answers(
+            client, b"MAIL FROM:<ann@example.org>", *[b"RCPT TO:<bob%d@far.example>" % n for n in range(2)]
+        )
+        assert [line[:9] for line in said] == ["250 2.1.0", "250 2.1.5", "452 4.7.1"]
 
     play(scenario)
 
