@@ -2,7 +2,7 @@
 
 Every command sent leaves its stage in the *ledger*; every reply takes the oldest entry out. So a
 reply cannot find the wrong command, and one that finds none is the peer's fault. When the ledger
-is empty the next thing is decided, in `_go_on` and nowhere else.
+is empty the next thing is decided, in `_go_on` and nowhere else. A reply that comes before that was written is to nothing.
 
 Pipelining (RFC 2920): MAIL, RCPT ... DATA leave in one write, WINDOW commands at most, so that a
 peer that stops reading while it answers never owes us more than a socket buffer of replies.
@@ -125,8 +125,8 @@ class ClientConnection:
                 stage = ledger.popleft()
                 if transaction is None:
                     return self._answered(stage, reply)
-                if reply.code == 421:
-                    return self._end(T_CLOSE, transaction.ended_by(stage, reply))
+                if reply.code == 421 or self._out:  # what it answers is not sent yet
+                    return self._unasked(reply, stage)
                 if stage is AT_END:
                     event = self._end_answered(transaction, reply)
                 elif stage is AT_RCPT:
@@ -295,11 +295,11 @@ class ClientConnection:
 
     # --- replies ---------------------------------------------------------------------
 
-    def _unasked(self, reply: Reply) -> ClientEvent | None:
-        """Take a reply that answers no command."""
+    def _unasked(self, reply: Reply, stage: Stage = AT_CONTENT) -> ClientEvent:
+        """Take a reply that answers nothing that was sent, or 421, which needs no question."""
         if self.transaction is not None and not reply.is_positive:
             # Seen: 552 and the connection closed while a message that is too big still comes in.
-            return self._end(T_CLOSE, self.transaction.ended_by(AT_CONTENT, reply))
+            return self._end(T_CLOSE, self.transaction.ended_by(stage, reply))
         if reply.code == 421:
             self._move(T_CLOSE)
             return Dismissed(reply)
@@ -413,7 +413,7 @@ class ClientConnection:
         """End the transaction under way, and often the session; the one that follows is under way now."""
         self.state = state = NEXT[self.state][step]  # as above
         if state is S_OVER:
-            self._ledger.clear()
+            self._forget()
         following, self._following = self._following, None
         if following is not None and state is S_IDLE:
             self.state = NEXT[state][T_BEGIN]
@@ -442,4 +442,9 @@ class ClientConnection:
             raise RemoteProtocolError(f"{step.name} is out of order in state {self.state.name}")
         self.state = state
         if state is S_OVER:
-            self._ledger.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Wait for nothing, and send no more: what nobody waits for might be taken for commands."""
+        self._ledger.clear()
+        self._out.clear()

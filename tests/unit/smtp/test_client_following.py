@@ -42,6 +42,8 @@ def begin(client: ClientConnection, name: str, count: int = 1, content: bytes | 
 
 
 def feed(client: ClientConnection, data: bytes, *, by_octet: bool = False) -> list[ClientEvent]:
+    """Feed once all that is to be sent is on its way."""
+    client.data_to_send()
     events: list[ClientEvent] = []
     for piece in [data[n : n + 1] for n in range(len(data))] if by_octet else [data]:
         client.receive(piece)
@@ -92,7 +94,8 @@ def test_the_next_envelope_leaves_in_the_write_of_the_content() -> None:
 def test_nothing_follows_without_pipelining_or_where_bdat_is_used(keywords: tuple[str, ...]) -> None:
     client = idle(keywords=keywords)
     begin(client, "a")
-    feed(client, b"250 ok\r\n250 ok\r\n354 go\r\n" if "CHUNKING" not in keywords else b"")
+    for reply in () if "CHUNKING" in keywords else (b"250 ok\r\n", b"250 ok\r\n", b"354 go\r\n"):
+        feed(client, reply)
     client.data_to_send()
     assert not client.may_follow()
     with pytest.raises(LocalProtocolError):
@@ -127,8 +130,9 @@ def test_lmtp_answers_each_recipient_of_the_first_before_the_second() -> None:
     client = content_sent(Role.LMTP, count=2)
     begin(client, "b", count=2)
     client.data_to_send()
-    wire = b"250 a0\r\n450 4.2.1 a1\r\n" + b"250 ok\r\n250 ok\r\n550 5.1.1 b1\r\n354 go\r\n" + b"250 b0\r\n"
-    first, second = feed(client, wire)
+    wire = b"250 a0\r\n450 4.2.1 a1\r\n" + b"250 ok\r\n250 ok\r\n550 5.1.1 b1\r\n354 go\r\n"
+    (first,) = feed(client, wire)
+    (second,) = feed(client, b"250 b0\r\n")
     assert isinstance(first, Ended)
     assert isinstance(second, Ended)
     assert [reply.code for reply in first.replies] == [250, 450]
@@ -145,7 +149,8 @@ def test_more_recipients_than_the_window_follow_in_two_writes() -> None:
     (first,) = feed(client, b"250 first\r\n" + b"250 ok\r\n" * 200)
     assert isinstance(first, Ended)
     assert client.data_to_send().count(b"\r\n") == 102
-    (second,) = feed(client, b"250 ok\r\n" * 101 + b"354 go\r\n250 second\r\n")
+    assert feed(client, b"250 ok\r\n" * 101 + b"354 go\r\n") == []
+    (second,) = feed(client, b"250 second\r\n")
     assert isinstance(second, Ended)
     assert len(second.replies) == 300
 
@@ -198,12 +203,13 @@ def told_of(events: list[ClientEvent]) -> Told:
 
 
 def play(client: ClientConnection, wire: bytes, *, by_octet: bool) -> list[ClientEvent]:
-    """Feed until the wire is at its end or the session over."""
+    """Feed until the wire is at its end or the session over; what it answers has been sent."""
     events: list[ClientEvent] = []
-    step = 1 if by_octet else len(wire)
+    before, go, behind = wire.partition(b"354 go\r\n")
     try:
-        for offset in range(0, len(wire), max(step, 1)):
-            client.receive(wire[offset : offset + step])
+        for piece in [bytes([octet]) for octet in wire] if by_octet else [before + go, behind]:
+            client.data_to_send()
+            client.receive(piece)
             while (event := client.next_event()) is not None:
                 events.append(event)
     except RemoteProtocolError:
@@ -247,3 +253,42 @@ def test_content_of_the_second_never_leaves_before_the_first_is_answered_and_354
     for said, leaves in ((b"250 first\r\n", b""), (b"250 ok\r\n250 ok\r\n", b""), (b"354 go\r\n", STUFFED)):
         feed(client, said)
         assert client.data_to_send() == leaves
+
+
+@pytest.mark.parametrize(
+    ("keywords", "content", "said", "early"),
+    [
+        (("PIPELINING",), CONTENT, "250 ok|250 ok|354 go", "250 2.0.0 done"),
+        (("PIPELINING",), CONTENT, "250 ok|250 ok|354 go", "554 5.6.0 no"),
+        (("PIPELINING",), None, "250 ok|250 ok|354 go", "250 2.0.0 done"),
+        (("PIPELINING",), CONTENT, "250 ok|550 5.1.1 rcpt|354 go", "250 2.0.0 done"),
+        ((), CONTENT, "250 ok", "250 2.1.5 ok"),
+        ((), CONTENT, "250 ok", "550 5.1.1 rcpt"),
+        ((), CONTENT, "250 ok", "250 ok|354 go|250 2.0.0 done"),
+    ],
+)
+@pytest.mark.parametrize("by_octet", [False, True], ids=["whole", "octets"])
+def test_a58_a_reply_to_what_was_not_sent_yet_delivers_nothing_and_ends_the_session(
+    keywords: tuple[str, ...], content: bytes | None, said: str, early: str, by_octet: bool
+) -> None:
+    client = idle(keywords=keywords)
+    begin(client, "a", content=content)
+    client.data_to_send()
+    wire = "".join(f"{reply}\r\n" for reply in f"{said}|{early}".split("|")).encode()
+    events: list[ClientEvent] = []
+    error = None
+    try:
+        for piece in [bytes([octet]) for octet in wire] if by_octet else [wire]:
+            client.receive(piece)
+            while (event := client.next_event()) is not None:
+                events.append(event)
+    except RemoteProtocolError as trouble:
+        error = trouble
+    assert client.state is ClientState.OVER
+    ended = [event for event in events if isinstance(event, Ended)]
+    if early.startswith("2"):
+        assert error is not None
+        assert ended == []
+    else:
+        assert [str(reply) for reply in ended[0].replies] == [early]
+    assert client.data_to_send() == b"", "what the peer does not wait for would be taken for commands"
