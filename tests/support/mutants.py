@@ -24,6 +24,7 @@ from mailrail.spool.blobs import Blobs
 from mailrail.spool.changing import KeepHolds
 from mailrail.spool.leases import Leases
 from mailrail.spool.operations import GiveBackOperation, SettleOperation
+from mailrail.spool.rows import Key
 from mailrail.spool.writer import Writer
 
 Patch = pytest.MonkeyPatch
@@ -184,18 +185,17 @@ def lose_the_notice(patch: Patch) -> None:
 
 
 def ignore_the_fence(patch: Patch) -> None:
-    def end(self: Leases, lease: Lease) -> int | None:
+    def end(self: Leases, lease: Lease) -> Key | None:
         key = (parse_id(lease.item.queue_id), lease.item.destination)
         fence = next((fence for fence, held in self._held.items() if held == key), 0)
-        return self._held.pop(fence)[0] if fence else None
+        return self._held.pop(fence, None)
 
     patch.setattr(Leases, "end", end)
 
 
 def settle_twice(patch: Patch) -> None:
-    def end(self: Leases, lease: Lease) -> int | None:
-        held = self._held.get(lease.fence)
-        return None if held is None else held[0]
+    def end(self: Leases, lease: Lease) -> Key | None:
+        return self._held.get(lease.fence)
 
     patch.setattr(Leases, "end", end)
 
