@@ -208,7 +208,8 @@ class Wire:
     def writable(self) -> None:
         """Go on writing."""
         self.is_full = False
-        self.flush()
+        if not self._events:  # whoever takes note of one goes on, with what is due behind it
+            self.flush()
         self._wake()
 
     def ended(self, error: NetError | None) -> None:
