@@ -38,7 +38,7 @@ class Paper:
     def resume(self) -> None:
         pass
 
-    def close(self) -> None:
+    def close(self, *, is_mutual: bool = False) -> None:
         pass
 
     def abort(self) -> None:
