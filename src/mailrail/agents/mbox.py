@@ -67,7 +67,8 @@ class MboxDeposit:
         self._disk = grounds.disk
         self._path = Path(order.path)
         self._lock = Path(f"{order.path}.lock")
-        self._draft = Path(f"{order.path}.lock.new")  # the lock before it is one
+        # The lock before it is one. No mailbox is named so, for nothing of an address comes behind a dot at the beginning (template.py).
+        self._draft = self._lock.with_name(f".{self._lock.name}.new")
         self._lock_fd = -1  # of the dot-lock, which is locked itself; -1: we have none
         self._machine = _NO_MACHINE  # where it is seen whether that is still locked
         self._is_marked = False
@@ -188,7 +189,6 @@ class MboxDeposit:
         try:
             self._make_dot_lock()
         except FileExistsError:
-            self._close_lock()
             return self._take_over()
         except OSError as error:
             if error.errno not in _NO_DOT_LOCK:
@@ -198,24 +198,32 @@ class MboxDeposit:
     def _make_dot_lock(self) -> None:
         disk = self._disk
         self._remove_left_draft()
-        self._lock_fd = disk.create(self._draft)
+        try:
+            self._lock_fd = disk.create(self._draft)
+        except FileExistsError:  # somebody else's, who must not keep us from locking
+            self._make_plain_dot_lock()
+            return
         try:
             self._stay_alive(self._lock_fd)
             disk.write(self._lock_fd, memoryview(b"mailrail - %b\n" % self._machine))
             disk.rename_new(self._draft, self._lock)
         except OSError as error:
+            self._close_lock()  # it is none: `abort` must not take another's away
             self._remove_left_draft()
             if error.errno not in _NO_LINKS:
                 raise
-            self._close_lock()
-            self._lock_fd = disk.create(self._lock)
-            self._stay_alive(self._lock_fd)
+            self._make_plain_dot_lock()
+
+    def _make_plain_dot_lock(self) -> None:
+        self._lock_fd = self._disk.create(self._lock)
+        self._stay_alive(self._lock_fd)
 
     def _remove_left_draft(self) -> None:
-        if self._grounds.exists(
-            self._draft
-        ):  # a dead process's: who lives has the mailbox locked while it makes one
-            self._disk.remove(self._draft)
+        """Remove what a dead process of ours left: who lives has the mailbox locked while it makes one."""
+        with contextlib.suppress(FileNotFoundError):
+            status = self._disk.status(self._draft)
+            if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid():
+                self._disk.remove(self._draft)
 
     def _take_over(self) -> tuple[int, bytes] | None:
         """Take the lock of a dead process, and return what it says, None where that is nothing.

@@ -225,6 +225,57 @@ def test_a66_whenever_a_process_is_killed_the_next_gets_the_mailbox_at_once(
     assert at > 20
 
 
+def test_the_lock_in_the_making_is_in_no_other_mailboxes_way(tmp_path: Path) -> None:
+    others = [tmp_path / f"bob{end}" for end in (".lock.new", ".new", ".lock2")]
+    for other in others:
+        other.write_bytes(b"From eve\nkeep me\n\n")
+    it = deposit(tmp_path / "bob")
+    it.begin()
+    it.finish()
+    assert [other.read_bytes() for other in others] == [b"From eve\nkeep me\n\n"] * 3
+
+
+@pytest.mark.parametrize("kind", ["file", "directory", "link"])
+def test_a70_what_another_user_puts_in_its_way_keeps_nobody_from_locking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """In a directory with the sticky bit it could not be removed."""
+    path, there, me = tmp_path / "bob", tmp_path / ".bob.lock.new", os.geteuid()
+    match kind:
+        case "file":
+            there.write_bytes(b"theirs")
+            monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+        case "directory":
+            there.mkdir()
+        case _:
+            there.symlink_to(path)
+    it = deposit(path)
+    assert it.begin() is None
+    assert Path(f"{path}.lock").exists()
+    it.finish()
+    assert sorted(os.listdir(tmp_path)) == [".bob.lock.new", "bob"]
+
+
+def test_a_lock_that_cannot_be_written_takes_nobody_elses_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A68: there is no space, and another program locks the mailbox at this moment."""
+    path = tmp_path / "bob"
+    theirs = Path(f"{path}.lock")
+
+    def fails(*_: object) -> int:
+        theirs.write_bytes(b"1234")
+        raise OSError(errno.ENOSPC, "no")
+
+    monkeypatch.setattr(SystemDisk, "write", fails)
+    it = deposit(path)
+    with pytest.raises(OSError, match="no"):
+        it.begin()
+    it.abort()
+    assert theirs.read_bytes() == b"1234"
+    assert sorted(os.listdir(tmp_path)) == ["bob", "bob.lock"]
+
+
 @pytest.mark.parametrize("here", ["another", ""])
 def test_a_process_on_another_machine_is_dead_when_its_lock_has_grown_old(tmp_path: Path, here: str) -> None:
     path = tmp_path / "bob"
