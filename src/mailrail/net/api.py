@@ -145,7 +145,7 @@ class Connection(Protocol):
         ...
 
     def write(self, data: bytes, /) -> bool:
-        """Send *data* after all that was written before.
+        """Send *data* after all that was written before, at the latest when the loop's turn ends: whether it is lost is known then.
 
         Returns:
             False when more than the high-water mark waits: write no more until `writable`.
@@ -174,7 +174,7 @@ class Connection(Protocol):
         ...
 
     def abort(self) -> None:
-        """Close now and drop what waits; `ended` is not called any more.
+        """Close now and drop what waits; `ended` is not called any more. What was written in this turn is sent, if there is room.
 
         The cheapest end where nothing waits and nothing is owed, as for a client that has read its 221.
         """
