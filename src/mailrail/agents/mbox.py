@@ -68,7 +68,7 @@ class MboxDeposit:
         self._path = Path(order.path)
         self._lock = Path(f"{order.path}.lock")
         # The lock before it is one. No mailbox is named so, for nothing of an address comes behind a dot at the beginning (template.py).
-        self._draft = self._lock.with_name(f".{self._lock.name}.new")
+        self._draft = self._path.with_name(f".{self._path.name}.new")
         self._lock_fd = -1  # of the dot-lock, which is locked itself; -1: we have none
         self._machine = _NO_MACHINE  # where it is seen whether that is still locked
         self._is_marked = False

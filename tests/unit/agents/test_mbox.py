@@ -225,6 +225,14 @@ def test_a66_whenever_a_process_is_killed_the_next_gets_the_mailbox_at_once(
     assert at > 20
 
 
+def test_a_name_that_leaves_just_enough_for_the_lock_is_good(tmp_path: Path) -> None:
+    path = tmp_path / ("b" * (255 - len(".lock")))
+    it = deposit(path)
+    assert it.begin() is None
+    it.finish()
+    assert os.listdir(tmp_path) == [path.name]
+
+
 def test_the_lock_in_the_making_is_in_no_other_mailboxes_way(tmp_path: Path) -> None:
     others = [tmp_path / f"bob{end}" for end in (".lock.new", ".new", ".lock2")]
     for other in others:
@@ -240,7 +248,7 @@ def test_a70_what_another_user_puts_in_its_way_keeps_nobody_from_locking(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """In a directory with the sticky bit it could not be removed."""
-    path, there, me = tmp_path / "bob", tmp_path / ".bob.lock.new", os.geteuid()
+    path, there, me = tmp_path / "bob", tmp_path / ".bob.new", os.geteuid()
     match kind:
         case "file":
             there.write_bytes(b"theirs")
@@ -253,7 +261,7 @@ def test_a70_what_another_user_puts_in_its_way_keeps_nobody_from_locking(
     assert it.begin() is None
     assert Path(f"{path}.lock").exists()
     it.finish()
-    assert sorted(os.listdir(tmp_path)) == [".bob.lock.new", "bob"]
+    assert sorted(os.listdir(tmp_path)) == [".bob.new", "bob"]
 
 
 def test_a_lock_that_cannot_be_written_takes_nobody_elses_away(
