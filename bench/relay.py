@@ -72,12 +72,10 @@ def _measure(run: Run, scenario: str, load: Load, *, with_wire: bool) -> None:
 
 def _add_limits(results: Results, scenario: str) -> None:
     """Compute how many messages all cores would relay if a part of mailrail were free."""
-    rows = [results.find(scenario, NAME, unit) for unit in (SYSTEM, LOAD)]
-    if None in rows:
+    system, load = (results.find(scenario, NAME, unit) for unit in (SYSTEM, LOAD))
+    if system is None or load is None:
         return
-    system_us, load_us = (row.median for row in rows if row is not None)
     cores_us = len(os.sched_getaffinity(0)) * 1e6
-    results.add(
-        scenario, "no user", "messages/s", cores_us / (load_us + system_us), "computed: user space free"
-    )
-    results.add(scenario, "no cost", "messages/s", cores_us / load_us, "computed: all of mailrail free")
+    no_user = cores_us / (load.median + system.median)
+    results.add(scenario, "no user", "messages/s", no_user, "computed: user space free")
+    results.add(scenario, "no cost", "messages/s", cores_us / load.median, "computed: all of mailrail free")

@@ -200,10 +200,7 @@ class Wire:
             self.go_on()
         if protocol.state is _OVER:
             self.abort()
-        if came is None:
-            self._wake()
-        else:
-            came()
+        self._tell(came)
 
     def writable(self) -> None:
         """Go on writing."""
@@ -255,6 +252,13 @@ class Wire:
         self._waiter = waiter = self._loop.create_future()
         return waiter
 
+    def _tell(self, came: Callable[[], None] | None) -> None:
+        """Let whoever waits for an event know that there is one, or will be none."""
+        if came is None:
+            self._wake()
+        else:
+            came()
+
     def _wake(self) -> None:
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
@@ -269,10 +273,7 @@ class Wire:
             self.error = SessionFailed(self._stage, trouble, text, replies, stages)
         came = self._came
         self.abort()
-        if came is None:
-            self._wake()
-        else:
-            came()
+        self._tell(came)
 
     def _set_timer(self, deadline: float) -> None:
         self._stop_timer()
